@@ -1,0 +1,29 @@
+"""What every benchmark says of the machine and of its samples."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import numpy as np
+
+
+def cpu_name() -> str:
+    """As the processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def percentiles_ms(samples_s: list[float]) -> dict[str, float]:
+    """p50, p99 and maximum in milliseconds; empty without samples."""
+    if not samples_s:
+        return {}
+    p50, p99 = np.percentile(samples_s, [50, 99])
+    return {
+        "p50_ms": round(1e3 * float(p50), 2),
+        "p99_ms": round(1e3 * float(p99), 2),
+        "max_ms": round(1e3 * max(samples_s), 2),
+    }

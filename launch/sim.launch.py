@@ -1,0 +1,129 @@
+"""The simulated SO-101 at its task, driven by a policy bundle, the scripted expert or nobody.
+
+ros2 launch act_bringup sim.launch.py
+ros2 launch act_bringup sim.launch.py policy:=expert task:=lift_cube episodes:=5
+ros2 launch act_bringup sim.launch.py policy:=/path/to/bundle mode:=newest viewer:=true
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+EXPERT, NOBODY = "expert", "none"
+DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
+
+# Handed on to the sim node as they are: name, default, description.
+SIM_ARGUMENTS = (
+    ("task", "pick_place", "pick_place, lift_cube or reach"),
+    ("level", "0", "domain randomization, 0 (none) to 2"),
+    ("seed", "0", "of the first episode; the next ones count up"),
+    ("episodes", "0", "end after so many; 0: never"),
+    ("camera_rate_hz", "30.0", "frames a second"),
+    ("real_time_factor", "1.0", "speed of simulated time; other than 1 needs use_sim_time:=true"),
+    ("command_delay_s", "0.0", "injected: commands act so much later"),
+    ("camera_delay_s", "0.0", "injected: images arrive so much later"),
+    ("frame_loss", "0.0", "injected: share of the images that never arrive, 0 to 1"),
+    ("viewer", "false", "open a window to watch and push things"),
+)
+ARGUMENTS = (
+    ("policy", EXPERT, f"{EXPERT}, {NOBODY}, or the folder of a policy bundle"),
+    ("cameras", "", "e.g. front,top; empty: those of the policy, else front and wrist"),
+    ("width", "", "of the images; empty: as the policy was trained, else 640"),
+    ("height", "", "of the images; empty: as the policy was trained, else 480"),
+    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
+    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+    ("use_sim_time", "false", "stamp with simulated time and publish /clock"),
+)
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    policy = value("policy")
+    images = policy_images(Path(policy)) if policy not in (EXPERT, NOBODY) else {}
+    sizes = set(images.values())
+    height, width = sizes.pop() if len(sizes) == 1 else (480, 640)
+    cameras = [name for name in value("cameras").split(",") if name] or list(images)
+    use_sim_time = value("use_sim_time").lower() == "true"
+    sim = Node(
+        package="act_sim",
+        executable="sim_node",
+        output="screen",
+        parameters=[
+            {name: as_yaml(value(name)) for name, _, _ in SIM_ARGUMENTS},
+            {
+                "arms": int(value("arms")),
+                "cameras": cameras or DEFAULT_CAMERAS[value("arms")],
+                "width": int(value("width") or width),
+                "height": int(value("height") or height),
+                "expert": policy == EXPERT,
+                "publish_clock": use_sim_time,
+            },
+        ],
+        on_exit=Shutdown(reason="the simulation has ended"),
+    )
+    if not images:
+        return [sim]
+    runner = Node(
+        package="act_policy",
+        executable="policy_node",
+        output="screen",
+        parameters=[
+            {
+                "bundle": policy,
+                "enabled": True,
+                "mode": value("mode"),
+                "control_rate_hz": float(value("control_rate_hz")),
+                "image_fit": "resize",
+                "use_sim_time": use_sim_time,
+            }
+        ],
+        on_exit=Shutdown(reason="the policy has ended"),
+    )
+    return [sim, runner]
+
+
+def policy_images(folder: Path) -> dict[str, tuple[int, int]]:
+    """Camera -> (height, width) of a policy bundle."""
+    try:
+        bundle = json.loads((folder / "policy.json").read_text())
+    except OSError as error:
+        raise RuntimeError(
+            f"policy:={folder}: expected {EXPERT}, {NOBODY} or the folder of a policy bundle, "
+            f"with a policy.json in it ({error.strerror})"
+        ) from error
+    images = [entry for entry in bundle["inputs"] if entry["kind"] == "image"]
+    return {entry["camera"]: (entry["shape"][0], entry["shape"][1]) for entry in images}
+
+
+def as_yaml(text: str) -> bool | int | float | str:
+    """The value that a parameter file would give for ``text``."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in (*ARGUMENTS, *SIM_ARGUMENTS)
+    ]
+    arms = DeclareLaunchArgument(
+        "arms",
+        default_value="1",
+        description="1, or 2 with the second mirrored",
+        choices=list(DEFAULT_CAMERAS),
+    )
+    return LaunchDescription([*arguments, arms, OpaqueFunction(function=start_nodes)])

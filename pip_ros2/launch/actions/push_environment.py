@@ -1,0 +1,13 @@
+"""PushEnvironment: the beginning of a scope."""
+
+from __future__ import annotations
+
+from ..action import Action
+from ..launch_context import LaunchContext
+
+
+class PushEnvironment(Action):
+    """Saves the environment on a stack."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._push_environment()

@@ -1,0 +1,36 @@
+"""OnProcessStart: what is done when a process has started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..events.process import ProcessStarted
+from ..launch_context import LaunchContext
+from ..some_entities_type import SomeEntitiesType
+from .on_action_event import OnActionEvent
+
+if TYPE_CHECKING:
+    from ..actions.execute_local import ExecuteLocal
+
+
+class OnProcessStart(OnActionEvent):
+    """Handles the start of one process, or of all of them."""
+
+    def __init__(
+        self,
+        *,
+        target_action: ExecuteLocal | Callable[[ExecuteLocal], bool] | None = None,
+        on_start: SomeEntitiesType
+        | Callable[[ProcessStarted, LaunchContext], SomeEntitiesType | None],
+        **kwargs: Any,
+    ) -> None:
+        from ..actions.execute_local import ExecuteLocal
+
+        super().__init__(
+            target_action=target_action,
+            on_event=on_start,
+            target_event_cls=ProcessStarted,
+            target_action_cls=ExecuteLocal,
+            **kwargs,
+        )

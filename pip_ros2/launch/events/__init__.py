@@ -1,0 +1,20 @@
+"""Events of a launched system."""
+
+from ..refusal import module_getattr
+from . import process
+from .execution_complete import ExecutionComplete
+from .include_launch_description import IncludeLaunchDescription
+from .matchers import matches_action
+from .shutdown import Shutdown
+from .timer_event import TimerEvent
+
+__all__ = [
+    "ExecutionComplete",
+    "IncludeLaunchDescription",
+    "Shutdown",
+    "TimerEvent",
+    "matches_action",
+    "process",
+]
+
+__getattr__ = module_getattr(__name__)

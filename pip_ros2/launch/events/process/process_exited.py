@@ -1,0 +1,17 @@
+"""ProcessExited: a process has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .running_process_event import RunningProcessEvent
+
+
+class ProcessExited(RunningProcessEvent):
+    """Emitted when a process has ended; a negative `returncode` is the signal that ended it."""
+
+    name = "launch.events.process.ProcessExited"
+
+    def __init__(self, *, returncode: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.returncode = returncode

@@ -1,0 +1,5 @@
+"""SubstitutionFailure, under its public path."""
+
+from ..substitution import SubstitutionFailure
+
+__all__ = ["SubstitutionFailure"]

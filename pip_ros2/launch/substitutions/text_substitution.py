@@ -1,0 +1,5 @@
+"""TextSubstitution, under its public path."""
+
+from ..substitution import TextSubstitution
+
+__all__ = ["TextSubstitution"]

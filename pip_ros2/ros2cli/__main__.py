@@ -1,0 +1,7 @@
+"""``python -m ros2cli`` is ``ros2``."""
+
+import sys
+
+from ros2cli.main import main
+
+sys.exit(main())

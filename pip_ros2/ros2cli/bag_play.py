@@ -1,0 +1,215 @@
+"""``ros2 bag play``.
+
+Messages go out as the bytes that were recorded, each at its log time from the start of playing.
+Before the first one, playing waits until the subscribers that are there have been matched (at most
+``MATCH_S``), since what is published before that is lost on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ros2cli import discovery, graph
+from ros2cli.command import non_negative_float, positive_float
+from ros2cli.errors import CliError, unknown
+from ros2cli.interfaces import import_interface
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+    from ros2cli.bag_reader import Bag
+
+DEPTH = 100
+SLICE_S = 0.1  # longest sleep, so that SIGTERM is seen
+MATCH_S = 2.0
+ACKED_S = 2.0
+DEFAULT_CLOCK_HZ = 40.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag_path", type=Path, help="Bag to open")
+    parser.add_argument("-s", "--storage", choices=["mcap"], help=argparse.SUPPRESS)
+    parser.add_argument("-r", "--rate", type=positive_float, default=1.0, help="Speed (default: 1)")
+    parser.add_argument("--topics", nargs="+", default=[], metavar="topic", help="Topics to play")
+    parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="topic")
+    parser.add_argument("-l", "--loop", action="store_true", help="Start again at the end")
+    parser.add_argument(
+        "-m", "--remap", nargs="+", default=[], metavar="OLD:=NEW", help="Rename topics"
+    )
+    parser.add_argument(
+        "--clock",
+        type=positive_float,
+        nargs="?",
+        const=DEFAULT_CLOCK_HZ,
+        metavar="HZ",
+        help="Publish /clock at this rate (default: 40 Hz); a recorded /clock is left out",
+    )
+    parser.add_argument(
+        "-d", "--delay", type=non_negative_float, default=0.0, help="Sleep before playing, in s"
+    )
+    parser.add_argument(
+        "--start-offset", type=non_negative_float, default=0.0, help="Start this many s into it"
+    )
+    parser.add_argument(
+        "--playback-duration", type=float, default=-1.0, help="Stop after this many s of the bag"
+    )
+    parser.add_argument("--disable-keyboard-controls", action="store_true", help=argparse.SUPPRESS)
+
+
+def play(args: argparse.Namespace) -> None:
+    from ros2cli.bag_reader import open_bag
+
+    bag = open_bag(args.bag_path)
+    chosen = choose_topics(bag, args)
+    renamed = parse_remaps(args.remap)
+    args.spin_time = discovery.LIMIT_S
+    with graph.cli_node(args, "rosbag2_player") as node:
+        publishers = _create_publishers(node, bag, chosen, renamed)
+        _wait_for_matches(node, publishers)
+        player = _Player(node, bag, publishers, args)
+        while player.play_once() and args.loop:
+            pass
+        for publisher in publishers.values():
+            _wait_until_acknowledged(publisher)
+
+
+def choose_topics(bag: Bag, args: argparse.Namespace) -> set[str]:
+    """The recorded topics to play; CliError for a name that is not in the bag."""
+    known = {topic.name for topic in bag.metadata.topics}
+    for name in [*args.topics, *args.exclude_topics]:
+        if name not in known:
+            raise unknown("topic", name, known, f"of {bag.folder}")
+    chosen = set(args.topics or known) - set(args.exclude_topics)
+    return chosen - {"/clock"} if args.clock else chosen
+
+
+def parse_remaps(rules: list[str]) -> dict[str, str]:
+    """``old:=new`` rules; names without a leading slash are taken from the root."""
+    remaps = {}
+    for rule in rules:
+        old, separator, new = rule.partition(":=")
+        if not (old and separator and new):
+            raise CliError(f"malformed remap rule '{rule}', expected '<old>:=<new>'")
+        remaps[f"/{old.lstrip('/')}"] = f"/{new.lstrip('/')}"
+    return remaps
+
+
+class _Player:
+    """Sends one pass over the bag, message by message, /clock in between."""
+
+    def __init__(
+        self, node: Node, bag: Bag, publishers: dict[str, Any], args: argparse.Namespace
+    ) -> None:
+        self._node = node
+        self._bag = bag
+        self._publishers = publishers
+        self._args = args
+        self._clock_publisher = None
+        if args.clock:
+            from rclpy.qos import QoSProfile
+            from rosgraph_msgs.msg import Clock
+
+            self._clock_publisher = node.create_publisher(Clock, "/clock", QoSProfile(depth=10))
+
+    def play_once(self) -> bool:
+        """Play from the start offset to the end; False when shut down on the way."""
+        from ros2cli.bag_reader import messages
+
+        metadata, args = self._bag.metadata, self._args
+        start_ns = metadata.start_ns + int(args.start_offset * 1e9)
+        end_ns = metadata.start_ns + metadata.duration_ns
+        if args.playback_duration >= 0:
+            end_ns = min(end_ns, start_ns + int(args.playback_duration * 1e9))
+        if start_ns > end_ns:
+            duration_s = metadata.duration_ns * 1e-9
+            raise CliError(f"--start-offset {args.start_offset:g} is past the {duration_s:g} s")
+        self._sleep_until(time.monotonic() + args.delay)
+        began = time.monotonic()
+
+        def due(log_ns: int) -> float:
+            return began + (log_ns - start_ns) * 1e-9 / args.rate
+
+        ticks = self._ticks(start_ns)
+        tick_ns = next(ticks)
+        for message in messages(self._bag, set(self._publishers), start_ns):
+            if message.log_ns > end_ns:
+                break
+            while tick_ns <= message.log_ns:
+                if not self._sleep_until(due(tick_ns)):
+                    return False
+                self._publish_clock(tick_ns)
+                tick_ns = next(ticks)
+            if not self._sleep_until(due(message.log_ns)):
+                return False
+            self._publishers[message.topic].publish(message.data)
+        return self._node.context.ok()
+
+    def _ticks(self, start_ns: int) -> Iterator[int]:
+        """The bag times at which /clock is sent: at ``--clock`` Hz of real time."""
+        step_ns = self._args.rate * 1e9 / self._args.clock if self._args.clock else float("inf")
+        index = 0
+        while True:
+            yield start_ns + int(index * step_ns) if self._args.clock else 2**63 - 1
+            index += 1
+
+    def _publish_clock(self, bag_ns: int) -> None:
+        from builtin_interfaces.msg import Time
+        from rosgraph_msgs.msg import Clock
+
+        assert self._clock_publisher is not None
+        stamp = Time(sec=bag_ns // 10**9, nanosec=bag_ns % 10**9)
+        self._clock_publisher.publish(Clock(clock=stamp))
+
+    def _sleep_until(self, due: float) -> bool:
+        while self._node.context.ok():
+            left = due - time.monotonic()
+            if left <= 0:
+                return True
+            time.sleep(min(left, SLICE_S))
+        return False
+
+
+def _create_publishers(
+    node: Node, bag: Bag, chosen: set[str], renamed: dict[str, str]
+) -> dict[str, Any]:
+    """Recorded topic name to a publisher with the recorded QoS, under the new name."""
+    from ros2cli.bag_metadata import profile_to_offer
+
+    publishers = {}
+    for topic in bag.metadata.topics:
+        if topic.name not in chosen:
+            continue
+        try:
+            cls = import_interface(topic.type, "msg")
+        except CliError as error:
+            print(f"WARNING: not playing '{topic.name}': {error}", file=sys.stderr)
+            continue
+        name = renamed.get(topic.name, topic.name)
+        publishers[topic.name] = node.create_publisher(cls, name, profile_to_offer(topic, DEPTH))
+    if chosen and not publishers:
+        raise CliError(f"nothing to play: none of the types of {bag.folder} is known here")
+    return publishers
+
+
+def _wait_for_matches(node: Node, publishers: dict[str, Any]) -> None:
+    deadline = time.monotonic() + MATCH_S
+    while time.monotonic() < deadline and node.context.ok():
+        counts = [
+            (node.count_subscribers(p.topic_name), p.get_subscription_count())
+            for p in publishers.values()
+        ]
+        if discovery.known_in_full(node) and all(seen == matched for seen, matched in counts):
+            return
+        time.sleep(graph.POLL_S)
+
+
+def _wait_until_acknowledged(publisher: Any) -> None:
+    """The last reliable messages are still on their way when the last one has been published."""
+    from rclpy.duration import Duration
+
+    publisher.wait_for_all_acked(Duration(seconds=ACKED_S))

@@ -1,0 +1,261 @@
+"""``ros2 param``: parameters of running nodes, through their parameter services."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ros2cli import graph
+from ros2cli.command import Verb, add_verbs
+from ros2cli.errors import CliError, unknown
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+ANSWER_WAIT_S = 10.0
+
+# rcl_interfaces/msg/ParameterType to the words of `param get` and of `param list --param-type`.
+LABELS = {
+    0: ("Parameter not set.", "not set"),
+    1: ("Boolean value is:", "boolean"),
+    2: ("Integer value is:", "integer"),
+    3: ("Double value is:", "double"),
+    4: ("String value is:", "string"),
+    5: ("Byte values are:", "byte array"),
+    6: ("Boolean values are:", "boolean array"),
+    7: ("Integer values are:", "integer array"),
+    8: ("Double values are:", "double array"),
+    9: ("String values are:", "string array"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_verbs(
+        parser,
+        {
+            "describe": Verb("Show type, limits and description", _describe_arguments, describe),
+            "dump": Verb("Show all parameters of a node as YAML", _node_argument, dump),
+            "get": Verb("Get parameter", _get_arguments, get),
+            "list": Verb("Output a list of available parameters", _list_arguments, list_parameters),
+            "load": Verb("Load parameters from a YAML file", _load_arguments, load),
+            "set": Verb("Set parameter", _set_arguments, set_parameter),
+        },
+    )
+
+
+class ParameterClient:
+    """The parameters of one node; every method raises CliError when the node does not answer."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        from rclpy.parameter_client import AsyncParameterClient
+
+        self.name = name
+        self._node = node
+        self._client = AsyncParameterClient(node, name)
+        if not self._client.wait_for_services(timeout_sec=ANSWER_WAIT_S):
+            raise CliError(f"node '{name}' has no parameter services")
+
+    def names(self, prefixes: list[str] | None = None) -> list[str]:
+        return sorted(self._call(self._client.list_parameters(prefixes or [])).result.names)
+
+    def values(self, names: list[str]) -> list[Any]:
+        """rcl_interfaces/msg/ParameterValue for each name."""
+        return list(self._call(self._client.get_parameters(names)).values) if names else []
+
+    def descriptors(self, names: list[str]) -> list[Any]:
+        return list(self._call(self._client.describe_parameters(names)).descriptors)
+
+    def set(self, parameters: list[Any]) -> list[Any]:
+        """rcl_interfaces/msg/SetParametersResult for each."""
+        return list(self._call(self._client.set_parameters(parameters)).results)
+
+    def check(self, name: str) -> None:
+        """CliError with the nearest name when the node has no such parameter."""
+        known = self.names()
+        if name not in known:
+            raise unknown("parameter", name, known, f"of node '{self.name}'")
+
+    def _call(self, future: Any) -> Any:
+        import rclpy
+
+        rclpy.spin_until_future_complete(self._node, future, timeout_sec=ANSWER_WAIT_S)
+        if not future.done():
+            raise CliError(f"node '{self.name}' did not answer within {ANSWER_WAIT_S:g} s")
+        if future.result() is None:
+            raise CliError(f"node '{self.name}' failed: {future.exception()!r}")
+        return future.result()
+
+
+def connect(node: Node, args: argparse.Namespace) -> ParameterClient:
+    """The parameters of the node that the user named."""
+    return ParameterClient(node, graph.find_node(node, args, args.node_name).full)
+
+
+def _node_argument(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("node_name", help="Name of the ROS node")
+    parser.add_argument("--include-hidden-nodes", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--timeout", dest="spin_time", type=float, metavar="N", help="the same as --spin-time"
+    )
+
+
+def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("node_name", nargs="?", help="Name of the ROS node (default: all)")
+    parser.add_argument("--filter", metavar="REGEX", help="Only names that match")
+    parser.add_argument("--include-hidden-nodes", action="store_true")
+    parser.add_argument("--param-prefixes", nargs="+", default=[], help="Only these prefixes")
+    parser.add_argument("--param-type", action="store_true", help="Print the types as well")
+
+
+def list_parameters(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        if args.node_name:
+            names = [graph.find_node(node, args, args.node_name).full]
+        else:
+            graph.settle(node, args)
+            own = graph.resolve(node, node.get_name())
+            found = (n.full for n in graph.node_names(node, args.include_hidden_nodes))
+            names = [name for name in found if name != own]
+        for name in names:
+            try:
+                _print_names(ParameterClient(node, name), args)
+            except CliError as error:
+                if args.node_name:
+                    raise
+                print(error, file=sys.stderr)
+
+
+def _print_names(client: ParameterClient, args: argparse.Namespace) -> None:
+    names = [
+        name for name in client.names(args.param_prefixes)
+        if args.filter is None or re.match(args.filter, name)
+    ]  # fmt: skip
+    if not args.node_name and names:
+        print(f"{client.name}:")
+    kinds = [d.type for d in client.descriptors(names)] if args.param_type and names else []
+    for index, name in enumerate(names):
+        print(f"  {name} (type: {LABELS[kinds[index]][1]})" if kinds else f"  {name}")
+
+
+def _get_arguments(parser: argparse.ArgumentParser) -> None:
+    _node_argument(parser)
+    parser.add_argument("parameter_name", help="Name of the parameter")
+    parser.add_argument("--hide-type", action="store_true", help="Hide the type information")
+
+
+def get(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        client = connect(node, args)
+        client.check(args.parameter_name)
+        value = client.values([args.parameter_name])[0]
+    label, python = LABELS[value.type][0], _to_python(value)
+    if args.hide_type:
+        print(python)
+    elif python is None:
+        print(label)
+    else:
+        print(label, python)
+
+
+def _describe_arguments(parser: argparse.ArgumentParser) -> None:
+    _node_argument(parser)
+    parser.add_argument("parameter_names", nargs="+", help="Names of the parameters")
+
+
+def describe(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        client = connect(node, args)
+        for name in args.parameter_names:
+            client.check(name)
+        for descriptor in client.descriptors(args.parameter_names):
+            print(f"Parameter name: {descriptor.name}\n  Type: {LABELS[descriptor.type][1]}")
+            if descriptor.description:
+                print(f"  Description: {descriptor.description}")
+            print("  Constraints:")
+            if descriptor.read_only:
+                print("    Read only: true")
+            for limits in [*descriptor.floating_point_range, *descriptor.integer_range]:
+                print(f"    Min value: {limits.from_value}\n    Max value: {limits.to_value}")
+                if limits.step:
+                    print(f"    Step: {limits.step}")
+            if descriptor.additional_constraints:
+                print(f"    Additional constraints: {descriptor.additional_constraints}")
+
+
+def _set_arguments(parser: argparse.ArgumentParser) -> None:
+    _node_argument(parser)
+    parser.add_argument("parameter_name", help="Name of the parameter")
+    parser.add_argument("value", help="Value of the parameter, as YAML")
+
+
+def set_parameter(args: argparse.Namespace) -> None:
+    from rcl_interfaces.msg import Parameter
+    from rclpy.parameter import get_parameter_value
+
+    parameter = Parameter(name=args.parameter_name, value=get_parameter_value(args.value))
+    with graph.cli_node(args) as node:
+        client = connect(node, args)
+        client.check(args.parameter_name)
+        result = client.set([parameter])[0]
+    reason = f": {result.reason}" if result.reason else ""
+    if not result.successful:
+        raise CliError(f"Setting parameter failed{reason}")
+    print(f"Set parameter successful{reason}")
+
+
+def dump(args: argparse.Namespace) -> None:
+    import yaml
+
+    with graph.cli_node(args) as node:
+        client = connect(node, args)
+        names = client.names()
+        values = client.values(names)
+    tree: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        *branches, leaf = name.split(".")
+        branch = tree
+        for key in branches:
+            branch = branch.setdefault(key, {})
+        branch[leaf] = _to_python(value)
+    print(yaml.dump({client.name: {"ros__parameters": tree}}, default_flow_style=False))
+
+
+def _load_arguments(parser: argparse.ArgumentParser) -> None:
+    _node_argument(parser)
+    parser.add_argument("parameter_file", help="YAML file: node or /**, ros__parameters")
+    parser.add_argument("--no-use-wildcard", action="store_true", help="Do not apply '/**'")
+
+
+def load(args: argparse.Namespace) -> None:
+    from rclpy.parameter import parameter_dict_from_yaml_file
+
+    with graph.cli_node(args) as node:
+        client = connect(node, args)
+        try:
+            parameters = parameter_dict_from_yaml_file(
+                args.parameter_file, not args.no_use_wildcard, target_nodes=[client.name]
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CliError(f"cannot load '{args.parameter_file}': {error}") from None
+        results = client.set(list(parameters.values()))
+    failed = 0
+    for name, result in zip(parameters, results, strict=True):
+        reason = f": {result.reason}" if result.reason else ""
+        if result.successful:
+            print(f"Set parameter {name} successful{reason}")
+        else:
+            failed += 1
+            print(f"Set parameter {name} failed{reason}", file=sys.stderr)
+    if failed:
+        raise CliError(f"{failed} of {len(results)} parameters of '{client.name}' were not set")
+
+
+def _to_python(value: Any) -> Any:
+    from rclpy.parameter import parameter_value_to_python
+
+    python: Any = parameter_value_to_python(value)
+    return python.tolist() if hasattr(python, "tolist") else python

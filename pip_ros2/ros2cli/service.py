@@ -1,0 +1,127 @@
+"""``ros2 service``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from ros2cli import graph
+from ros2cli.command import Verb, add_verbs, positive_float
+from ros2cli.errors import CliError, unknown
+from ros2cli.interfaces import full_name, import_interface
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_verbs(
+        parser,
+        {
+            "call": Verb("Call a service", _call_arguments, call),
+            "find": Verb("Output a list of services of a given type", _find_arguments, find),
+            "info": Verb("Print information about a service", _name_arguments, info),
+            "list": Verb("Output a list of available services", _list_arguments, list_services),
+            "type": Verb("Output a service's type", _name_arguments, service_type),
+        },
+    )
+
+
+def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("-t", "--show-types", action="store_true", help="Also show the type")
+    parser.add_argument("-c", "--count-services", action="store_true", help="Only show the number")
+    parser.add_argument("--include-hidden-services", action="store_true")
+
+
+def list_services(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        graph.settle(node, args)
+        found = graph.services(node, args.include_hidden_services)
+    if args.count_services:
+        print(len(found))
+        return
+    for name, types in found.items():
+        print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+
+
+def _name_arguments(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("service_name", help="Name of the ROS service (e.g. '/add_two_ints')")
+
+
+def service_type(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        print(graph.service_type(node, args, args.service_name)[1])
+
+
+def info(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        name, type_name = graph.service_type(node, args, args.service_name)
+        graph.settle(node, args)
+        print(f"Type: {type_name}")
+        print(f"Clients count: {node.count_clients(name)}")
+        print(f"Services count: {node.count_services(name)}")
+
+
+def _find_arguments(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("service_type", help="Type to look for (e.g. 'std_srvs/srv/Trigger')")
+    parser.add_argument("-c", "--count-services", action="store_true", help="Only show the number")
+    parser.add_argument("--include-hidden-services", action="store_true")
+
+
+def find(args: argparse.Namespace) -> None:
+    with graph.cli_node(args) as node:
+        graph.settle(node, args)
+        found = graph.services(node, args.include_hidden_services)
+    names = [name for name, types in found.items() if args.service_type in types]
+    print(*([len(names)] if args.count_services else names), sep="\n")
+
+
+def _call_arguments(parser: argparse.ArgumentParser) -> None:
+    graph.add_node_arguments(parser)
+    parser.add_argument("service_name", help="Name of the ROS service (e.g. '/add_two_ints')")
+    parser.add_argument("service_type", help="Type (e.g. 'std_srvs/srv/Empty')")
+    values = parser.add_mutually_exclusive_group()
+    values.add_argument(
+        "values", nargs="?", default="{}", help="Request in YAML format (e.g. '{a: 1, b: 2}')"
+    )
+    values.add_argument("--stdin", action="store_true", help="Read values from standard input")
+    parser.add_argument("-r", "--rate", type=positive_float, help="Repeat the call at N Hz")
+
+
+def call(args: argparse.Namespace) -> None:
+    import rclpy
+
+    from ros2cli.messages import parse_values, set_fields
+
+    cls = import_interface(args.service_type, "srv")
+    request = cls.Request()
+    set_fields(request, parse_values(sys.stdin.read() if args.stdin else args.values))
+    with graph.cli_node(args) as node:
+        name = graph.resolve(node, args.service_name)
+        client: Any = node.create_client(cls, name)
+        if not client.service_is_ready():
+            print("waiting for service to become available...")
+            if not graph.find(args, client.service_is_ready):
+                _explain_missing(graph.services(node, True), name, args.service_type)
+        while True:
+            print(f"requester: making request: {request!r}\n")
+            called = time.monotonic()
+            future = client.call_async(request)
+            rclpy.spin_until_future_complete(node, future)
+            if future.result() is None:
+                raise CliError(f"the call of '{name}' failed: {future.exception()!r}")
+            print(f"response:\n{future.result()!r}\n")
+            if args.rate is None:
+                return
+            time.sleep(max(0.0, called + 1.0 / args.rate - time.monotonic()))
+
+
+def _explain_missing(known: dict[str, list[str]], name: str, type_name: str) -> None:
+    """``known`` holds our own client too, which is why its type does not count."""
+    others = [other for other in known.pop(name, []) if other != full_name(type_name, "srv")]
+    if others:
+        raise CliError(f"service '{name}' is of type {', '.join(others)}, not {type_name}")
+    visible = [other for other in known if not graph.is_hidden(other)]
+    raise unknown("service", name, visible, "(--spin-time waits longer)")

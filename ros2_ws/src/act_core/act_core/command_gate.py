@@ -1,0 +1,138 @@
+"""What stands between a stream of commands and an actuator, in simulation and on the real arm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from act_core.errors import suggest
+from act_core.limits import CommandLimiter, JointLimits, Limited, LimitedCommand
+
+Vector = NDArray[np.float64]
+
+
+class Applied(NamedTuple):
+    """What is sent to the actuator in one control period."""
+
+    position_rad: Vector  # (J,)
+    limited: tuple[Limited, ...]
+    hold: str | None  # why the arm holds instead of following commands; None while it follows
+
+
+class CommandGate:
+    """Follows the newest command that may be followed; holds, and says why, when there is none.
+
+    In this order: the e-stop, which stays engaged until it is released; the epoch, before which
+    commands are out of date (an episode was reset, a port was lost and found); the watchdog, which
+    holds when no command came for ``timeout_s``; and the `CommandLimiter`. Holding means to come to
+    a stop within the acceleration limits where the arm is, not to carry on to the last target.
+
+    Time is counted in control periods: `next` is called once in each.
+    """
+
+    def __init__(self, limits: JointLimits, period_s: float, timeout_s: float = 0.2) -> None:
+        if not timeout_s >= period_s:
+            raise ValueError(f"timeout_s is {timeout_s}, below one control period of {period_s} s")
+        self.limits = limits
+        self._limiter = CommandLimiter(limits, period_s)
+        self._timeout_periods = round(timeout_s / period_s)
+        self._command: Vector | None = None
+        self._age_periods = 0
+        self._epoch_ns = 0
+        self._estop: str | None = None
+        self._hold = "no command yet"
+        self._accepted = 0
+        self._refused: Counter[str] = Counter()
+        self._limited: Counter[str] = Counter()
+
+    def reset(self, measured_rad: ArrayLike, epoch_ns: int) -> LimitedCommand:
+        """Starts from where the joints are (J,) [rad]; commands stamped before ``epoch_ns`` [ns of
+        ROS time] are refused from now on. The e-stop stays as it is."""
+        start = self._limiter.reset(measured_rad)
+        self._epoch_ns = epoch_ns
+        self._drop_command("no command yet")
+        return start
+
+    def command(
+        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
+    ) -> str | None:
+        """Takes in a command; returns why it is refused, or None.
+
+        ``stamp_ns`` is the time that it is for; 0, which is what a message has that nobody stamped,
+        passes the epoch. A non-finite command is refused and stops the arm.
+        """
+        if self._estop is not None:
+            return self._refuse("estop", self._estop)
+        if 0 < stamp_ns < self._epoch_ns:
+            late_s = (self._epoch_ns - stamp_ns) / 1e9
+            return self._refuse("epoch", f"stamped {late_s:.3f} s before the last reset")
+        expected = self.limits.names
+        if len(names) != len(expected) or set(names) != set(expected):
+            return self._refuse("names", self._wrong_names(names))
+        if len(position_rad) != len(names):
+            text = f"{len(names)} joint names but {len(position_rad)} positions"
+            return self._refuse("names", text)
+        given = dict(zip(names, position_rad, strict=True))
+        target = np.array([given[name] for name in expected], dtype=np.float64)
+        if not np.isfinite(target).all():
+            bad = next(name for name in expected if not np.isfinite(given[name]))
+            self._drop_command(f"{bad}: non-finite target")
+            return self._refuse("non_finite", f"{bad}: target {given[bad]} is not finite")
+        self._command = target
+        self._age_periods = 0
+        self._accepted += 1
+        return None
+
+    def estop(self, engage: bool, reason: str = "e-stop engaged") -> None:
+        """Engages the e-stop, or releases it; after a release the arm waits for a new command."""
+        self._estop = reason if engage else None
+        self._drop_command("no command since the e-stop was released")
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the e-stop is engaged."""
+        return self._estop is not None
+
+    def next(self) -> Applied:
+        """What to send in this control period. Raises ValueError before the first `reset`."""
+        if self._command is not None and self._age_periods >= self._timeout_periods:
+            self._refused["watchdog"] += 1
+            self._drop_command(f"no command for {self._timeout_periods} control periods")
+        self._age_periods += 1
+        if self._command is not None:
+            sent = self._limiter.limit(self._command)
+            hold = None
+        else:
+            sent = self._limiter.stop()
+            hold = self._estop or self._hold
+        self._limited.update({limited.rule for limited in sent.limited})
+        return Applied(sent.position_rad, sent.limited, hold)
+
+    def counts(self) -> Mapping[str, str]:
+        """For a diagnostics message, as text: commands accepted, commands refused by reason, and
+        periods limited by rule."""
+        refused = {f"refused_{reason}": str(count) for reason, count in self._refused.items()}
+        limited = {f"limited_{rule}": str(count) for rule, count in self._limited.items()}
+        return {"accepted": str(self._accepted), **refused, **limited}
+
+    def _drop_command(self, hold: str) -> None:
+        self._command = None
+        self._hold = hold
+
+    def _refuse(self, reason: str, text: str) -> str:
+        self._refused[reason] += 1
+        return f"command refused: {text}"
+
+    def _wrong_names(self, names: Sequence[str]) -> str:
+        expected = self.limits.names
+        unknown = [name for name in names if name not in expected]
+        if unknown:
+            return suggest("joint", unknown[0], expected)
+        missing = [name for name in expected if name not in names]
+        if missing:
+            return f"joints missing: {', '.join(missing)}; expected {', '.join(expected)}"
+        return f"a joint is named twice: {', '.join(names)}"

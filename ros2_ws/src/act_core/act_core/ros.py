@@ -1,0 +1,332 @@
+"""The rclpy code that every node shares: parameters, topics, stamps, arrays, an orderly end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import threading
+import traceback
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from numpy.typing import ArrayLike, NDArray
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import (
+    DurabilityPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_profile_sensor_data,
+)
+from rclpy.service import Service as RclpyService
+from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+
+from act_core import images, topics
+from act_core.errors import ConfigurationError
+from act_core.parameters import from_values
+
+P = TypeVar("P")
+
+QOS: dict[str, QoSProfile] = {
+    topics.SENSOR: qos_profile_sensor_data,
+    topics.STATE: QoSProfile(depth=10),
+    topics.COMMAND: QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
+    topics.LATCHED: QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+}
+
+# Overrides that rclpy itself understands on every node.
+_OWN_PARAMETERS = ("use_sim_time", "start_type_description_service")
+
+GOODBYE_S = 5.0  # that a node may take to leave the graph when it ends
+
+DIAGNOSTIC_LEVELS = {
+    "ok": DiagnosticStatus.OK,
+    "warn": DiagnosticStatus.WARN,
+    "error": DiagnosticStatus.ERROR,
+    "stale": DiagnosticStatus.STALE,
+}
+
+
+def declare_parameters(node: Node, parameters_type: type[P]) -> P:
+    """Declares the fields of ``parameters_type`` on ``node`` and returns them with their values.
+
+    See `act_core.parameters`. The parameters are read-only: a running node keeps what it was
+    started with. Raises ConfigurationError for values that do not fit and for names that the node
+    does not have (a misspelt one would otherwise be ignored without a word).
+    """
+    overrides = {
+        # rcl hands over an empty list as a parameter without a value.
+        name: () if override.value is None else override.value
+        for name, override in getattr(node, "_parameter_overrides", {}).items()
+        if name not in _OWN_PARAMETERS and not name.startswith("qos_overrides.")
+    }
+    parameters = from_values(parameters_type, overrides)
+    types = get_type_hints(parameters_type)
+    for field in dataclasses.fields(parameters_type):  # type: ignore[arg-type]
+        value = getattr(parameters, field.name)
+        node.declare_parameter(
+            field.name,
+            list(value) if isinstance(value, tuple) else value,
+            _descriptor(field, types[field.name]),
+            ignore_override=True,
+        )
+    return parameters
+
+
+def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor:
+    low, high = field.metadata.get("low"), field.metadata.get("high")
+    choices = field.metadata.get("choices")
+    descriptor = ParameterDescriptor(
+        description=field.metadata.get("description", ""),
+        additional_constraints=f"one of {', '.join(choices)}" if choices else "",
+        read_only=True,
+    )
+    if low is not None and high is not None and kind is float:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high))
+        ]
+    elif low is not None and high is not None and kind is int:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+    return descriptor
+
+
+def interface_type(type_name: str) -> Any:
+    """The class behind a name such as ``sensor_msgs/msg/JointState``."""
+    package, kind, name = type_name.split("/")
+    return getattr(import_module(f"{package}.{kind}"), name)
+
+
+def publisher(node: Node, topic: topics.Topic) -> Publisher:
+    """A publisher with the type and quality of service of the topic table."""
+    return node.create_publisher(interface_type(topic.type_name), topic.name, QOS[topic.qos])
+
+
+def subscription(node: Node, topic: topics.Topic, callback: Callable[[Any], None]) -> Subscription:
+    """A subscription with the type and quality of service of the topic table."""
+    return node.create_subscription(
+        interface_type(topic.type_name), topic.name, callback, QOS[topic.qos]
+    )
+
+
+def service(node: Node, entry: topics.Service, callback: Callable[[Any, Any], Any]) -> RclpyService:
+    """A service of the table; ``callback(request, response)`` returns the response."""
+    return node.create_service(interface_type(entry.type_name), entry.name, callback)
+
+
+def stamp_ns(stamp: Time) -> int:
+    """A message's stamp as integer nanoseconds of ROS time."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def to_stamp(ros_time_ns: int) -> Time:
+    """Integer nanoseconds of ROS time as a message's stamp."""
+    sec, nanosec = divmod(ros_time_ns, 1_000_000_000)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+class JointReading(NamedTuple):
+    """Joints of a message in the order that was asked for: (J,) rad and, if sent, rad/s."""
+
+    position: NDArray[np.float64]
+    velocity: NDArray[np.float64] | None
+
+
+def read_joints(message: JointState, names: Sequence[str]) -> JointReading:
+    """The joints ``names`` of a message, whatever order and company they come in.
+
+    Raises ValueError for a missing joint, a joint named twice or arrays of unequal length.
+    """
+    index = {name: i for i, name in enumerate(message.name)}
+    if len(index) != len(message.name):
+        raise ValueError(f"a joint is named twice in the message: {', '.join(message.name)}")
+    missing = [name for name in names if name not in index]
+    if missing:
+        raise ValueError(
+            f"joints missing in the message: {', '.join(missing)}; "
+            f"it has {', '.join(message.name) or 'none'}"
+        )
+    if len(message.position) != len(message.name):
+        raise ValueError(f"{len(message.name)} joint names but {len(message.position)} positions")
+    order = [index[name] for name in names]
+    velocity = None
+    if len(message.velocity) == len(message.name):
+        velocity = np.asarray(message.velocity, dtype=np.float64)[order]
+    return JointReading(np.asarray(message.position, dtype=np.float64)[order], velocity)
+
+
+def joint_state(
+    names: Sequence[str],
+    position: ArrayLike,
+    ros_time_ns: int,
+    velocity: ArrayLike | None = None,
+    effort: ArrayLike | None = None,
+) -> JointState:
+    """A JointState of (J,) positions [rad], and velocities [rad/s] and efforts where they exist."""
+    message = JointState(name=list(names), position=_doubles(position))
+    message.header.stamp = to_stamp(ros_time_ns)
+    if velocity is not None:
+        message.velocity = _doubles(velocity)
+    if effort is not None:
+        message.effort = _doubles(effort)
+    return message
+
+
+def _doubles(values: ArrayLike) -> array:
+    # rclpy takes an array.array as it is and checks a list item by item.
+    return array("d", np.asarray(values, dtype=np.float64).tobytes())
+
+
+def image_to_array(message: Image | CompressedImage, encoding: str = "rgb8") -> NDArray[Any]:
+    """The pixels of an image message in the encoding that is asked for, (H, W, 3) uint8 for rgb8.
+
+    A view of the message's data where nothing has to be converted: half a microsecond for
+    640 x 480 instead of a copy, and read-only in effect. Raises ValueError for damaged messages,
+    unknown encodings and conversions that do not exist; see `act_core.images`.
+    """
+    if isinstance(message, CompressedImage):
+        return images.decompress(message.data, encoding)
+    pixels = images.unpack(
+        message.data, message.height, message.width, message.step,
+        message.encoding, bool(message.is_bigendian),
+    )  # fmt: skip
+    return images.convert(pixels, message.encoding, encoding)
+
+
+def array_to_image(
+    image: NDArray[Any], ros_time_ns: int, frame_id: str, encoding: str = "rgb8"
+) -> Image:
+    """An Image message of an array; ValueError where its shape or type is not the encoding's."""
+    images.check(image, encoding)
+    message = Image(
+        height=image.shape[0],
+        width=image.shape[1],
+        encoding=encoding,
+        step=image[0].nbytes,
+        # An array.array is copied as it is (0.03 ms for 640 x 480); an ndarray or a list would be
+        # checked number by number (40 ms).
+        data=array("B", np.ascontiguousarray(image).tobytes()),
+    )
+    message.header.stamp = to_stamp(ros_time_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def array_to_compressed(
+    image: NDArray[np.uint8],
+    ros_time_ns: int,
+    frame_id: str,
+    encoding: str = "rgb8",
+    quality: int = 90,
+) -> CompressedImage:
+    """A JPEG message of a colour or mono8 array; ``format`` as image_transport writes it."""
+    stored = "mono8" if encoding == "mono8" else "bgr8"
+    message = CompressedImage(
+        format=f"{encoding}; jpeg compressed {stored}",
+        data=array("B", images.compress(image, encoding, quality)),
+    )
+    message.header.stamp = to_stamp(ros_time_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def camera_info(image: Image, focal: float) -> CameraInfo:
+    """The calibration that goes with ``image``: a pinhole camera with square pixels, its centre in
+    the middle and no distortion; ``focal`` in pixels."""
+    cx, cy = image.width / 2, image.height / 2
+    info = CameraInfo(
+        header=image.header, height=image.height, width=image.width, distortion_model="plumb_bob"
+    )
+    info.d = [0.0] * 5
+    info.k = [focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0]
+    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    info.p = [focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
+
+
+def diagnostic(
+    name: str, level: str, message: str, values: Mapping[str, str] | None = None
+) -> DiagnosticStatus:
+    """One status for `/diagnostics`; ``level`` is ok, warn, error or stale."""
+    return DiagnosticStatus(
+        name=name,
+        level=DIAGNOSTIC_LEVELS[level],
+        message=message,
+        values=[KeyValue(key=key, value=value) for key, value in (values or {}).items()],
+    )
+
+
+def diagnostic_array(node: Node, statuses: Iterable[DiagnosticStatus]) -> DiagnosticArray:
+    """A message for `/diagnostics`, stamped now."""
+    array_message = DiagnosticArray(status=list(statuses))
+    array_message.header.stamp = node.get_clock().now().to_msg()
+    return array_message
+
+
+def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> int:
+    """Runs a node until SIGINT, SIGTERM or an external shutdown; returns the exit code.
+
+    A node that comes to an end by itself has an attribute ``finished`` that becomes true. The
+    node's ``close()``, if it has one, runs in every case while topics still work, so that it can
+    stop what it drives. A ConfigurationError ends the process with its text and code 2; any other
+    exception ends it with its traceback after ``close()``.
+    """
+    # Own handlers: those of rclpy shut the context down before the node could say good-bye.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _frame: signals.append(received))
+    node: Node | None = None
+    try:
+        node = create_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not signals and not getattr(node, "finished", False):
+            # A Python signal handler only runs once the wait returns: at most this much later.
+            executor.spin_once(timeout_sec=0.1)
+    except ConfigurationError as error:
+        rclpy.logging.get_logger("act").fatal(str(error))
+        return 2
+    except ExternalShutdownException:
+        pass
+    finally:
+        try:
+            if node is not None:
+                getattr(node, "close", lambda: None)()
+        finally:
+            _end_middleware(node)
+    return 0
+
+
+def _end_middleware(node: Node | None) -> None:
+    """Takes the node out of the graph, or gives up on that after `GOODBYE_S`.
+
+    Fast DDS' TCP transport can wait for ever for a subscriber whose process is stopped (Ctrl-Z on
+    `ros2 topic echo` is enough). Everything that matters has ended by then.
+    """
+    done = threading.Event()
+
+    def end() -> None:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        done.set()
+
+    threading.Thread(target=end, daemon=True).start()
+    if not done.wait(GOODBYE_S):
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stderr.write("the middleware does not answer (a stopped subscriber?): ending anyway\n")
+        sys.stderr.flush()
+        os._exit(1)

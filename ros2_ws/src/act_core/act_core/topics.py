@@ -1,0 +1,82 @@
+"""Every topic and service of the runtime: type, quality of service, expected rate. One table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from act_core.errors import suggest
+
+# Quality of service by purpose; act_core.ros turns these into rclpy profiles.
+SENSOR = "sensor"  # best effort, newest few: images
+STATE = "state"  # reliable, depth 10
+COMMAND = "command"  # reliable, depth 1: only the newest command counts
+LATCHED = "latched"  # reliable, depth 1, transient local: late joiners get the last value
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic: its name, message type, quality of service and, if periodic, expected rate."""
+
+    name: str
+    type_name: str  # as `ros2 topic info` prints it
+    qos: str
+    rate_hz: float | None = None
+
+    def with_rate(self, rate_hz: float) -> Topic:
+        """The same topic at another rate (a camera at 15 Hz, a driver at 200 Hz)."""
+        return replace(self, rate_hz=rate_hz)
+
+
+JOINT_STATES = Topic("joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
+JOINT_COMMANDS = Topic("joint_commands", "sensor_msgs/msg/JointState", COMMAND, 100.0)
+JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
+POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
+EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
+ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
+DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", STATE, 1.0)
+
+
+def camera_image(camera: str) -> Topic:
+    """The image topic of a camera, e.g. ``camera/front/image_raw``."""
+    return Topic(f"camera/{camera}/image_raw", "sensor_msgs/msg/Image", SENSOR, 30.0)
+
+
+def camera_info(camera: str) -> Topic:
+    """The calibration topic beside a camera's images."""
+    return Topic(f"camera/{camera}/camera_info", "sensor_msgs/msg/CameraInfo", SENSOR, 30.0)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service: its name and type."""
+
+    name: str
+    type_name: str
+
+
+POLICY_ENABLE = Service("policy/enable", "std_srvs/srv/SetBool")
+POLICY_RESET = Service("policy/reset", "std_srvs/srv/Trigger")
+ESTOP = Service("estop", "std_srvs/srv/SetBool")
+SIM_RESET = Service("sim/reset", "std_srvs/srv/Trigger")
+RECORD_START = Service("record/start", "std_srvs/srv/Trigger")
+RECORD_STOP = Service("record/stop", "std_srvs/srv/Trigger")
+RECORD_DISCARD = Service("record/discard", "std_srvs/srv/Trigger")
+
+TOPICS: tuple[Topic, ...] = (
+    JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_APPLIED, POLICY_CHUNK, EPISODE_STATUS,
+    ESTOP_STATE, DIAGNOSTICS,
+)  # fmt: skip
+SERVICES: tuple[Service, ...] = (
+    POLICY_ENABLE, POLICY_RESET, ESTOP, SIM_RESET, RECORD_START, RECORD_STOP, RECORD_DISCARD,
+)  # fmt: skip
+
+
+def topic(name: str) -> Topic:
+    """The topic of that name, camera topics included; raises KeyError with the names that exist."""
+    known = {entry.name: entry for entry in TOPICS}
+    if name in known:
+        return known[name]
+    parts = name.split("/")
+    if len(parts) == 3 and parts[0] == "camera" and parts[2] in ("image_raw", "camera_info"):
+        return camera_image(parts[1]) if parts[2] == "image_raw" else camera_info(parts[1])
+    raise KeyError(suggest("topic", name, [*known, "camera/<name>/image_raw"]))

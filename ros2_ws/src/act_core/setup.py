@@ -1,0 +1,20 @@
+from setuptools import find_packages, setup
+
+package_name = "act_core"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    maintainer="act-so101 maintainers",
+    maintainer_email="maintainers@act-so101.dev",
+    description="SO-101 joint table, command limiter, timing, topic table and rclpy helpers.",
+    license="Apache-2.0",
+)

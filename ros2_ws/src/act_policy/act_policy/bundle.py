@@ -1,0 +1,162 @@
+"""A policy bundle: one folder with everything that is needed to run a policy, and to check it.
+
+    policy.json    names, shapes, units, rates (`PolicySpec`)
+    policy.onnx    the graph: radians and uint8 images in, a chunk of radians out, no batch axis
+    parity.npz     sample inputs and the trainer's outputs for them
+    <variant>.onnx faster graphs for the same policy, as far as there are any
+
+The exporter writes it, the runtime reads it; both with this file.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from act_core.errors import suggest
+from numpy.typing import NDArray
+
+from act_policy.observation import Observation
+from act_policy.policy_spec import BundleError, PolicySpec
+from act_policy.spec_json import spec_from_json, spec_to_json
+
+SPEC_FILE = "policy.json"
+GRAPH_FILE = "policy.onnx"
+FP32 = "fp32"
+
+
+@dataclass(frozen=True)
+class ParitySample:
+    """N recorded observations and the chunks that the trainer computed for them.
+
+    Attributes:
+        joint_position: (N, J) float32.
+        images: for each camera (N, H, W, 3) uint8.
+        chunks: (N, K, A) float32.
+    """
+
+    joint_position: NDArray[np.float32]
+    images: Mapping[str, NDArray[np.uint8]]
+    chunks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def observation(self, index: int) -> Observation:
+        images = {camera: stack[index] for camera, stack in self.images.items()}
+        return Observation(0, self.joint_position[index], images)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder that was read and found complete."""
+
+    folder: Path
+    spec: PolicySpec
+
+    def graph_file(self, variant: str = FP32) -> Path:
+        """The graph of a variant; ``fp32`` is policy.onnx. BundleError for an unknown variant."""
+        if variant == FP32:
+            return self.folder / GRAPH_FILE
+        if variant not in self.spec.variants:
+            raise BundleError(suggest("variant", variant, [FP32, *self.spec.variants]))
+        return self.folder / self.spec.variants[variant].file
+
+    def tolerance(self, variant: str = FP32) -> float:
+        """How far a variant's chunk may be from the trainer's, in the output's unit."""
+        if variant == FP32:
+            return self.spec.parity.tolerance
+        return self.spec.variants[variant].tolerance
+
+    def parity_sample(self) -> ParitySample:
+        """Reads and checks the parity file; BundleError names what does not fit the spec."""
+        path = self.folder / self.spec.parity.file
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                content: dict[str, Any] = {key: arrays[key] for key in arrays.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise BundleError(f"{path} cannot be read: {error}") from error
+        return _check_sample(self.spec, content, path)
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Reads ``policy.json`` and checks that every file it names is there.
+
+    Raises BundleError with the value, what was expected and what exists.
+    """
+    folder = Path(folder).expanduser()
+    path = folder / SPEC_FILE
+    if not path.is_file():
+        there = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else ""
+        where = f"the folder has {there or 'no files'}" if folder.is_dir() else "no such folder"
+        raise BundleError(f"no {SPEC_FILE} in {folder}: {where}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BundleError(f"{path} is not JSON: {error}") from error
+    bundle = Bundle(folder, spec_from_json(content))
+    spec = bundle.spec
+    for file in (GRAPH_FILE, spec.parity.file, *(v.file for v in spec.variants.values())):
+        if not (folder / file).is_file():
+            there = ", ".join(sorted(p.name for p in folder.iterdir()))
+            raise BundleError(f"'{file}' is missing in {folder}: the folder has {there}")
+    return bundle
+
+
+def write_bundle(
+    folder: str | Path, spec: PolicySpec, graphs: Mapping[str, bytes], sample: ParitySample
+) -> Bundle:
+    """Writes a bundle and returns it; an existing one in that folder is replaced.
+
+    Args:
+        folder: made if it is not there.
+        spec: written as policy.json.
+        graphs: serialised ONNX models by variant, ``fp32`` and every one of ``spec.variants``.
+        sample: written as the parity file, after a check against ``spec``.
+
+    Raises BundleError for a missing or unexpected graph, or a sample of other names or shapes.
+    """
+    expected = {FP32, *spec.variants}
+    if set(graphs) != expected:
+        raise BundleError(f"graphs are {sorted(graphs)}, expected {sorted(expected)}")
+    inputs = {image.name: sample.images[image.camera] for image in spec.image_inputs
+              if image.camera in sample.images}  # fmt: skip
+    content: dict[str, Any] = {spec.joint_input.name: sample.joint_position, **inputs,
+               spec.output.name: sample.chunks}  # fmt: skip
+    _check_sample(spec, content, Path(spec.parity.file))
+
+    bundle = Bundle(Path(folder), spec)
+    bundle.folder.mkdir(parents=True, exist_ok=True)
+    for variant, graph in graphs.items():
+        bundle.graph_file(variant).write_bytes(graph)
+    np.savez_compressed(bundle.folder / spec.parity.file, **content)
+    text = json.dumps(spec_to_json(spec), indent=2) + "\n"
+    (bundle.folder / SPEC_FILE).write_text(text, encoding="utf-8")
+    return bundle
+
+
+def _check_sample(
+    spec: PolicySpec, content: Mapping[str, NDArray[Any]], path: Path
+) -> ParitySample:
+    shapes: dict[str, tuple[tuple[int, ...], str]] = {
+        spec.joint_input.name: (spec.joint_input.shape, "float32"),
+        **{image.name: (image.shape, "uint8") for image in spec.image_inputs},
+        spec.output.name: (spec.chunk_shape, "float32"),
+    }
+    if set(content) != set(shapes):
+        raise BundleError(f"{path.name} has {sorted(content)}, expected {sorted(shapes)}")
+    count = len(content[spec.output.name])
+    if count < 1:
+        raise BundleError(f"{path.name} holds no sample, expected at least one")
+    for key, (shape, dtype) in shapes.items():
+        array = content[key]
+        if array.shape != (count, *shape) or array.dtype != dtype:
+            raise BundleError(f"{path.name}: '{key}' is {array.dtype} {array.shape}, expected "
+                              f"{dtype} {(count, *shape)}")  # fmt: skip
+    images = {image.camera: content[image.name] for image in spec.image_inputs}
+    return ParitySample(content[spec.joint_input.name], images, content[spec.output.name])

@@ -1,0 +1,24 @@
+"""What a policy sees at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Joints and images of one instant; the same value for robot, simulation and evaluation.
+
+    Attributes:
+        stamp_ns: ROS time of capture, of the newest image where there are several.
+        joint_position: (J,) float32 at that time, in the order of the bundle's joint input [rad].
+        images: for each camera of the bundle its image, (H, W, 3) uint8, red first.
+    """
+
+    stamp_ns: int
+    joint_position: NDArray[np.float32]
+    images: Mapping[str, NDArray[np.uint8]]

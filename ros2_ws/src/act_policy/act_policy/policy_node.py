@@ -1,0 +1,330 @@
+"""The node around `PolicyRunner`: images and joint states in, joint commands out.
+
+A plain node and not a lifecycle node: it opens no device, so there is nothing to configure or to
+activate but one switch, and ``policy/enable`` (std_srvs/SetBool) is a switch that every operator
+knows. While it holds, for whatever reason, it publishes no command; whoever owns the arm keeps the
+last one.
+
+Threads: the executor's (messages, services, diagnostics), ``inference``, and ``control``, which
+does nothing but ask the runner for the command of now and publish it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from functools import partial
+from typing import Any
+
+from act_core import topics
+from act_core.errors import ConfigurationError
+from act_core.ros import (
+    declare_parameters,
+    diagnostic,
+    diagnostic_array,
+    image_to_array,
+    joint_state,
+    publisher,
+    read_joints,
+    run_node,
+    service,
+    stamp_ns,
+    subscription,
+    to_stamp,
+)
+from act_core.timing import NS_PER_S, to_ns
+from builtin_interfaces.msg import Duration
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from act_policy.chunk import Chunk
+from act_policy.command_stats import CommandStats
+from act_policy.control_loop import ControlLoop
+from act_policy.cores import inference_cores, run_apart
+from act_policy.graph_policy import GraphPolicy
+from act_policy.image_fit import resize
+from act_policy.inference_worker import ThreadWorker
+from act_policy.load_policy import load_policy
+from act_policy.observation import Observation
+from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
+from act_policy.policy import Policy
+from act_policy.policy_parameters import PolicyParameters
+from act_policy.policy_report import control_report, inference_report
+from act_policy.policy_runner import Action, Hold, PolicyRunner
+from act_policy.realtime import (
+    as_ordinary_thread,
+    fifo_is_granted,
+    prepare_process,
+    request_fifo,
+)
+from act_policy.state_log import StateLog
+
+HOUSEKEEPING_S = 0.05
+REMIND_S = 5.0  # at least so long between two warnings about the same thing
+
+
+class PolicyNode(Node):
+    """Runs one policy bundle. Parameters: `PolicyParameters`; topics: `act_core.topics`.
+
+    Args:
+        policy: in place of the bundle's graph, for tests.
+        overrides: of rclpy.node.Node.
+    """
+
+    def __init__(self, policy: Policy | None = None, **overrides: Any) -> None:
+        super().__init__("act_policy", **overrides)
+        self.parameters = declare_parameters(self, PolicyParameters)
+        self._realtime = fifo_is_granted(self.parameters.realtime_priority)
+        cores = inference_cores(self._realtime)
+        if policy is None:
+            policy = run_apart(lambda: self._load(len(cores)), cores)
+        if self._realtime and isinstance(policy, GraphPolicy):
+            policy.engine_scope = as_ordinary_thread
+
+        def prepare_worker_thread() -> None:
+            os.sched_setaffinity(0, cores)
+            if self._realtime:
+                request_fifo(1)
+
+        self._worker = ThreadWorker(policy, prepare_worker_thread)
+        self._policy_text = getattr(policy, "description", policy.spec.name)
+        spec = policy.spec
+        self._images = {image.camera: image for image in spec.image_inputs}
+        self._joints = spec.output.joints
+        self.runner = PolicyRunner(
+            spec, self._worker, self.parameters.execution(spec), self.parameters.runner_limits()
+        )
+        self.sync = ObservationSync(spec, self.parameters.sync_limits())
+        self.stats = CommandStats()
+        self._enabled = False
+        self._estopped = False
+        self._episode: dict[str, str] | None = None
+        self._refused: dict[str, str] = {}  # stream -> why its last message was no use
+        self._clock_jumps = 0
+        self._result: Action | Hold | None = None  # of the last control tick
+        self._log = StateLog()
+        self._last_now_ns = 0
+        self._chunks: deque[Chunk] = deque(maxlen=8)  # not published yet
+        self._set_enabled(self.parameters.enabled)
+
+        self._commands = publisher(self, topics.JOINT_COMMANDS)
+        self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
+        self._diagnostics = publisher(self, topics.DIAGNOSTICS)
+        subscription(self, topics.JOINT_STATES, self._on_joints)
+        for image in spec.image_inputs:
+            topic = topics.camera_image(image.camera)
+            subscription(self, topic, partial(self._on_image, image.camera))
+        subscription(self, topics.ESTOP_STATE, self._on_estop)
+        subscription(self, topics.EPISODE_STATUS, self._on_episode)
+        service(self, topics.POLICY_ENABLE, self._on_enable)
+        service(self, topics.POLICY_RESET, self._on_reset)
+        # Silence must be noticed also when nothing comes and simulated time stands still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
+        self.create_timer(1.0, self._on_diagnostics, clock=steady)
+
+        rate_hz = self.parameters.control_rate_hz
+        priority = self.parameters.realtime_priority
+        self._memory_locked = prepare_process() if priority else False
+        self._loop = ControlLoop(self._tick, rate_hz, self._on_tick_error, priority)
+        self.get_logger().info(
+            f"{self._policy_text}; control at {rate_hz:g} Hz, {self.runner.execution}, inference "
+            f"on cores {', '.join(map(str, cores))}; {self._grants()}"
+        )
+        self._loop.start()
+        request_fifo(priority // 2)  # this thread, which will spin; see act_policy.realtime
+
+    def close(self) -> None:
+        """Ends the threads; nothing is commanded afterwards."""
+        self._loop.close()
+        self._worker.close()
+
+    def _load(self, cores: int) -> GraphPolicy:
+        parameters = self.parameters
+        if not parameters.bundle:
+            raise ConfigurationError("parameter bundle is empty, expected a policy bundle's folder")
+        return load_policy(
+            parameters.bundle,
+            engine=parameters.engine,
+            variant=parameters.variant,
+            threads=parameters.inference_threads or cores,
+        )
+
+    # -- control thread -------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        if now_ns < self._last_now_ns:
+            self.runner.reset(now_ns)  # a bag that starts again, a simulation that restarts
+        elif now_ns == self._last_now_ns:
+            return  # simulated time stands still, or has not begun
+        self._last_now_ns = now_ns
+        result = self.runner.act(now_ns)
+        if isinstance(result, Action):
+            self._commands.publish(joint_state(self._joints, result.position, result.stamp_ns))
+            if result.new_chunk is not None:
+                self._chunks.append(result.new_chunk)
+        self.stats.record(result)
+        self._result = result
+
+    def _on_tick_error(self, error: Exception) -> None:
+        self.get_logger().error(f"control: {error!r}", throttle_duration_sec=REMIND_S)
+
+    # -- executor: observations -----------------------------------------------------------------
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            reading = read_joints(message, self.runner.spec.joint_input.joints)
+            self.sync.add_joints(stamp_ns(message.header.stamp), reading.position)
+        except ValueError as error:
+            self._refuse(JOINTS, error)
+            return
+        self._refused.pop(JOINTS, None)
+        self._observe()
+
+    def _on_image(self, camera: str, message: Image) -> None:
+        try:
+            image = image_to_array(message, "rgb8")
+            if self.parameters.image_fit == "resize":
+                image = resize(image, self._images[camera])
+            self.sync.add_image(camera, stamp_ns(message.header.stamp), image)
+        except ValueError as error:
+            self._refuse(f"camera '{camera}'", error)
+            return
+        self._refused.pop(f"camera '{camera}'", None)
+        self._observe()
+
+    def _refuse(self, stream: str, error: ValueError) -> None:
+        self._refused[stream] = str(error)
+        self.get_logger().warning(
+            f"message from {stream} refused: {error}", throttle_duration_sec=REMIND_S
+        )
+        self._observe()
+
+    def _observe(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        taken = self.sync.take(now_ns)
+        if self.sync.clock_jumps != self._clock_jumps:
+            self._clock_jumps = self.sync.clock_jumps
+            self.runner.reset(now_ns)
+            self.get_logger().warning("stamps went back in time: starting afresh")
+        if isinstance(taken, Observation):
+            self.runner.observe(taken, now_ns)
+        elif not isinstance(taken, NothingNew):
+            refused = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
+            self.runner.unobserved("; ".join([str(taken), *refused]))
+
+    # -- executor: operators --------------------------------------------------------------------
+
+    def _set_enabled(self, enabled: bool) -> None:
+        self._enabled = enabled and not self._estopped
+        if self._enabled:
+            self.runner.start(self.get_clock().now().nanoseconds)
+        elif self._estopped:
+            self.runner.stop("the e-stop is engaged")
+        else:
+            self.runner.stop("not enabled; call policy/enable")
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._set_enabled(request.data)
+        response.success = self._enabled == request.data
+        response.message = "acting" if self._enabled else "stopped"
+        if not response.success:
+            response.message = "refused: the e-stop is engaged; release it first"
+        self.get_logger().info(f"policy/enable {request.data}: {response.message}")
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._reset("policy/reset")
+        response.success = True
+        response.message = "plans and observations forgotten"
+        return response
+
+    def _on_estop(self, message: Bool) -> None:
+        if message.data == self._estopped:
+            return
+        self._estopped = message.data
+        # Releasing the stop does not start the arm: that takes a call of policy/enable.
+        self._set_enabled(False)
+        self.get_logger().warning(f"e-stop {'engaged' if message.data else 'released'}: stopped")
+
+    def _on_episode(self, message: DiagnosticStatus) -> None:
+        values = {entry.key: entry.value for entry in message.values}
+        episode = {key: values[key] for key in ("task", "seed", "episode") if key in values}
+        if self._episode is not None and episode != self._episode:
+            self._reset("a new episode")
+        self._episode = episode
+
+    def _reset(self, why: str) -> None:
+        self.sync.clear()
+        self.runner.reset(self.get_clock().now().nanoseconds)
+        self.get_logger().info(f"reset by {why}")
+
+    # -- executor: reports ----------------------------------------------------------------------
+
+    def _on_housekeeping(self) -> None:
+        self._observe()
+        while self._chunks:
+            chunk = self._chunks.popleft()
+            # Converting a chunk holds the GIL for up to half a millisecond: only for a listener.
+            if self._chunk_topic.get_subscription_count():
+                self._chunk_topic.publish(_trajectory(chunk, self._joints))
+        if self._result is None:
+            return
+        line = self._log.update(self._result, self._enabled, time.monotonic_ns())
+        if line is not None and line.level == "warning":
+            self.get_logger().warning(line.text)  # rclpy wants one severity for each line of code
+        elif line is not None:
+            self.get_logger().info(line.text)
+
+    def _on_diagnostics(self) -> None:
+        status = self.runner.status(self.get_clock().now().nanoseconds)
+        settings = {
+            "control_rate_hz": f"{self.parameters.control_rate_hz:g}",
+            "realtime": self._grants(),
+        }
+        inputs = {
+            "out_of_order": str(self.sync.out_of_order),
+            "clock_jumps": str(self.sync.clock_jumps),
+            **{f"refused_{stream}": why for stream, why in self._refused.items()},
+        }
+        reports = [
+            control_report(
+                self._result, self._enabled, self._loop.stats.snapshot(), self.stats, settings
+            ),
+            inference_report(self._policy_text, self._result, status, inputs),
+        ]
+        message = diagnostic_array(self, [diagnostic(*report) for report in reports])
+        self._diagnostics.publish(message)
+
+    def _grants(self) -> str:
+        fifo = (
+            f"SCHED_FIFO {self.parameters.realtime_priority}" if self._realtime else "no SCHED_FIFO"
+        )
+        memory = "memory locked" if self._memory_locked else "memory not locked"
+        return f"{fifo}, {memory}"
+
+
+def _trajectory(chunk: Chunk, joints: tuple[str, ...]) -> JointTrajectory:
+    """Positions only; point i is for the header's stamp + time_from_start."""
+    message = JointTrajectory(joint_names=list(joints))
+    message.header.stamp = to_stamp(chunk.stamp_ns)
+    for index, row in enumerate(chunk.rows):
+        sec, nanosec = divmod(to_ns(index / chunk.rate_hz), NS_PER_S)
+        start = Duration(sec=sec, nanosec=nanosec)
+        message.points.append(JointTrajectoryPoint(positions=row.tolist(), time_from_start=start))
+    return message
+
+
+def main() -> int:
+    return run_node(PolicyNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,61 @@
+"""The parameters of the policy node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from act_core.parameters import parameter
+
+from act_policy.load_policy import ENGINES
+from act_policy.observation_sync import SyncLimits
+from act_policy.policy_runner import RunnerLimits
+from act_policy.policy_spec import MODES, ExecutionSpec, PolicySpec
+
+FROM_BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """Declared on the node; every one has a default but the bundle."""
+
+    bundle: str = parameter("", "folder of the policy bundle")
+    enabled: bool = parameter(False, "act from the start, without a call of policy/enable")
+    control_rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=500.0)
+    mode: str = parameter(
+        FROM_BUNDLE, "how chunks become commands; bundle: as policy.json says",
+        choices=(FROM_BUNDLE, *MODES),
+    )  # fmt: skip
+    m: float = parameter(0.01, "ensemble: weights are exp(-m i), i = 0 for the oldest chunk")
+    open_loop_rows: int = parameter(0, "open_loop: rows played of a chunk; 0 for all", low=0)
+    engine: str = parameter("auto", "what computes", choices=ENGINES)
+    variant: str = parameter("auto", "graph of the bundle: auto, fp32 or a variant's name")
+    inference_threads: int = parameter(
+        0, "threads on the CPU; 0: all cores with real-time priority, else all but one",
+        low=0, high=256,
+    )  # fmt: skip
+    image_fit: str = parameter(
+        "resize", "images of another size than the policy's", choices=("resize", "refuse")
+    )
+    max_image_age_s: float = parameter(0.25, "a camera that is silent for longer is dead", low=0.0)
+    max_joint_age_s: float = parameter(0.1, "the same for joint_states", low=0.0)
+    max_skew_s: float = parameter(0.05, "between two cameras, and camera and joints", low=0.0)
+    max_observation_age_s: float = parameter(
+        0.5, "hold when there was no complete observation for so long", low=0.0
+    )
+    max_plan_age_s: float = parameter(1.0, "hold when there was no new chunk for so long", low=0.0)
+    realtime_priority: int = parameter(
+        40, "SCHED_FIFO priority of the control loop, if permitted; 0: none", low=0, high=98
+    )
+
+    def execution(self, spec: PolicySpec) -> ExecutionSpec:
+        """What the bundle says, or what was asked for in its place."""
+        if self.mode == FROM_BUNDLE:
+            return spec.execution
+        rows = self.open_loop_rows or None
+        return ExecutionSpec(self.mode, self.m, rows, spec.execution.max_jump)
+
+    def sync_limits(self) -> SyncLimits:
+        return SyncLimits(self.max_image_age_s, self.max_joint_age_s, self.max_skew_s)
+
+    def runner_limits(self) -> RunnerLimits:
+        return RunnerLimits(self.max_observation_age_s, self.max_plan_age_s)

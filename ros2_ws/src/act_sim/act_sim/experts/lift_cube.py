@@ -1,0 +1,35 @@
+"""Shows ``lift_cube``: take the cube, raise it and hold it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_sim.experts.grasp import CLOSED_RAD, FAST_M_S, MIDDLE_SPIN_RAD, Grasp
+from act_sim.experts.hand_guide import Goal, HandGuide
+from act_sim.objects import CUBE
+from act_sim.simulation import Simulation
+from act_sim.tasks.lift_cube import LIFT_HEIGHT_M
+
+_MARGIN_M = 0.03
+
+
+class LiftCubeExpert:
+    """Closed-loop demonstrator; see `act_sim.experts`."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self._sim = sim
+        self._guide = HandGuide(sim)
+        self._grasp = Grasp(sim, self._guide)
+
+    @property
+    def done(self) -> bool:
+        return self._sim.report.finished
+
+    def act(self) -> NDArray[np.float64]:
+        taking = self._grasp.goal()
+        if taking is not None:
+            return self._guide.command(taking)
+        raised = self._guide.position()
+        raised[2] = LIFT_HEIGHT_M + self._sim.half_size(CUBE) + _MARGIN_M
+        return self._guide.command(Goal(raised, MIDDLE_SPIN_RAD, CLOSED_RAD, FAST_M_S))

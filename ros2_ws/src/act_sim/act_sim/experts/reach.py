@@ -1,0 +1,29 @@
+"""Shows ``reach``: go straight to the ball."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_sim.experts.grasp import FAST_M_S, MIDDLE_SPIN_RAD
+from act_sim.experts.hand_guide import Goal, HandGuide
+from act_sim.objects import MARKER
+from act_sim.simulation import Simulation
+
+_OPENING_RAD = 0.3
+
+
+class ReachExpert:
+    """Closed-loop demonstrator; see `act_sim.experts`."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self._sim = sim
+        self._guide = HandGuide(sim)
+
+    @property
+    def done(self) -> bool:
+        return self._sim.report.finished
+
+    def act(self) -> NDArray[np.float64]:
+        marker = self._sim.position(MARKER)
+        return self._guide.command(Goal(marker, MIDDLE_SPIN_RAD, _OPENING_RAD, FAST_M_S))

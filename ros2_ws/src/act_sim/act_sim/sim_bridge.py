@@ -1,0 +1,138 @@
+"""A simulated arm that behaves like the robot: control periods, commands, episodes. No ROS here."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from act_core.command_gate import Applied, CommandGate
+
+from act_sim.camera_schedule import CameraSchedule, Frame
+from act_sim.experts import Expert, make_expert
+from act_sim.simulation import Simulation, Vector
+from act_sim.task import EpisodeReport
+
+Command = tuple[tuple[str, ...], tuple[float, ...], int]  # names, positions [rad], stamp [ns]
+
+
+class Sample(NamedTuple):
+    """The arm after one control period."""
+
+    position_rad: Vector  # (J,)
+    velocity_rad_s: Vector  # (J,)
+    applied: Applied
+    frames: list[Frame]  # pictures that arrive in this period
+
+
+class SimBridge:
+    """One `Simulation` behind the same `CommandGate` as the real arm, one episode after the other.
+
+    An episode begins with the first command that is followed: until then everything is at rest and
+    the time limit does not run, however long a policy takes to start. When it has finished, the
+    world goes on for ``pause_s``, so that everybody sees how it ended, and `tick` then starts the
+    next one: seed ``first_seed`` + 1 and so on.
+
+    sim: its ``control_hz`` is the control rate.
+    cameras: when pictures are taken; None for none.
+    episodes: after so many finished episodes `done` is true; 0 goes on for ever.
+    command_delay_s: commands reach the gate so much later, as over a slow bus.
+    """
+
+    def __init__(
+        self,
+        sim: Simulation,
+        cameras: CameraSchedule | None = None,
+        first_seed: int = 0,
+        episodes: int = 0,
+        pause_s: float = 1.0,
+        command_timeout_s: float = 0.2,
+        command_delay_s: float = 0.0,
+    ) -> None:
+        self.sim = sim
+        self.gate = CommandGate(sim.limits, 1.0 / sim.control_hz, command_timeout_s)
+        self.episode = 0  # number of the episode, from 0
+        self.reports: list[EpisodeReport] = []  # of the episodes that have finished
+        self._cameras = cameras
+        self._first_seed = first_seed
+        self._episodes = episodes
+        self._pause_periods = round(pause_s * sim.control_hz)
+        self._delay_periods = round(command_delay_s * sim.control_hz)
+        self._period = 0
+        self._waiting: deque[tuple[int, Command]] = deque()  # commands and when they are due
+        self._rested = 0
+        self._moving = False
+        self._expert: Expert | None = None
+        self._begin(epoch_ns=0)
+
+    @property
+    def seed(self) -> int:
+        """Of the present episode."""
+        return self._first_seed + self.episode
+
+    @property
+    def successes(self) -> int:
+        """Among `reports`."""
+        return sum(report.success for report in self.reports)
+
+    @property
+    def done(self) -> bool:
+        """Whether all episodes that were asked for have finished, the last pause included."""
+        enough = 0 < self._episodes <= len(self.reports)
+        return enough and self._rested >= self._pause_periods
+
+    def reset(self, epoch_ns: int) -> None:
+        """Gives the present episode up and starts the next; earlier commands are refused."""
+        self.episode += 1
+        self._begin(epoch_ns)
+
+    def command(
+        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
+    ) -> str | None:
+        """See `CommandGate.command`; a delayed command that is refused later is only counted."""
+        if not self._delay_periods:
+            return self.gate.command(names, position_rad, stamp_ns)
+        due = self._period + self._delay_periods
+        self._waiting.append((due, (tuple(names), tuple(position_rad), stamp_ns)))
+        return None
+
+    def tick(self, now_ns: int) -> Sample:
+        """Runs one control period that ends at ``now_ns`` [ns of ROS time]: the stamp of pictures
+        taken in it, and the epoch of an episode that starts with it."""
+        if self.sim.report.finished:
+            self._rested += 1
+            if self._rested > self._pause_periods and not self.done:
+                self.reset(now_ns)
+        while self._waiting and self._waiting[0][0] <= self._period:
+            self.gate.command(*self._waiting.popleft()[1])
+        applied = self.gate.next()
+        self._moving = self._moving or applied.hold is None
+        if self._moving:
+            self._step(applied, now_ns)
+        frames = []
+        if self._cameras is not None:
+            frames = self._cameras.frames(self._period, now_ns, self.sim.save)
+        self._period += 1
+        return Sample(self.sim.joint_position, self.sim.joint_velocity, applied, frames)
+
+    def expert_target(self) -> Vector:
+        """(J,) [rad], what the task's expert would command now; raises ConfigurationError if the
+        task has none."""
+        if self._expert is None:
+            self._expert = make_expert(self.sim)
+        return self._expert.act()
+
+    def _step(self, applied: Applied, now_ns: int) -> None:
+        was_finished = self.sim.report.finished
+        report = self.sim.step(applied.position_rad)
+        if report.finished and not was_finished:
+            self.reports.append(report)
+        if self.sim.time_s == 0.0:  # the physics was lost: the arm is back at its start
+            self.gate.reset(self.sim.joint_position, now_ns)
+
+    def _begin(self, epoch_ns: int) -> None:
+        self.sim.reset(self.seed)
+        self.gate.reset(self.sim.joint_position, epoch_ns)
+        self._rested = 0
+        self._moving = False
+        self._expert = None

@@ -1,0 +1,322 @@
+"""The simulated arm on the topics of the real one."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from act_core import ros, topics
+from act_core.errors import ConfigurationError, suggest
+from act_core.parameters import parameter
+from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
+from act_sim.sim_bridge import Sample, SimBridge
+from act_sim.simulation import Simulation
+from act_sim.viewer import open_viewer
+
+LOCKSTEP, REAL_TIME = "lockstep", "real_time"
+
+
+@dataclass(frozen=True)
+class SimParameters:
+    """Parameters of the sim node."""
+
+    task: str = parameter("pick_place", "pick_place, lift_cube or reach")
+    arms: int = parameter(1, "one arm or two", low=1, high=2)
+    level: int = parameter(0, "domain randomization: 0 none, 2 most", low=0, high=2)
+    seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
+    episodes: int = parameter(0, "end after so many; 0: never", low=0)
+    pause_s: float = parameter(1.0, "between the end of an episode and the next", low=0.0)
+    mjcf: str = parameter("", "another model file for the arm")
+    pacing: str = parameter(
+        REAL_TIME,
+        "real_time, or lockstep: one control period for each command, as fast as they come",
+        choices=(REAL_TIME, LOCKSTEP),
+    )
+    rate_hz: int = parameter(100, "control rate; a divisor of 300", low=1, high=300)
+    real_time_factor: float = parameter(1.0, "speed of simulated time", low=0.01, high=100.0)
+    publish_clock: bool = parameter(
+        False, "publish /clock and stamp with simulated time; other nodes need use_sim_time"
+    )
+    cameras: tuple[str, ...] = parameter(("front", "wrist"), "cameras to publish")
+    camera_rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
+    width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
+    height: int = parameter(480, "of the images [pixels]", low=16, high=1080)
+    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    command_delay_s: float = parameter(0.0, "injected: commands act so much later", low=0.0)
+    camera_delay_s: float = parameter(0.0, "injected: images arrive so much later", low=0.0)
+    frame_loss: float = parameter(0.0, "injected: share of the images lost", low=0.0, high=1.0)
+    expert: bool = parameter(
+        False, "the task's scripted expert commands the arm, through the topic like everybody"
+    )
+    viewer: bool = parameter(False, "open a window to watch and push things")
+
+
+class SimNode(Node):
+    """Publishes joint states and images of a `SimBridge` and takes its commands.
+
+    Pictures are drawn in a thread of their own. In real time the physics has a thread too, on an
+    absolute schedule, and a slow picture delays no control period; in lockstep the callback of a
+    command steps the physics and waits for the pictures.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("act_sim")
+        p = self.params = ros.declare_parameters(self, SimParameters)
+        if p.real_time_factor != 1.0 and not p.publish_clock:
+            raise ConfigurationError(
+                f"real_time_factor is {p.real_time_factor}: only with publish_clock:=true, because "
+                "stamps would not tell simulated time"
+            )
+        sim = self._simulation()
+        for camera in p.cameras:
+            if camera not in sim.cameras:
+                raise ConfigurationError(suggest("camera", camera, sim.cameras))
+        self._cameras = CameraSchedule(
+            p.cameras, p.rate_hz, p.camera_rate_hz, p.camera_delay_s, p.frame_loss, p.seed
+        )
+        self.bridge = SimBridge(
+            sim,
+            self._cameras,
+            first_seed=p.seed,
+            episodes=p.episodes,
+            pause_s=p.pause_s,
+            command_timeout_s=p.command_timeout_s,
+            command_delay_s=p.command_delay_s,
+        )
+        self._viewer = open_viewer(sim) if p.viewer else nullcontext()
+        # Draws the pictures, always in the same thread: a graphics context belongs to one.
+        self._painter = ThreadPoolExecutor(1, "painter")
+        self._eye: Simulation | None = None
+        self._drawing: deque[Future[None]] = deque()
+        self._overtaken = 0  # frames given up because two were still being drawn
+        self._loop_stats = LoopStats()
+        self._lock = threading.Lock()  # the bridge is stepped and commanded from two threads
+        self._ending = threading.Event()
+        self._failure: Exception | None = None
+        self._announced: tuple[object, ...] = ()
+        self._hold: str | None = None
+        self._period = 0
+
+        self._joint_states = ros.publisher(self, topics.JOINT_STATES)
+        self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
+        self._status = ros.publisher(self, topics.EPISODE_STATUS)
+        self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
+        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
+        self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
+        self._infos = {c: ros.publisher(self, topics.camera_info(c)) for c in p.cameras}
+        self._simulated_time = p.publish_clock or p.pacing == LOCKSTEP
+        if self._simulated_time:
+            self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10)
+        ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
+        if p.expert:
+            self.bridge.expert_target()  # raises now if the task has no expert
+            self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        ros.service(self, topics.SIM_RESET, self._on_reset)
+        ros.service(self, topics.ESTOP, self._on_estop)
+        self.create_timer(1.0, self._on_diagnostics)
+        self._estop_state.publish(Bool(data=False))
+        self._announce()
+
+        self._physics = threading.Thread(target=self._run, name="physics")
+        if p.pacing == LOCKSTEP:
+            self._step()
+            self._repeat = self.create_timer(0.2, lambda: self._publish(*self._latest))
+        else:
+            self._physics.start()
+        self.get_logger().info(
+            f"task {p.task}, level {p.level}, {p.pacing} at {p.rate_hz} Hz, cameras "
+            f"{', '.join(p.cameras) or 'none'} at {p.width}x{p.height}; waiting for commands"
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether all episodes have ended; raises what a thread died of."""
+        if self._failure is not None:
+            raise self._failure
+        return self.bridge.done
+
+    def close(self) -> None:
+        """Ends the threads and sums up."""
+        self._ending.set()
+        if self._physics.is_alive():
+            self._physics.join()
+        if self._eye is not None:
+            self._painter.submit(self._eye.close)
+        self._painter.shutdown()
+        if self.bridge.reports:
+            count = len(self.bridge.reports)
+            self.get_logger().info(f"{self.bridge.successes} of {count} episodes succeeded")
+
+    # -- control periods -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        """The physics thread."""
+        try:
+            schedule = PeriodicSchedule(1.0 / (self.params.rate_hz * self.params.real_time_factor))
+            with self._viewer as viewer:
+                while not self._ending.is_set():
+                    self._loop_stats.record(schedule.wait())
+                    now_ns, sample = self._tick()
+                    self._publish_sample(now_ns, sample)
+                    for frame in sample.frames:
+                        self._draw_unless_behind(frame)
+                    if viewer is not None:
+                        viewer.sync()
+        except Exception as error:
+            self._failure = error
+
+    def _draw_unless_behind(self, frame: Frame) -> None:
+        while self._drawing and self._drawing[0].done():
+            self._drawing.popleft().result()  # raises what went wrong
+        if len(self._drawing) < 2:
+            self._drawing.append(self._painter.submit(self._publish_frame, frame))
+        else:
+            self._overtaken += 1
+
+    def _step(self) -> None:
+        """One control period in lockstep. It is published again until it is answered."""
+        self._latest = self._tick()
+        self._publish(*self._latest)
+
+    def _tick(self) -> tuple[int, Sample]:
+        with self._lock:
+            now_ns = self._now_ns()
+            sample = self.bridge.tick(now_ns)
+            target = self.bridge.expert_target() if self.params.expert else None
+            self._period += 1
+        if target is not None:
+            names = self.bridge.sim.joint_names
+            self._commands.publish(ros.joint_state(names, target, now_ns))
+        return now_ns, sample
+
+    def _now_ns(self) -> int:
+        """ROS time of this control period."""
+        if not self._simulated_time:
+            return self.get_clock().now().nanoseconds
+        # From one second on: a stamp of 0 means "not stamped".
+        return NS_PER_S + round(self._period * NS_PER_S / self.params.rate_hz)
+
+    # -- messages out --------------------------------------------------------------------------
+
+    def _publish(self, now_ns: int, sample: Sample) -> None:
+        self._publish_sample(now_ns, sample)
+        for frame in sample.frames:
+            self._painter.submit(self._publish_frame, frame).result()
+
+    def _publish_sample(self, now_ns: int, sample: Sample) -> None:
+        if self._simulated_time:
+            self._clock_topic.publish(ClockMessage(clock=ros.to_stamp(now_ns)))
+        names, applied = self.bridge.sim.joint_names, sample.applied
+        state = ros.joint_state(names, sample.position_rad, now_ns, sample.velocity_rad_s)
+        self._joint_states.publish(state)
+        self._applied.publish(ros.joint_state(names, applied.position_rad, now_ns))
+        if applied.hold != self._hold:
+            self._hold = applied.hold
+            self.get_logger().info(f"holding: {applied.hold}" if applied.hold else "following")
+        for limited in applied.limited:
+            if limited.rule == "position":  # the others are counted in the diagnostics
+                self.get_logger().warning(str(limited), throttle_duration_sec=5.0)
+        self._announce()
+
+    def _publish_frame(self, frame: Frame) -> None:
+        if self._eye is None:
+            self._eye = self._simulation()
+        eye, p = self._eye, self.params
+        eye.restore(frame.state)
+        for camera in frame.cameras:
+            pixels = eye.render(camera, p.height, p.width)
+            image = ros.array_to_image(pixels, frame.stamp_ns, f"{camera}_optical_frame")
+            focal = focal_length(float(eye.model.camera(camera).fovy[0]), p.height)
+            self._images[camera].publish(image)
+            self._infos[camera].publish(ros.camera_info(image, focal))
+
+    def _announce(self) -> None:
+        """Publishes the episode's status when there is something new to say."""
+        report, bridge = self.bridge.sim.report, self.bridge
+        state = (bridge.episode, report.finished, report.grasps_tried, report.grasps_won)
+        if state == self._announced:
+            return
+        self._announced = state
+        values = {
+            "episode": bridge.episode,
+            "task": report.task,
+            "seed": report.seed,
+            "level": report.level,
+            "step": report.steps,
+            "finished": report.finished,
+            "success": report.success,
+            "grasps_tried": report.grasps_tried,
+            "grasps_won": report.grasps_won,
+            "distance_m": f"{report.distance_m:.4f}",
+        }
+        level = "ok" if report.success or not report.finished else "warn"
+        texts = {key: str(value).lower() for key, value in values.items()}
+        self._status.publish(ros.diagnostic("episode", level, report.reason, texts))
+        if report.finished:
+            count = len(bridge.reports)
+            self.get_logger().info(
+                f"episode {count}: seed {report.seed}: {report.reason} after "
+                f"{report.steps / self.params.rate_hz:.1f} s ({bridge.successes}/{count} succeeded)"
+            )
+
+    def _on_diagnostics(self) -> None:
+        statistics = self._loop_stats.snapshot()
+        values = dict(statistics.as_values()) if statistics is not None else {}
+        values |= self.bridge.gate.counts()
+        values |= {"frames_lost": str(self._cameras.lost), "frames_overtaken": str(self._overtaken)}
+        level, text = ("ok", "following") if self._hold is None else ("warn", self._hold)
+        status = ros.diagnostic("act_sim: control", level, text, values)
+        self._diagnostics.publish(ros.diagnostic_array(self, [status]))
+
+    # -- messages in ---------------------------------------------------------------------------
+
+    def _on_command(self, message: JointState) -> None:
+        stamp_ns = ros.stamp_ns(message.header.stamp)
+        with self._lock:
+            refusal = self.bridge.command(message.name, message.position, stamp_ns)
+        if refusal is not None:
+            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
+        elif self.params.pacing == LOCKSTEP:
+            self._repeat.reset()
+            self._step()
+
+    def _on_reset(self, _request: Any, response: Any) -> Any:
+        with self._lock:
+            self.bridge.reset(self._now_ns())
+        if self.params.pacing == LOCKSTEP:
+            self._step()
+        response.success = True
+        response.message = f"episode {self.bridge.episode}, seed {self.bridge.seed}"
+        return response
+
+    def _on_estop(self, request: Any, response: Any) -> Any:
+        with self._lock:
+            self.bridge.gate.estop(request.data)
+        self._estop_state.publish(Bool(data=request.data))
+        response.success = True
+        response.message = "e-stop engaged" if request.data else "e-stop released"
+        self.get_logger().warning(response.message)
+        return response
+
+    # -- construction --------------------------------------------------------------------------
+
+    def _simulation(self) -> Simulation:
+        p = self.params
+        return Simulation(
+            p.task, arms=p.arms, level=p.level, control_hz=p.rate_hz, mjcf=p.mjcf or None
+        )
+
+
+def main() -> int:
+    """Console command ``sim_node``."""
+    return ros.run_node(SimNode)

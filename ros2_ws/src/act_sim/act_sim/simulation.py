@@ -1,0 +1,395 @@
+"""The simulated arm at its task: deterministic steps, named joints, cameras, episodes.
+
+    sim = Simulation("pick_place", level=1)
+    sim.reset(seed=7)
+    while not sim.report.finished:
+        sim.step(target_rad)                      # (6,) joint targets, held for one control period
+        image = sim.render("front", 240, 320)     # (240, 320, 3) uint8
+    print(sim.report, sim.record)                 # what happened; every number that was drawn
+
+Time: the physics runs at `PHYSICS_HZ` = 300; a control period at 30 Hz is ten of its steps. A
+command acts from when it is given (plus the delay of the episode, if any) until the next one does.
+What is read after a step (joints, objects, images) is the state at the end of the period.
+
+Positions of objects are in the frame of the first arm's base, which stands at the origin when there
+is one arm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mujoco
+import numpy as np
+from act_core.errors import ConfigurationError, suggest
+from act_core.limits import JointLimits
+from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from numpy.typing import ArrayLike, NDArray
+
+from act_sim.arm_model import FIXED_PAD, GRASP_SITE, MOVING_PAD
+from act_sim.camera_effects import add_effects
+from act_sim.command_check import checked_target
+from act_sim.episode import Episode
+from act_sim.mirror import MIRROR_SIGNS
+from act_sim.objects import CUBE
+from act_sim.randomization import Randomization
+from act_sim.renderer import Renderer
+from act_sim.scene import ARM_PREFIXES, PHYSICS_HZ, build_scene
+from act_sim.task import EpisodeReport, Task
+from act_sim.tasks import find_task
+
+logger = logging.getLogger(__name__)
+
+Vector = NDArray[np.float64]
+
+# Where an episode starts: gripper 12 cm above the table, jaws opening sideways, wrist camera on the
+# far side, so that it sees most of the region that objects are put in.
+START_POSE_RAD = np.array([0.0, -1.2, 0.8, 1.3, -0.5 * np.pi, 0.3])
+START_POSE_RAD.setflags(write=False)
+START_JITTER_RAD = 0.10
+SETTLE_S = 0.5  # after placing everything, before the episode starts
+
+# Far beyond what the servos can do (5.4 rad/s): the solver has lost it.
+MAX_SPEED = 200.0  # [rad/s] or [m/s]
+
+# Separate streams of one seed: the placement does not change with the randomization level.
+_PLACEMENT_STREAM, _RANDOMIZATION_STREAM, _IMAGE_STREAM = 0, 1, 2
+
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+class _Command(NamedTuple):
+    due_step: int
+    target: Vector
+
+
+class _Snapshot(NamedTuple):
+    """What the cameras see: kept for as long as their delay."""
+
+    step: int
+    qpos: Vector
+    mocap_pos: Vector
+    mocap_quat: Vector
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """Everything that `Simulation.restore` needs to go on bit by bit as if nothing had happened."""
+
+    physics: Vector
+    physics_steps: int
+    record: dict[str, Any]
+    episode: Episode
+    commands: tuple[_Command, ...]
+    snapshots: tuple[_Snapshot, ...]
+
+
+class Simulation:
+    """One or two SO-101 arms on a table, doing a task.
+
+    task: a name of `act_sim.tasks.TASKS`, or an object with the same methods.
+    arms: 1, or 2 (joints ``left_...`` then ``right_...``; the task is the left arm's).
+    level: how much is randomized, 0 (nothing but the start) to 2.
+    control_hz: steps a second; has to divide `PHYSICS_HZ`.
+    mjcf: another model file for the arm (see `arm_model.load_arm`).
+
+    Raises ConfigurationError for a value outside these.
+    """
+
+    def __init__(
+        self,
+        task: str | Task = "pick_place",
+        *,
+        arms: int = 1,
+        level: int = 0,
+        control_hz: int = 30,
+        mjcf: str | Path | None = None,
+    ) -> None:
+        if control_hz <= 0 or PHYSICS_HZ % control_hz:
+            divisors = [str(hz) for hz in range(1, PHYSICS_HZ + 1) if PHYSICS_HZ % hz == 0]
+            raise ConfigurationError(
+                f"control_hz is {control_hz!r}, expected a divisor of {PHYSICS_HZ}: "
+                + ", ".join(divisors)
+            )
+        self.task = find_task(task) if isinstance(task, str) else task
+        self.arms, self.level, self.control_hz, self.mjcf = arms, level, control_hz, mjcf
+        self.model = build_scene(arms, mjcf, self.task.add_objects).compile()
+        # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        self.data = mujoco.MjData(self.model)
+        self._randomization = Randomization(self.model, level)
+        self._substeps = PHYSICS_HZ // control_hz
+
+        prefixes = ARM_PREFIXES[arms]
+        self.joint_names = tuple(prefix + name for prefix in prefixes for name in JOINT_NAMES)
+        self.cameras = tuple(self.model.camera(i).name for i in range(self.model.ncam))
+        joints = [self.model.joint(name) for name in self.joint_names]
+        self._qpos = np.array([joint.qposadr[0] for joint in joints])
+        self._dofs = np.array([joint.dofadr[0] for joint in joints])
+        self._ctrl = np.array([self.model.actuator(name).id for name in self.joint_names])
+        self.limits = self._joint_limits()
+        self._pads = [self.model.geom(prefixes[0] + pad).id for pad in (FIXED_PAD, MOVING_PAD)]
+        self._grasp_site = self.model.site(prefixes[0] + GRASP_SITE).id
+        self._has_cube = any(self.model.geom(i).name == CUBE for i in range(self.model.ngeom))
+        self._cube_geom = self.model.geom(CUBE).id if self._has_cube else -1
+        self.arm_base = self.model.body(prefixes[0] + "base").pos.copy()  # (3,) [m] in the world
+        self.arm_base.setflags(write=False)
+
+        self._renderer: Renderer | None = None
+        self._camera_data = mujoco.MjData(self.model)
+        self.reset(seed=0)
+
+    # -- episodes ------------------------------------------------------------------------------
+
+    def reset(self, seed: int) -> dict[str, Any]:
+        """Starts the episode of ``seed`` and returns its record: all that was drawn, JSON-ready."""
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ConfigurationError(f"seed is {seed!r}, expected an integer of at least 0")
+        placement = np.random.default_rng([int(seed), _PLACEMENT_STREAM])
+        chance = np.random.default_rng([int(seed), _RANDOMIZATION_STREAM])
+        jitter = placement.uniform(-START_JITTER_RAD, START_JITTER_RAD, len(self.joint_names))
+        start, limits = self._start_pose() + jitter, self.limits
+        self.replay(
+            {
+                "task": self.task.name,
+                "seed": int(seed),
+                "level": self.level,
+                "arm_start_rad": np.clip(start, limits.lower_rad, limits.upper_rad).tolist(),
+                "objects": self.task.draw_start(placement),
+                "randomization": self._randomization.draw(chance),
+            }
+        )
+        return self.record
+
+    def replay(self, record: dict[str, Any]) -> None:
+        """Starts the episode that a record of this task describes (see `reset`) once more."""
+        if record["task"] != self.task.name or len(record["arm_start_rad"]) != len(self._qpos):
+            raise ConfigurationError(
+                f"the record is of '{record['task']}' with {len(record['arm_start_rad'])} joints; "
+                f"this simulation does '{self.task.name}' with {len(self._qpos)}"
+            )
+        self.record = record
+        mujoco.mj_resetData(self.model, self.data)
+        self._randomization.apply(record["randomization"])
+        self._steps = 0
+        self._commands: deque[_Command] = deque()
+        self._snapshots: deque[_Snapshot] = deque()
+        self._touching = (False, False)
+        start = np.array(record["arm_start_rad"])
+        self.data.qpos[self._qpos] = start
+        self.data.ctrl[self._ctrl] = start
+        self.task.apply_start(self, record["objects"])
+        self._advance(round(SETTLE_S * PHYSICS_HZ))
+        self._steps = 0
+        self._observe()
+        self._episode = Episode(self.task, record, self.control_hz)
+        self._episode.distance_m = self.task.progress(self).distance_m
+
+    @property
+    def report(self) -> EpisodeReport:
+        """The episode so far."""
+        return self._episode.report()
+
+    # -- stepping ------------------------------------------------------------------------------
+
+    def step(self, target_rad: ArrayLike, names: Sequence[str] | None = None) -> EpisodeReport:
+        """Holds joint targets [rad] for one control period and returns the report after it.
+
+        target_rad: (J,) in the order of `joint_names`, or in that of ``names`` when given.
+
+        When the physics has blown up, the episode starts again from its beginning and the report
+        says so in ``reason``; it is then finished. Raises ValueError for a target that is not
+        J finite numbers inside the joint limits, or for unknown or missing names.
+        """
+        target = checked_target(target_rad, self.limits, names)
+        delay = self._randomization.command_delay_steps
+        self._commands.append(_Command(self._steps + delay, target))
+        self._advance(self._substeps)
+        fault = self._fault()
+        if fault is not None:
+            logger.warning("%s; the episode starts again", fault)
+            self.replay(self.record)
+            self._episode.fault(f"physics reset: {fault}")
+            return self.report
+        self._observe()
+        self._episode.update(self)
+        return self.report
+
+    def _advance(self, steps: int) -> None:
+        """Runs the physics, switching to each waiting command when it is due."""
+        end = self._steps + steps
+        while self._steps < end:
+            while self._commands and self._commands[0].due_step <= self._steps:
+                self.data.ctrl[self._ctrl] = self._commands.popleft().target
+            until = min(end, self._commands[0].due_step) if self._commands else end
+            mujoco.mj_step(self.model, self.data, nstep=until - self._steps)
+            self._steps = until
+
+    def _observe(self) -> None:
+        """Brings everything that is read after a step to the end of the period."""
+        self._refresh(self.data)
+        self._touching = self._read_contacts()
+        delay = self._randomization.camera_delay_steps
+        if delay:
+            data = self.data
+            self._snapshots.append(
+                _Snapshot(
+                    self._steps, data.qpos.copy(), data.mocap_pos.copy(), data.mocap_quat.copy()
+                )
+            )
+            while len(self._snapshots) > 1 and self._snapshots[1].step <= self._steps - delay:
+                self._snapshots.popleft()
+
+    def _refresh(self, data: mujoco.MjData) -> None:
+        # mj_step leaves positions of bodies, sites and cameras one physics step behind the joints.
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_camlight(self.model, data)
+
+    def _read_contacts(self) -> tuple[bool, bool]:
+        if not self._has_cube:
+            return (False, False)
+        pairs = self.data.contact.geom  # (C, 2)
+        others = pairs[(pairs == self._cube_geom).any(axis=1)]
+        return (bool((others == self._pads[0]).any()), bool((others == self._pads[1]).any()))
+
+    def _fault(self) -> str | None:
+        data = self.data
+        # One comparison also catches NaN: a comparison with NaN is false.
+        if (np.abs(data.qvel) < MAX_SPEED).all() and np.isfinite(data.qpos).all():
+            return None
+        if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
+            return "the state is no longer finite"
+        return f"a speed of {np.abs(data.qvel).max():.0f} is beyond {MAX_SPEED:.0f} rad/s or m/s"
+
+    # -- reading -------------------------------------------------------------------------------
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the start of the episode."""
+        return self._steps / PHYSICS_HZ
+
+    @property
+    def joint_position(self) -> Vector:
+        """(J,) [rad], in the order of `joint_names`."""
+        return self.data.qpos[self._qpos]
+
+    @property
+    def joint_velocity(self) -> Vector:
+        """(J,) [rad/s]."""
+        return self.data.qvel[self._dofs]
+
+    @property
+    def touching(self) -> tuple[bool, bool]:
+        """Whether the (fixed, moving) finger pad of the first arm touches the cube."""
+        return self._touching
+
+    def position(self, body: str) -> Vector:
+        """(3,) [m], in the frame of the first arm's base."""
+        return self.data.xpos[self.model.body(body).id] - self.arm_base
+
+    def rotation(self, body: str) -> Vector:
+        """(3, 3) rotation matrix, body to world."""
+        return self.data.xmat[self.model.body(body).id].reshape(3, 3).copy()
+
+    def speed(self, body: str) -> float:
+        """Linear speed of a free body [m/s]."""
+        start = self.model.body(body).dofadr[0]
+        return float(np.linalg.norm(self.data.qvel[start : start + 3]))
+
+    def half_size(self, geom: str) -> float:
+        """Half the edge of a cube in this episode [m]."""
+        return float(self.model.geom(geom).size[0])
+
+    def grasp_position(self) -> Vector:
+        """(3,) [m], the point between the fingers of the first arm."""
+        return self.data.site_xpos[self._grasp_site] - self.arm_base
+
+    def put(self, body: str, position: ArrayLike, quat: ArrayLike = (1, 0, 0, 0)) -> None:
+        """Places a free or mocap body: (3,) [m] in the frame of the first arm's base, and wxyz."""
+        where = np.asarray(position) + self.arm_base
+        mocap = self.model.body(body).mocapid[0]
+        if mocap >= 0:
+            self.data.mocap_pos[mocap], self.data.mocap_quat[mocap] = where, quat
+        else:
+            self.data.joint(body).qpos[:] = (*where, *np.asarray(quat))
+
+    def render(self, camera: str, height: int, width: int) -> NDArray[np.uint8]:
+        """What a camera sees: (height, width, 3) uint8 rgb, with the episode's noise and delay.
+
+        Raises ConfigurationError for an unknown camera or an impossible size.
+        """
+        if camera not in self.cameras:
+            raise ConfigurationError(suggest("camera", camera, self.cameras))
+        if self._renderer is None:
+            self._renderer = Renderer(self.model)
+        camera_id = self.cameras.index(camera)
+        image = self._renderer.render(self._seen_data(), camera_id, height, width)
+        effects = self._randomization.image_effects
+        if effects is None:
+            return image
+        stream = [self.record["seed"], _IMAGE_STREAM, self._steps, camera_id]
+        return add_effects(image, effects, np.random.default_rng(stream))
+
+    def _seen_data(self) -> mujoco.MjData:
+        if not self._snapshots:
+            return self.data
+        seen, data = self._snapshots[0], self._camera_data
+        data.qpos[:] = seen.qpos
+        data.mocap_pos[:], data.mocap_quat[:] = seen.mocap_pos, seen.mocap_quat
+        self._refresh(data)
+        return data
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def save(self) -> SavedState:
+        """The present state."""
+        physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
+        mujoco.mj_getState(self.model, self.data, physics, _STATE)
+        return SavedState(
+            physics,
+            self._steps,
+            self.record,
+            self._episode.copy(),
+            tuple(self._commands),
+            tuple(self._snapshots),
+        )
+
+    def restore(self, state: SavedState) -> None:
+        """Goes to a state of this simulation, or of one built with the same arguments."""
+        self.record = state.record
+        self._randomization.apply(state.record["randomization"])
+        mujoco.mj_setState(self.model, self.data, state.physics, _STATE)
+        self._refresh(self.data)
+        self._steps = state.physics_steps
+        self._episode = state.episode.copy()
+        self._touching = self._episode.touching
+        self._commands, self._snapshots = deque(state.commands), deque(state.snapshots)
+
+    def close(self) -> None:
+        """Frees the graphics context, if images were drawn."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    # -- construction --------------------------------------------------------------------------
+
+    def _joint_limits(self) -> JointLimits:
+        joints = np.array([self.model.joint(name).range for name in self.joint_names])
+        control = np.array([self.model.actuator(name).ctrlrange for name in self.joint_names])
+        limited = self.model.actuator_ctrllimited[self._ctrl].astype(bool)[:, None]
+        control = np.where(limited, control, joints)
+        return JointLimits(
+            names=self.joint_names,
+            lower_rad=np.maximum(joints[:, 0], control[:, 0]),
+            upper_rad=np.minimum(joints[:, 1], control[:, 1]),
+            max_velocity_rad_s=np.tile(SO101_LIMITS.max_velocity_rad_s, self.arms),
+            max_acceleration_rad_s2=np.tile(SO101_LIMITS.max_acceleration_rad_s2, self.arms),
+        )
+
+    def _start_pose(self) -> Vector:
+        return np.concatenate([START_POSE_RAD, START_POSE_RAD * MIRROR_SIGNS][: self.arms])

@@ -1,0 +1,381 @@
+"""The policy node against faults that come through real topics."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="run `make setup`: rclpy is not installed")
+
+from act_core import topics
+from act_core.errors import ConfigurationError
+from act_core.ros import (
+    array_to_image,
+    diagnostic,
+    interface_type,
+    joint_state,
+    publisher,
+    stamp_ns,
+    subscription,
+)
+from act_policy.policy_node import PolicyNode
+from diagnostic_msgs.msg import KeyValue
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+
+from tests.act_policy.policies import JOINTS, FunctionPolicy, H, W, make_bundle, make_spec
+
+MS = 1_000_000
+
+
+class Robot(Node):
+    """Joint states at 50 Hz and images at 25 Hz, each of which a test can break; hears commands."""
+
+    def __init__(self) -> None:
+        super().__init__("robot")
+        self.names, self.position = list(JOINTS), [0.3, -0.3]
+        self.joints_on = self.camera_on = True
+        self.size, self.encoding = (H, W), "rgb8"
+        self.clock_offset_ns = 0
+        self.commands: list = []
+        self.chunks: list = []
+        self.reports: dict[str, list] = {}
+        self._joints = publisher(self, topics.JOINT_STATES)
+        self._images = publisher(self, topics.camera_image("front"))
+        self.estop = publisher(self, topics.ESTOP_STATE)
+        self.episode = publisher(self, topics.EPISODE_STATUS)
+        self.create_subscription(JointState, "joint_commands", self.commands.append, 100)
+        subscription(self, topics.POLICY_CHUNK, self.chunks.append)
+        subscription(self, topics.DIAGNOSTICS, self._on_report)
+        self.enable = self.create_client(SetBool, topics.POLICY_ENABLE.name)
+        self.reset = self.create_client(Trigger, topics.POLICY_RESET.name)
+        self.create_timer(0.02, self._send_joints)
+        self.create_timer(0.04, self._send_image)
+
+    def now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds + self.clock_offset_ns
+
+    def _send_joints(self) -> None:
+        if self.joints_on:
+            self._joints.publish(joint_state(self.names, self.position, self.now_ns()))
+
+    def _send_image(self) -> None:
+        if self.camera_on:
+            shape = self.size if self.encoding == "mono8" else (*self.size, 3)
+            image = np.full(shape, 51, np.uint8)
+            self._images.publish(array_to_image(image, self.now_ns(), "front", self.encoding))
+
+    def _on_report(self, message) -> None:
+        for status in message.status:
+            values = {entry.key: entry.value for entry in status.values}
+            self.reports[status.name] = [status.level, status.message, values]
+
+
+@pytest.fixture
+def running(ros, spin_until, tmp_path):
+    """``running(**parameters)`` starts node and robot; ``until(condition)`` spins both."""
+    nodes = []
+
+    def start(policy=None, nan_above=None, **parameters):
+        parameters = {"realtime_priority": 0, "inference_threads": 1, **parameters}
+        if policy is None and "bundle" not in parameters:
+            make_bundle(tmp_path / "toy", nan_above=nan_above)
+            parameters["bundle"] = str(tmp_path / "toy")
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        node = PolicyNode(policy, parameter_overrides=overrides)
+        robot = Robot()
+        nodes.extend([node, robot])
+
+        def until(condition, timeout_s=15.0):
+            spin_until(condition, node, robot, timeout_s=timeout_s)
+
+        return node, robot, until
+
+    yield start
+    for node in nodes:
+        getattr(node, "close", lambda: None)()
+        node.destroy_node()
+
+
+def acting(node, count=5):
+    """A condition: ``count`` more commands from now on."""
+    start = node.stats.commands
+    return lambda: node.stats.commands >= start + count
+
+
+def holding(node, reason, text=""):
+    return lambda: (
+        node._result is not None
+        and getattr(node._result, "reason", "") == reason
+        and text in node._result.detail
+    )
+
+
+def call(until, client, request):
+    assert client.wait_for_service(timeout_sec=10.0)
+    future = client.call_async(request)
+    until(future.done)
+    return future.result()
+
+
+def largest_step(commands) -> float:
+    positions = np.array([message.position for message in commands])
+    return float(np.abs(np.diff(positions, axis=0)).max())
+
+
+def test_commands_follow_the_policy_with_names_and_stamps(running):
+    _node, robot, until = running(enabled=True, control_rate_hz=100.0)
+    until(lambda: len(robot.commands) > 100)
+    message = robot.commands[-1]
+    assert list(message.name) == list(JOINTS)
+    age_ns = robot.now_ns() - stamp_ns(message.header.stamp)
+    assert 0 <= age_ns < 2_000 * MS
+    # The toy policy plans 0.1 rad per row of 100 ms from the joints plus 51 / 255 (brightness).
+    assert message.position[0] - message.position[1] == pytest.approx(0.6, abs=0.02)
+    assert 0.5 <= message.position[0] <= 0.85
+    # 0.1 rad per row of 100 ms is 1 rad/s; + 5 mrad for each command, also for those not heard.
+    steps = np.diff([stamp_ns(m.header.stamp) for m in robot.commands]) / 1e9
+    moves = np.abs(np.diff([m.position[0] for m in robot.commands]))
+    unheard = np.ceil(steps / 0.007)
+    assert (moves <= 1.0 * steps + 0.005 * unheard + 1e-6).all()  # rows are float32
+
+
+def test_the_chunk_is_published_for_plots(running):
+    _node, robot, until = running(enabled=True)
+    until(lambda: len(robot.chunks) >= 2)
+    chunk = robot.chunks[-1]
+    assert list(chunk.joint_names) == list(JOINTS)
+    assert [p.time_from_start.nanosec for p in chunk.points] == [0, 100 * MS, 200 * MS, 300 * MS]
+    assert chunk.points[2].positions[0] == pytest.approx(0.3 + 0.2 + 0.2, abs=1e-5)
+
+
+def test_diagnostics_report_the_loop_and_inference(running):
+    node, robot, until = running(enabled=True)
+    until(acting(node, 50))
+    robot.reports.clear()
+    until(
+        lambda: "frame_to_command_p50_ms" in robot.reports.get("act_policy: control", [0, 0, {}])[2]
+    )
+    level, text, values = robot.reports["act_policy: control"]
+    assert (level, text) == (b"\x00", "acting")
+    assert {"lateness_p50_ms", "lateness_p99.9_ms", "lateness_max_ms", "overruns", "commands",
+            "observation_age_p50_ms", "realtime"} <= set(values)  # fmt: skip
+    assert values["realtime"] == "no SCHED_FIFO, memory not locked"
+    level, text, values = robot.reports["act_policy: inference"]
+    assert level == b"\x00"
+    assert text.startswith("policy 'toy' (fp32) on onnxruntime")
+    assert {"inference_p50_ms", "live_chunks", "observation_ms"} <= set(values)
+
+
+def test_waits_for_what_is_missing_and_says_so(running):
+    node, robot, until = running(enabled=True)
+    robot.joints_on = robot.camera_on = False
+    until(holding(node, "no_observation", "nothing from joints, camera 'front' yet"))
+    robot.joints_on = True
+    until(holding(node, "no_observation", "nothing from camera 'front' yet"))
+    robot.camera_on = True
+    until(acting(node))
+
+
+def test_is_stopped_until_enabled(running):
+    node, robot, until = running()
+    until(holding(node, "stopped", "call policy/enable"))
+    assert robot.commands == []
+    answer = call(until, robot.enable, SetBool.Request(data=True))
+    assert (answer.success, answer.message) == (True, "acting")
+    until(acting(node))
+    answer = call(until, robot.enable, SetBool.Request(data=False))
+    assert (answer.success, answer.message) == (True, "stopped")
+    until(holding(node, "stopped"))
+
+
+def test_estop_stops_and_its_release_does_not_start(running):
+    node, robot, until = running(enabled=True)
+    until(acting(node))
+    robot.estop.publish(Bool(data=True))
+    until(holding(node, "stopped", "the e-stop is engaged"))
+    answer = call(until, robot.enable, SetBool.Request(data=True))
+    assert (answer.success, answer.message) == (
+        False, "refused: the e-stop is engaged; release it first"
+    )  # fmt: skip
+    robot.estop.publish(Bool(data=False))
+    until(holding(node, "stopped", "not enabled"))
+    call(until, robot.enable, SetBool.Request(data=True))
+    until(acting(node))
+
+
+def test_dead_camera_holds_and_recovers_without_a_jump(running):
+    node, robot, until = running(
+        enabled=True, max_image_age_s=0.1, max_observation_age_s=0.2, mode="newest"
+    )
+    until(lambda: len(robot.commands) > 50)
+    robot.camera_on = False
+    until(holding(node, "no_observation", "newest of camera 'front'"))
+    last = robot.commands[-1].position
+    count = len(robot.commands)
+    robot.position = [0.9, -0.9]  # somebody moves the arm meanwhile
+    robot.camera_on = True
+    until(lambda: len(robot.commands) > count + 100)
+    # On from the last command, or after a hold of more than 0.2 s from where the arm is now.
+    first = np.array(robot.commands[count].position)
+    assert min(np.abs(first - last).max(), np.abs(first - robot.position).max()) < 0.02
+    assert largest_step(robot.commands[count:]) < 0.05  # lost ticks included
+    assert robot.commands[-1].position[0] > 1.0
+
+
+def test_missing_joint_holds_and_recovers(running):
+    node, robot, until = running(enabled=True, max_observation_age_s=0.2)
+    until(acting(node))
+    robot.names, robot.position = ["left"], [0.3]
+    until(holding(node, "no_observation", "joints missing in the message: right; it has left"))
+    robot.names, robot.position = ["right", "left"], [-0.3, 0.3]  # by name, in any order
+    until(acting(node))
+    assert robot.commands[-1].position[0] > robot.commands[-1].position[1]
+
+
+def test_joints_that_are_not_finite_are_refused(running):
+    node, robot, until = running(enabled=True, max_observation_age_s=0.2)
+    until(acting(node))
+    robot.position = [0.3, float("nan")]
+    until(holding(node, "no_observation", "position of right is not finite"))
+    robot.position = [0.3, -0.3]
+    until(acting(node))
+
+
+def test_nan_from_the_network_holds_and_recovers(running):
+    node, robot, until = running(enabled=True, nan_above=1.0)
+    until(acting(node))
+    robot.position = [1.5, 0.0]
+    until(holding(node, "inference_failed", "8 of 8 values of the chunk are not finite"))
+    robot.reports.clear()
+    until(lambda: robot.reports.get("act_policy: inference", [b""])[0] == b"\x02")
+    robot.position = [0.5, 0.0]
+    until(acting(node))
+    assert np.isfinite([m.position for m in robot.commands]).all()
+
+
+@pytest.mark.parametrize("fit", ["resize", "refuse"])
+def test_images_of_another_size(running, fit):
+    node, robot, until = running(enabled=True, image_fit=fit)
+    robot.size = (2 * H, 2 * W)
+    if fit == "resize":
+        until(acting(node))
+        robot.size = (H, 2 * W)
+        until(holding(node, "no_observation", "other proportions than the policy's 8x6"))
+    else:
+        until(holding(node, "no_observation", "is uint8 (12, 16, 3), expected uint8 (6, 8, 3)"))
+    robot.size = (H, W)
+    until(acting(node))
+
+
+def test_images_of_another_encoding_are_converted(running):
+    node, robot, until = running(enabled=True)
+    robot.encoding = "bgr8"
+    until(acting(node))
+
+
+def test_inference_that_hangs_holds_and_recovers(running):
+    gate = threading.Event()
+    gate.set()
+
+    def rows(observation):
+        gate.wait(30.0)
+        return np.tile(observation.joint_position, (4, 1))
+
+    node, _robot, until = running(
+        FunctionPolicy(make_spec(), rows), enabled=True, max_plan_age_s=0.2
+    )
+    until(acting(node))
+    gate.clear()
+    until(holding(node, "inference_late"))
+    gate.set()
+    until(acting(node))
+
+
+def test_a_bag_that_starts_again(running):
+    node, robot, until = running(enabled=True)
+    until(acting(node))
+    robot.clock_offset_ns = -200_000 * MS  # the recorded stamps are old: nothing current comes
+    until(holding(node, "no_observation"))
+    assert node.sync.clock_jumps >= 1
+    robot.clock_offset_ns = 0
+    until(acting(node))
+
+
+def test_reset_service_and_new_episodes_forget_the_past(running):
+    node, robot, until = running(enabled=True)
+    until(acting(node))
+    resets = []
+    inner = node.runner.reset
+    node.runner.reset = lambda now_ns: (resets.append(now_ns), inner(now_ns))
+    assert call(until, robot.reset, Trigger.Request()).success
+    assert len(resets) == 1
+    until(acting(node))
+
+    def episode(number):
+        status = diagnostic("episode", "ok", "running")
+        status.values = [
+            KeyValue(key="seed", value="3"),
+            KeyValue(key="episode", value=str(number)),
+        ]
+        robot.episode.publish(status)
+
+    for number in (1, 1, 2):
+        episode(number)
+        until(lambda number=number: (node._episode or {}).get("episode") == str(number))
+    assert len(resets) == 2
+    until(acting(node))
+
+
+def test_simulated_time(running):
+    """Commands carry simulated stamps; none come while time stands still; it may start again."""
+    node, robot, until = running(enabled=True, use_sim_time=True)
+    clock = robot.create_publisher(interface_type("rosgraph_msgs/msg/Clock"), "/clock", 10)
+    sim = {"now_ns": 5_000 * MS, "rate": 1}
+    robot.now_ns = lambda: sim["now_ns"]
+
+    def advance():
+        sim["now_ns"] += 5 * MS * sim["rate"]
+        message = Clock()
+        message.clock.sec, message.clock.nanosec = divmod(sim["now_ns"], 1_000_000_000)
+        clock.publish(message)
+
+    robot.create_timer(0.005, advance)
+    until(acting(node))
+    assert 5_000 * MS < stamp_ns(robot.commands[-1].header.stamp) <= sim["now_ns"]
+    sim["rate"] = 0
+    stood = sim["now_ns"]
+    until(lambda: node._last_now_ns == stood)
+    commands = node.stats.commands
+    robot.reports.clear()
+    until(lambda: "act_policy: control" in robot.reports)  # a second of real time at most
+    assert node.stats.commands <= commands + 1
+    sim["rate"], sim["now_ns"] = 1, 1_000 * MS
+    until(acting(node))
+    assert stamp_ns(robot.commands[-1].header.stamp) < 5_000 * MS
+
+
+def test_control_rate_is_free_of_the_policys(running):
+    _node, robot, until = running(enabled=True, control_rate_hz=10.0)
+    until(lambda: len(robot.commands) >= 6)
+    stamps = [stamp_ns(m.header.stamp) for m in robot.commands[-5:]]
+    assert np.median(np.diff(stamps)) == pytest.approx(100 * MS, rel=0.2)
+
+
+@pytest.mark.parametrize(("parameters", "text"), [
+    ({"bundle": ""}, "parameter bundle is empty, expected a policy bundle's folder"),
+    ({"bundle": "/nowhere"}, "no policy.json in /nowhere: no such folder"),
+    ({"control_rate_hz": 501.0}, "got 501.0, expected 1.0 to 500.0"),
+    ({"mode": "newst"}, "unknown mode 'newst'; did you mean 'newest'"),
+    ({"mode": "open_loop", "open_loop_rows": 9}, "open_loop_rows is 9, expected at most"),
+    ({"variant": "int8"}, "unknown variant 'int8'"),
+])  # fmt: skip
+def test_bad_parameters_are_refused_at_the_start(running, parameters, text):
+    with pytest.raises(ConfigurationError, match=text):
+        running(**parameters)

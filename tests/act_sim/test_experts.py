@@ -1,0 +1,112 @@
+"""The demonstrators: they succeed, calmly, from any start, and answer disturbances."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from act_core.errors import ConfigurationError
+from act_core.so101 import SO101_LIMITS
+from act_sim import expert_success
+from act_sim.expert_success import run_episode
+from act_sim.experts import EXPERTS, make_expert
+from act_sim.objects import CUBE
+from act_sim.simulation import Simulation
+from act_sim.tasks import TASKS
+from act_sim.tasks.reach import Reach
+
+
+def demonstrate(sim: Simulation, seed: int) -> np.ndarray:
+    """(steps, J): the labels of one episode."""
+    sim.reset(seed)
+    expert = make_expert(sim)
+    labels = []
+    while not expert.done:
+        labels.append(expert.act())
+        sim.step(labels[-1])
+    return np.array(labels)
+
+
+def test_every_task_has_an_expert():
+    assert set(EXPERTS) == set(TASKS)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+@pytest.mark.parametrize("level", [0, 2])
+def test_succeeds(task, level):
+    """200 of 200 at every level with seeds 0 to 199 (python -m act_sim.expert_success)."""
+    sim = Simulation(task, level=level)
+    reports = [run_episode(sim, seed) for seed in range(4)]
+    assert [report.reason for report in reports] == ["success"] * 4
+
+
+def test_demonstrations_are_short_and_win_their_grasp():
+    sim = Simulation("pick_place")
+    report = run_episode(sim, 11)
+    assert (report.grasps_tried, report.grasps_won) == (1, 1)
+    assert 60 < report.steps < 200
+
+
+def test_the_same_episode_gives_the_same_labels():
+    sim = Simulation("pick_place", level=1)
+    assert np.array_equal(demonstrate(sim, 4), demonstrate(sim, 4))
+
+
+@pytest.mark.parametrize("control_hz", [30, 100])
+def test_commands_keep_the_arms_limits(control_hz):
+    sim = Simulation("pick_place", level=2, control_hz=control_hz)
+    labels = demonstrate(sim, 2)
+    assert sim.report.success
+    limits = SO101_LIMITS
+    assert (labels >= limits.lower_rad).all()
+    assert (labels <= limits.upper_rad).all()
+    velocity = np.diff(labels, axis=0) * control_hz
+    assert (np.abs(velocity) <= limits.max_velocity_rad_s + 1e-6).all()
+    acceleration = np.diff(velocity, axis=0) * control_hz
+    assert (np.abs(acceleration) <= limits.max_acceleration_rad_s2 + 1e-6).all()
+
+
+def test_noise_on_the_commands_is_corrected():
+    sim = Simulation("pick_place", level=1)
+    reports = [run_episode(sim, seed, noise_rad=0.02) for seed in range(3)]
+    assert [report.reason for report in reports] == ["success"] * 3
+
+
+def test_a_cube_taken_out_of_the_gripper_is_fetched_again():
+    sim = Simulation("pick_place")
+    sim.reset(0)
+    expert = make_expert(sim)
+    while sim.position(CUBE)[2] < 0.07:
+        sim.step(expert.act())
+    x, y = sim.record["objects"]["cube"]
+    sim.put(CUBE, (x, y, 0.016))
+    sim.data.joint(CUBE).qvel[:] = 0.0
+    while not expert.done:
+        sim.step(expert.act())
+    assert sim.report.success
+    assert sim.report.grasps_tried == 2
+
+
+def test_the_left_of_two_arms_works_and_the_right_one_waits():
+    sim = Simulation("pick_place", arms=2)
+    labels = demonstrate(sim, 0)
+    assert sim.report.success
+    assert labels.shape[1] == 12
+    assert (labels[:, 6:] == labels[0, 6:]).all()
+
+
+def test_a_task_without_expert_is_refused():
+    sim = Simulation(Reach(name="reach_far"))
+    with pytest.raises(
+        ConfigurationError, match="unknown expert 'reach_far'; did you mean 'reach'"
+    ):
+        make_expert(sim)
+
+
+def test_success_is_counted_with_an_interval(capsys):
+    expert_success.main(["--task", "reach", "--episodes", "12", "--workers", "1"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["episodes"], result["successes"], result["failed"]) == (12, 12, [])
+    # Wilson, 12 of 12 at 95 %.
+    assert result["rate_95"] == pytest.approx([0.7575, 1.0], abs=1e-3)

@@ -1,0 +1,74 @@
+"""What every test shares: an isolated ROS graph and off-screen rendering.
+
+The variables are set before any test module imports rclpy or mujoco, which read them once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Shells start background jobs with SIGINT ignored, and children inherit that: tests of Ctrl-C would
+# wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A domain of its own for each test run, so that runs beside each other and a robot in the same
+# network do not meet. Domains 1-100 leave their ports outside Linux's ephemeral range. Discovery
+# is not confined to this host: that would switch off the profile's transports.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ.pop("ROS_AUTOMATIC_DISCOVERY_RANGE", None)
+os.environ.pop("ROS_LOCALHOST_ONLY", None)
+# Plain UDP: what a killed test leaves in shared memory cannot disturb the next run.
+os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
+os.environ.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
+os.environ.setdefault("MUJOCO_GL", "egl")
+
+# On a ROS 2 distribution the real launch and ros2 command are tested, elsewhere those of pip_ros2.
+# (Without either, the repository's folder launch/ passes for a package without a file.)
+_launch = find_spec("launch")
+if _launch is None or _launch.origin is None:
+    sys.path.insert(0, str(ROOT / "pip_ros2"))
+
+
+@pytest.fixture
+def ros() -> Iterator[None]:
+    """rclpy, initialised for one test and shut down after it."""
+    rclpy = pytest.importorskip("rclpy", reason="run `make setup`: rclpy is not installed")
+    rclpy.init(args=[])
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def spin_until(ros: None) -> Callable[..., None]:
+    """``spin_until(condition, *nodes, timeout_s=10)``: spins the nodes until the condition holds.
+
+    Polls instead of sleeping a fixed time; fails with the condition's name when time is up.
+    """
+    from act_core.timing import MonotonicClock, to_ns
+    from rclpy.executors import SingleThreadedExecutor
+
+    def spin(condition: Callable[[], bool], *nodes, timeout_s: float = 10.0) -> None:
+        clock = MonotonicClock()
+        deadline_ns = clock.now_ns() + to_ns(timeout_s)
+        executor = SingleThreadedExecutor()
+        for node in nodes:
+            executor.add_node(node)
+        try:
+            while not condition():
+                assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
+                executor.spin_once(timeout_sec=0.05)
+        finally:
+            for node in nodes:
+                executor.remove_node(node)
+            executor.shutdown()
+
+    return spin

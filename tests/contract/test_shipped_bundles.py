@@ -1,0 +1,31 @@
+"""Every bundle in policies/ loads, computes what its trainer computed, and fits the SO-101."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from act_core.so101 import JOINT_NAMES
+from act_policy.bundle import FP32, read_bundle
+from act_policy.load_policy import load_policy
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+BUNDLES = sorted(path.parent for path in POLICIES.glob("*/policy.json"))
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda folder: folder.name)
+def test_parity_of_every_variant(folder):
+    for variant in (FP32, *read_bundle(folder).spec.variants):
+        parity = load_policy(folder, engine="cpu", variant=variant, threads=1).parity
+        assert parity.max_difference <= parity.tolerance
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda folder: folder.name)
+def test_so101_bundles_name_its_joints(folder):
+    spec = read_bundle(folder).spec
+    if not spec.name.startswith("so101"):
+        assert spec.joint_input.joints  # another robot: nothing more to compare with
+        return
+    assert spec.joint_input.joints == spec.output.joints == JOINT_NAMES
+    assert spec.joint_input.unit == spec.output.unit == "rad"
+    assert {"preset", "seed", "commit", "success"} <= set(spec.provenance)

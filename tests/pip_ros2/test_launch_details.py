@@ -1,0 +1,305 @@
+"""What the launch of pip_ros2 does otherwise than some release of the real one, and its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+
+import launch
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    GroupAction,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetLaunchConfiguration,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events.process import SignalProcess
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import (
+    LaunchConfiguration,
+    NotSubstitution,
+    PythonExpression,
+    ThisLaunchFile,
+    ThisLaunchFileDir,
+)
+from launch_ros.actions import Node, SetParameter
+from launch_ros.substitutions import FindPackageShare
+from launch_ros.substitutions import Parameter as ParameterSubstitution
+
+if not hasattr(launch, "refusal"):
+    pytest.skip(
+        "a ROS 2 distribution provides launch: that of pip_ros2 is not in use",
+        allow_module_level=True,
+    )
+
+from launch.line_splitter import LineSplitter
+from launch_ros.names import check_namespace, check_node_name, join_namespaces
+
+
+def messages(log: str) -> list[str]:
+    """Return what LogInfo has logged."""
+    marker = "[launch.user]: "
+    return [line.partition(marker)[2] for line in log.splitlines() if marker in line]
+
+
+# -- scopes --------------------------------------------------------------------------------
+
+
+def test_a_timer_remembers_the_scope_in_which_it_was_started(launched) -> None:
+    x = LaunchConfiguration("x", default="unset")
+    log = launched(
+        GroupAction(
+            [
+                SetLaunchConfiguration("x", "group"),
+                TimerAction(
+                    period=0.0, actions=[LogInfo(msg=x), SetLaunchConfiguration("x", "timer")]
+                ),
+            ]
+        ),
+        TimerAction(period=0.1, actions=[LogInfo(msg=x)]),
+    ).log
+    assert messages(log) == ["group", "unset"]
+
+
+def test_parameters_set_in_a_group_do_not_leak_into_the_scope_outside(launched) -> None:
+    b = ParameterSubstitution("b", default="unset")
+    log = launched(
+        SetParameter("a", 1),
+        GroupAction([SetParameter("b", 2), LogInfo(msg=b)]),
+        LogInfo(msg=b),
+    ).log
+    assert messages(log) == ["2", "unset"]
+
+
+def test_this_launch_file_is_the_including_one_again_after_an_include(launched, tmp_path) -> None:
+    inner, outer = tmp_path / "inner.launch.py", tmp_path / "outer.launch.py"
+    inner.write_text(
+        "from launch import LaunchDescription\n"
+        "def generate_launch_description():\n"
+        "    return LaunchDescription([])\n"
+    )
+    outer.write_text(
+        "from launch import LaunchDescription\n"
+        "from launch.actions import IncludeLaunchDescription, LogInfo\n"
+        "from launch.substitutions import ThisLaunchFile, ThisLaunchFileDir\n"
+        "def generate_launch_description():\n"
+        "    return LaunchDescription([\n"
+        "        IncludeLaunchDescription(ThisLaunchFileDir() / 'inner.launch.py'),\n"
+        "        LogInfo(msg=ThisLaunchFile()),\n"
+        "    ])\n"
+    )
+    result = launched(
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(outer)),
+        OpaqueFunction(
+            function=lambda context: [
+                LogInfo(msg=str("current_launch_file_path" in context.get_locals_as_dict()))
+            ]
+        ),
+    )
+    assert messages(result.log) == [str(outer), "False"]
+
+
+def test_substitutions_of_folders_go_on_with_a_slash() -> None:
+    for folder in (ThisLaunchFile(), ThisLaunchFileDir(), FindPackageShare("act_sim")):
+        assert (folder / "config").describe().endswith("'config')")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", "true"), ("1", "false"), ("no", "true")])
+def test_numbers_and_words_are_truth_values(text, value) -> None:
+    assert NotSubstitution(text).perform(launch.LaunchContext()) == value
+
+
+def test_modules_in_python_expressions() -> None:
+    assert PythonExpression("os.sep", ["os"]).perform(launch.LaunchContext()) == "/"
+    assert PythonExpression("math.floor(pi)").perform(launch.LaunchContext()) == "3"
+
+
+# -- processes -----------------------------------------------------------------------------
+
+
+def test_a_process_that_ends_before_the_signal_is_no_error(launched) -> None:
+    process = ExecuteProcess(cmd=["true"])
+    signalled = EmitEvent(
+        event=SignalProcess(signal_number="SIGTERM", process_matcher=lambda action: True)
+    )
+    result = launched(
+        process,
+        RegisterEventHandler(OnProcessExit(target_action=process, on_exit=[signalled])),
+    )
+    assert result.return_code == 0
+
+
+def test_respawns_are_limited(launched) -> None:
+    log = launched(ExecuteProcess(cmd=["false"], respawn=True, respawn_max_retries=2)).log
+    assert log.count("process started with pid") == log.count("process has died") == 3
+
+
+def test_a_signal_must_exist() -> None:
+    with pytest.raises(ValueError, match="there is no signal 'SIGSTOPP'"):
+        SignalProcess(signal_number="SIGSTOPP", process_matcher=lambda action: True)
+    with pytest.raises(TypeError, match=r"must be a signal\.Signals or its name, got 2"):
+        SignalProcess(signal_number=2, process_matcher=lambda action: True)
+
+
+def test_output_that_is_not_one_of_the_names_lists_them(launched) -> None:
+    for output, message in (
+        ("terminal", "output 'terminal' is not one of screen, log, both, own_log, full"),
+        ({"stdot": "log"}, "output source 'stdot' is not one of stdout, stderr, both"),
+        ({"both": "disk"}, "output destination 'disk' is not one of screen, log, own_log"),
+    ):
+        assert message in launched(ExecuteProcess(cmd=["true"], output=output)).log
+
+
+def test_a_cancelled_run_ends_its_processes_in_order(loop, environment) -> None:
+    service = launch.LaunchService()
+    exits: list[int] = []
+
+    def cancel(context: launch.LaunchContext) -> None:
+        task.cancel()
+
+    service.include_launch_description(
+        launch.LaunchDescription(
+            [
+                RegisterEventHandler(
+                    OnProcessExit(on_exit=lambda event, context: exits.append(event.returncode))
+                ),
+                ExecuteProcess(cmd=["sleep", "100"]),
+                TimerAction(period=0.05, actions=[OpaqueFunction(function=cancel)]),
+            ]
+        )
+    )
+    task = loop.create_task(service.run_async())
+    assert loop.run_until_complete(task) == 1
+    assert exits == [-2]
+
+
+def test_a_service_runs_once_at_a_time(loop, environment) -> None:
+    service = launch.LaunchService()
+
+    async def twice() -> None:
+        first = asyncio.ensure_future(service.run_async(shutdown_when_idle=False))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="is running already"):
+            await service.run_async()
+        await service.shutdown()
+        await first
+
+    loop.run_until_complete(twice())
+
+
+@given(text=st.text(alphabet="ab\n\ré€", max_size=30), cuts=st.lists(st.integers(0, 60)))
+def test_lines_do_not_depend_on_how_the_bytes_arrive(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    lines: list[str] = []
+    splitter = LineSplitter(lines.append)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    for start, end in itertools.pairwise(edges):
+        splitter.feed(data[start:end])
+    splitter.flush()
+    *complete, rest = text.split("\n")
+    assert lines == [line.removesuffix("\r") for line in complete] + ([rest] if rest else [])
+
+
+def test_bytes_that_are_not_text_are_replaced() -> None:
+    lines: list[str] = []
+    splitter = LineSplitter(lines.append)
+    splitter.feed(b"one\ntw")
+    splitter.feed(b"o\r\n\xff\xe2\x82")
+    splitter.flush()
+    assert lines == ["one", "two", "\ufffd\ufffd"]
+
+
+def test_the_format_of_the_screen_is_taken_from_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("OVERRIDE_LAUNCH_SCREEN_FORMAT", r"{levelname}\t{msg}")
+    formatter = launch.logging.LaunchConfig().screen_formatter
+    record = logging.LogRecord("launch", logging.INFO, "", 0, "pid %d", (7,), None)
+    assert formatter.format(record) == "INFO\tpid 7"
+
+
+# -- listings and errors -------------------------------------------------------------------
+
+
+def test_the_tree_of_a_description() -> None:
+    description = launch.LaunchDescription(
+        [
+            Node(package="act_sim", executable="sim_node", name="sim"),
+            DeclareLaunchArgument("port"),
+            DeclareLaunchArgument("rate", default_value="30"),
+            GroupAction([LogInfo(msg="in")], scoped=False, launch_configurations={"a": "b"}),
+            TimerAction(period=LaunchConfiguration("t"), actions=[LogInfo(msg="later")]),
+            TimerAction(period=1.5, actions=[]),
+            RegisterEventHandler(OnProcessExit(on_exit=[Shutdown()])),
+        ]
+    )
+    assert launch.LaunchIntrospector().format_launch_description(description).splitlines() == [
+        "LaunchDescription",
+        "├── Node(package='act_sim', executable='sim_node', name='sim')",
+        "├── DeclareLaunchArgument('port')",
+        "├── DeclareLaunchArgument('rate', default_value='30')",
+        "├── GroupAction",
+        "│   ├── SetLaunchConfiguration('a', 'b')",
+        "│   └── LogInfo('in')",
+        "├── TimerAction(period=LaunchConfig('t'), actions=<actions>)",
+        "│   └── LaunchConfig('t') seconds pass without being canceled",
+        "│       └── LogInfo('later')",
+        "├── TimerAction(period=1.5, actions=<actions>)",
+        "│   └── 1.5 seconds pass without being canceled",
+        "└── RegisterEventHandler(OnProcessExit)",
+        "    └── OnProcessExit(matcher='event == ProcessExited', handler='<actions>', "
+        "handle_once=False)",
+        "        └── EmitEvent(event='launch.events.Shutdown')",
+    ]
+
+
+def test_the_locals_say_what_they_hold() -> None:
+    context = launch.LaunchContext()
+    context.extend_locals({"event": 1})
+    with pytest.raises(AttributeError, match="has no 'evnt', it has: event"):
+        _ = context.locals.evnt
+    with pytest.raises(AttributeError, match="read-only"):
+        context.locals.event = 2
+
+
+def test_what_an_opaque_function_returns_must_be_actions(launched) -> None:
+    result = launched(OpaqueFunction(function=lambda context: ["not an action"]))
+    assert result.return_code == 1
+    assert "OpaqueFunction: expected actions, got 'not an action'" in result.log
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "joined"),
+    [
+        ("a", "b", "a/b"),
+        ("/", "b", "/b"),
+        ("a", "/b", "/b"),
+        ("", "b", "b"),
+        (None, "b/", "b"),
+        ("a", None, "a"),
+        ("a", "/", "/"),
+        (None, None, None),
+    ],
+)
+def test_namespaces_are_joined(base, name, joined) -> None:
+    assert join_namespaces(base, name) == joined
+
+
+def test_names_that_are_not_valid() -> None:
+    check_node_name("arm_1")
+    check_namespace("/")
+    check_namespace("/left/arm_1")
+    with pytest.raises(ValueError, match="node name 'left arm' is not valid: expected letters"):
+        check_node_name("left arm")
+    for namespace in ("arm", "/arm/", "//arm", "/1st", "/" + "a" * 245):
+        with pytest.raises(ValueError, match=f"namespace '{namespace}' is not valid"):
+            check_namespace(namespace)

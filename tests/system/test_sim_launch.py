@@ -1,0 +1,102 @@
+"""`ros2 launch act_bringup sim.launch.py` as a user types it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
+try:
+    ament.get_package_prefix("act_bringup")
+except ament.PackageNotFoundError:
+    pytest.skip(
+        "the workspace is not sourced; run `make test`, or `source env.sh` first",
+        allow_module_level=True,
+    )
+
+FAST = ("use_sim_time:=true", "real_time_factor:=3.0", "width:=64", "height:=48")
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["ros2", "launch", "act_bringup", "sim.launch.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen, timeout_s: float = 90.0) -> str:
+    try:
+        return process.communicate(timeout=timeout_s)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def pids_of(output: str) -> list[int]:
+    return [int(pid) for pid in re.findall(r"process started with pid \[(\d+)\]", output)]
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_the_expert_does_the_task_through_the_topics():
+    process = start("policy:=expert", "task:=pick_place", "episodes:=2", "seed:=1", *FAST)
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "episode 2: seed 2: success" in output, output
+    assert "2 of 2 episodes succeeded" in output
+    assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_two_arms():
+    process = start("policy:=expert", "arms:=2", "task:=reach", "episodes:=1", *FAST)
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "1 of 1 episodes succeeded" in output, output
+
+
+def test_control_c_ends_everything():
+    process = start("policy:=none", *FAST)
+    lines = []
+    while "waiting for commands" not in (line := process.stdout.readline()):
+        lines.append(line)
+        assert line, "".join(lines)
+    process.send_signal(signal.SIGINT)
+    output = "".join(lines) + finish(process, timeout_s=30.0)
+    assert "process has finished cleanly" in output
+    assert len(pids_of(output)) == 1
+    assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_show_args_lists_every_argument():
+    output = finish(start("--show-args"))
+    for name in ("policy", "task", "level", "episodes", "viewer", "use_sim_time"):
+        assert f"'{name}':" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (["task:=pick_plaec"], ["unknown task 'pick_plaec'; did you mean 'pick_place'"]),
+        (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected expert, none or the folder"]),
+        (["arms:=3"], ["arms", "3", "1", "2"]),
+        (["level:=7"], ["got 7, expected 0 to 2"]),
+        (["cameras:=frnt"], ["unknown camera 'frnt'; did you mean 'front'"]),
+        (["real_time_factor:=2.0"], ["only with publish_clock:=true"]),
+    ],
+)
+def test_what_cannot_be_is_said_and_ends_the_launch(arguments, texts):
+    process = start(*arguments)
+    output = finish(process)
+    for text in texts:
+        assert text in output
+    assert not any(alive(pid) for pid in pids_of(output))

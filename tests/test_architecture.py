@@ -1,0 +1,116 @@
+"""Which part may import which: the rules of docs/architecture.md, checked on the source text."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = sorted(path.parent.name for path in (ROOT / "ros2_ws/src").glob("*/package.xml"))
+MESSAGES = (
+    "action_msgs", "builtin_interfaces", "diagnostic_msgs", "geometry_msgs", "lifecycle_msgs",
+    "rcl_interfaces", "rosgraph_msgs", "sensor_msgs", "std_msgs", "std_srvs", "trajectory_msgs",
+)  # fmt: skip
+
+ROS = (
+    "ros2_ws/src/*/*_node.py",
+    "ros2_ws/src/act_core/act_core/ros.py",
+    "pip_ros2/*",
+    "launch/*.launch.py",
+)
+# Library -> the only places that may import it (besides tests and benches).
+ALLOWED = {
+    "rclpy": ROS,
+    **dict.fromkeys(MESSAGES, ROS),
+    "launch": ("launch/*.launch.py", "pip_ros2/*"),
+    "launch_ros": ("launch/*.launch.py", "pip_ros2/*"),
+    "torch": ("training/*",),
+    "torchvision": ("training/*",),
+    "metaworld": ("training/*",),
+    "mujoco": ("ros2_ws/src/act_sim/*", "training/*", "pip_ros2/ros2cli/doctor*"),
+    "onnxruntime": (
+        "ros2_ws/src/act_policy/act_policy/onnx_policy.py",
+        "training/act_training/export*",
+        "training/act_training/quantization.py",  # a part of the exporter
+        "pip_ros2/ros2cli/doctor*",
+    ),
+    "serial": ("ros2_ws/src/so101_driver/so101_driver/transport.py", "pip_ros2/ros2cli/doctor*"),
+}
+
+
+def sources() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    product = ("ros2_ws/src/", "training/", "pip_ros2/", "launch/")
+    return [Path(name) for name in listed if name.startswith(product) and (ROOT / name).exists()]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and full module name of every import, those inside functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.lineno, node.module
+
+
+def violations(path: Path, source: str) -> list[str]:
+    """What ``path`` imports that it may not."""
+    found = []
+    place = path.as_posix()
+    owner = place.split("/")[2] if place.startswith("ros2_ws/src/") else place.split("/")[0]
+    for line, module in imports(ast.parse(source)):
+        library = module.split(".")[0]
+        where = f"{place}:{line} imports {module}"
+        if library in ALLOWED and not any(fnmatch(place, rule) for rule in ALLOWED[library]):
+            found.append(f"{where}; only {', '.join(ALLOWED[library])} may")
+        if library in PACKAGES and library not in (owner, "act_core"):
+            if owner in PACKAGES:
+                found.append(f"{where}; a ROS package imports no other than act_core")
+            elif module.endswith("_node"):
+                found.append(f"{where}; training imports pure modules only")
+        if library == "act_training" and owner != "training":
+            found.append(f"{where}; the runtime never imports training")
+    return found
+
+
+@pytest.mark.parametrize("path", sources(), ids=str)
+def test_imports_follow_the_rules(path):
+    assert violations(path, (ROOT / path).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("ros2_ws/src/act_policy/act_policy/policy_runner.py", "import rclpy.node"),
+        ("ros2_ws/src/act_policy/act_policy/policy_runner.py", "from sensor_msgs.msg import Image"),
+        ("ros2_ws/src/act_policy/act_policy/policy_node.py", "import act_sim.simulation"),
+        ("ros2_ws/src/act_policy/act_policy/bundle.py", "def f():\n    import torch"),
+        ("ros2_ws/src/act_sim/act_sim/tasks/reach.py", "from act_training import config"),
+        ("training/act_training/train.py", "from act_policy.policy_node import PolicyNode"),
+    ],
+)
+def test_the_rules_find_what_breaks_them(path, source):
+    assert len(violations(Path(path), source)) == 1
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_import_of_messages_is_declared(package):
+    """package.xml names each ROS package that the code imports, so that rosdep can install it."""
+    folder = ROOT / "ros2_ws/src" / package
+    manifest = (folder / "package.xml").read_text()
+    ros = {"rclpy", *MESSAGES, *PACKAGES} - {package}
+    used = {
+        module.split(".")[0]
+        for path in (folder / package).rglob("*.py")
+        for _, module in imports(ast.parse(path.read_text()))
+    }
+    missing = [name for name in sorted(used & ros) if f">{name}<" not in manifest]
+    assert missing == []

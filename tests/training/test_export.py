@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import numpy as np
+import onnx
+import pytest
+from act_policy.bundle import read_bundle
+from act_policy.load_policy import load_policy
+from act_policy.observation import Observation
+from act_training import export as export_module
+from act_training import quantization
+from act_training.bundle_spec import make_spec
+from act_training.checkpoint import load_checkpoint
+from act_training.config import TrainingConfig
+from act_training.datasets.episode_file import episode_path, write_episode
+from act_training.evaluate import stamp_bundle
+from act_training.export import ExportOptions, export
+from act_training.quantization import FastGraph, make_fast_graph
+from act_training.torch_policy import TorchPolicy
+from act_training.train import TrainOptions, train
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory, make_episode, tiny) -> ExportOptions:
+    """Of a policy that was trained for two steps, and of which there is a bundle."""
+    folder = tmp_path_factory.mktemp("export")
+    data = folder / "data"
+    data.mkdir()
+    for seed in range(4):
+        write_episode(episode_path(data, seed), make_episode(seed))
+    training = TrainingConfig(steps=2, batch_size=2, precision="fp32", validation_batches=1)
+    model = dataclasses.replace(tiny, image_downscale=2)
+    run = train(TrainOptions(data=data, out=folder / "run", model=model, training=training))
+    options = ExportOptions(checkpoint=run, out=folder / "bundle", fast=False)
+    export(options)
+    return options
+
+
+def test_the_bundle_says_what_the_policy_is(options):
+    spec = read_bundle(options.out).spec
+    assert spec.name == "toy"
+    assert (spec.rate_hz, spec.chunk_size) == (20.0, 4)
+    assert spec.joint_input.joints == ("shoulder", "elbow", "gripper")
+    assert spec.output.joints == ("shoulder", "gripper")
+    assert spec.output.unit == "rad"
+    assert [image.shape for image in spec.image_inputs] == [(16, 24, 3), (16, 16, 3)]
+    assert spec.execution.max_jump == 0.005
+    assert spec.provenance["steps"] == 2
+    assert spec.provenance["episodes"] == 3
+
+
+def test_the_bundle_equals_torch_on_images_it_never_saw(options):
+    """Raw uint8 images and raw units; downscaling, normalisation and z = 0 are in the graph."""
+    bundle = load_policy(options.out, engine="cpu", variant="fp32", threads=1)
+    trainer = TorchPolicy(load_checkpoint(options.checkpoint).policy, bundle.spec)
+    rng = np.random.default_rng(0)
+    observation = Observation(
+        5,
+        rng.normal(size=3).astype(np.float32),
+        {
+            "front": rng.integers(0, 256, (16, 24, 3), dtype=np.uint8),
+            "wrist": rng.integers(0, 256, (16, 16, 3), dtype=np.uint8),
+        },
+    )
+    ours, theirs = bundle.infer(observation).chunk, trainer.infer(observation).chunk
+    np.testing.assert_allclose(ours.rows, theirs.rows, atol=1e-5)
+    assert ours.stamp_ns == theirs.stamp_ns == 5
+
+
+def test_the_graph_has_plain_operators_and_no_batch(options):
+    graph = onnx.load(options.out / "policy.onnx")
+    assert [(o.domain, o.version) for o in graph.opset_import] == [("", export_module.OPSET)]
+    dimensions = [d.dim_value for d in graph.graph.output[0].type.tensor_type.shape.dim]
+    assert dimensions == [4, 2]
+
+
+def test_units_that_are_no_radians_switch_the_jump_limit_off(options):
+    config = load_checkpoint(options.checkpoint).config
+    features = dataclasses.replace(config.features, action_units=("m", "1"))
+    spec = make_spec(dataclasses.replace(config, features=features), step=2)
+    assert spec.output.unit == "m,1"
+    assert spec.execution.max_jump is None
+
+
+def test_a_dataset_that_has_moved(options, tmp_path):
+    with pytest.raises(ValueError, match=r"none of the episodes .* say where .* with --data"):
+        export_module.draw_observations(load_checkpoint(options.checkpoint), tmp_path)
+
+
+def test_a_fast_variant_is_added_when_there_is_one(options, tmp_path, monkeypatch):
+    """The search is replaced: what it chooses on this machine depends on timing."""
+    monkeypatch.setattr(
+        export_module, "make_fast_graph", lambda spec, graph, **_: FastGraph(graph, 0.5)
+    )
+    bundle = read_bundle(export(dataclasses.replace(options, out=tmp_path, fast=True)))
+    assert bundle.tolerance("fast") == 0.5
+    assert bundle.graph_file("fast").name == "policy_int8.onnx"
+
+
+def search(options, monkeypatch, *, gain: float, error: float) -> FastGraph | None:
+    monkeypatch.setattr(quantization, "LEAST_GAIN", gain)
+    monkeypatch.setattr(quantization, "LARGEST_ERROR", error)
+    monkeypatch.setattr(quantization, "TIMED_RUNS", 1)
+    monkeypatch.setattr(quantization, "CHOICES", (("MatMul",),))
+    bundle = read_bundle(options.out)
+    sample = bundle.parity_sample()
+    graph = bundle.graph_file().read_bytes()
+    std = np.ones(2, np.float32)
+    return make_fast_graph(bundle.spec, graph, calibration=sample, measured=sample, action_std=std)
+
+
+def test_the_fast_graph_is_quantised_and_close(options, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    fast = search(options, monkeypatch, gain=1e-9, error=1.0)
+    operators = {node.op_type for node in onnx.load_from_string(fast.graph).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= operators
+    assert 0 < fast.tolerance < 1
+    assert "int8 MatMul:" in caplog.text
+
+
+@pytest.mark.parametrize(("gain", "error"), [(1e9, 1.0), (1e-9, 0.0)])
+def test_a_slow_or_inaccurate_variant_is_left_out(options, monkeypatch, caplog, gain, error):
+    caplog.set_level(logging.INFO)
+    assert search(options, monkeypatch, gain=gain, error=error) is None
+    assert "no int8 graph is both accurate and faster" in caplog.text
+
+
+def test_success_is_stamped_into_the_bundle(options):
+    condition = {"condition": "newest", "successes": 8, "episodes": 10, "interval_95": [0.4, 0.9]}
+    record = {
+        "env": "toy", "level": 1, "variant": "fp32", "seeds": [1, 10], "conditions": [condition],
+    }  # fmt: skip
+    stamp_bundle(options.out, record)
+    success = read_bundle(options.out).spec.provenance["success"]["toy level 1: newest"]
+    assert (success["successes"], success["episodes"], success["seeds"]) == (8, 10, [1, 10])
+    load_policy(options.out, engine="cpu", threads=1)

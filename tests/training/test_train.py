@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from act_training.checkpoint import load_checkpoint
+from act_training.config import TrainingConfig, get_preset
+from act_training.datasets.episode_file import episode_path, write_episode
+from act_training.datasets.errors import DatasetError
+from act_training.train import TrainingError, TrainOptions, learning_rate_factor, main, train
+from act_training.training_log import read_log
+
+
+@pytest.fixture
+def options(dataset, tmp_path, tiny) -> TrainOptions:
+    training = TrainingConfig(
+        steps=4,
+        batch_size=2,
+        lr=1e-2,
+        lr_backbone=1e-2,
+        lr_schedule="cosine",
+        warmup_steps=1,
+        precision="fp32",
+        validation_batches=1,
+        log_every=1,
+        validate_every=2,
+        save_every=2,
+        augment_shift_px=1,
+        augment_colour=0.1,
+    )
+    model = dataclasses.replace(tiny, dropout=0.1)
+    return TrainOptions(data=dataset, out=tmp_path / "run", model=model, training=training)
+
+
+def test_a_resumed_run_is_the_unbroken_one(options, tmp_path):
+    train(options)
+    halves = dataclasses.replace(options, out=tmp_path / "halves", stop_after=2)
+    train(halves)
+    assert not (tmp_path / "halves" / "final").exists()
+    train(TrainOptions(resume=tmp_path / "halves"))
+
+    whole, resumed = read_log(options.out), read_log(tmp_path / "halves")
+    assert len([entry for entry in whole if "loss" in entry]) == 4
+    assert whole == resumed
+    first = load_checkpoint(options.out).policy.state_dict()
+    second = load_checkpoint(tmp_path / "halves").policy.state_dict()
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, second[name], rtol=0, atol=0, msg=name)
+
+
+def test_what_a_run_leaves(options, capsys):
+    train(options)
+    out = options.out
+    there = {path.name for path in out.iterdir()}
+    assert there == {"best", "final", "last", "curves.png", "log.jsonl", "tensorboard"}
+    assert "Step 4/4 | Loss " in capsys.readouterr().out
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.step == 4
+    assert checkpoint.config.model == options.model
+    assert checkpoint.config.task == "toy"
+    assert len(checkpoint.config.validation_episodes) == 1
+    assert not checkpoint.policy.training
+    best = min(entry["validation_l1"] for entry in read_log(out) if "validation_l1" in entry)
+    best_step = load_checkpoint(out / "best").step
+    assert {"step": best_step, "validation_l1": best} in read_log(out)
+
+
+def test_learning_lowers_the_loss(options):
+    training = dataclasses.replace(
+        options.training,
+        steps=120,
+        batch_size=8,
+        lr=3e-3,
+        log_every=20,
+        validation_fraction=0.0,
+        augment_colour=0.0,
+    )
+    model = dataclasses.replace(options.model, dropout=0.0, use_vae=False)
+    train(dataclasses.replace(options, training=training, model=model))
+    l1 = [entry["l1"] for entry in read_log(options.out)]
+    assert l1[-1] < 0.7 * l1[0]
+
+
+def test_a_second_run_in_the_same_folder_is_refused(options):
+    train(options)
+    with pytest.raises(ValueError, match=r"holds a run: continue it with --resume"):
+        train(options)
+
+
+def test_a_changed_dataset_is_refused(options, make_episode):
+    train(dataclasses.replace(options, stop_after=2))
+    write_episode(episode_path(options.data, 9), make_episode(9))
+    with pytest.raises(ValueError, match=r"the dataset is not the one that this run was started"):
+        train(TrainOptions(resume=options.out))
+
+
+def test_identical_starts_are_refused_unless_meant(options, make_episode):
+    for path in options.data.glob("episode_*"):
+        path.unlink()
+    for seed in range(2):
+        write_episode(episode_path(options.data, seed), make_episode(seed, placement={"x": 0.0}))
+    with pytest.raises(DatasetError, match="share one placement"):
+        train(options)
+    train(dataclasses.replace(options, allow_identical_starts=True))
+
+
+def test_divergence_stops_with_the_batch_saved(options, monkeypatch):
+    wild = dataclasses.replace(options.training, lr=1e6, lr_backbone=1e6, steps=50, save_every=1)
+    with pytest.raises(TrainingError, match=r"step \d+: loss .*the batch is in .*failed_batch.pt"):
+        train(dataclasses.replace(options, training=wild))
+    saved = torch.load(options.out / "failed_batch.pt", weights_only=True)
+    assert saved["batch"][0].shape == (2, 3)
+    state = load_checkpoint(options.out / "last").policy.state_dict()
+    assert all(tensor.isfinite().all() for tensor in state.values())
+
+
+def test_missing_data_is_said():
+    with pytest.raises(ValueError, match="--data is missing"):
+        train(TrainOptions())
+
+
+def test_a_folder_without_a_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match=r"is no checkpoint: neither it nor its final/"):
+        load_checkpoint(tmp_path)
+
+
+def test_weights_of_another_model(options):
+    train(options)
+    config = options.out / "final" / "config.json"
+    config.write_text(config.read_text().replace('"dim_model": 16', '"dim_model": 32'))
+    with pytest.raises(ValueError, match=r"model.safetensors does not fit .*another model"):
+        load_checkpoint(options.out)
+
+
+def test_a_kill_between_two_renames_costs_nothing(options):
+    train(options)
+    final = options.out / "final"
+    final.rename(options.out / ".final.old")
+    assert load_checkpoint(final).step == 4
+
+
+def test_learning_rate():
+    settings = TrainingConfig(steps=110, warmup_steps=10, lr_schedule="cosine")
+    assert learning_rate_factor(1, settings) == pytest.approx(0.1)
+    assert learning_rate_factor(10, settings) == 1.0
+    assert learning_rate_factor(60, settings) == pytest.approx(0.5)
+    assert learning_rate_factor(110, settings) == pytest.approx(0.0)
+    constant = dataclasses.replace(settings, lr_schedule="constant")
+    assert learning_rate_factor(110, constant) == 1.0
+    assert math.isclose(learning_rate_factor(1, TrainingConfig()), 1.0)
+
+
+def test_the_preset_is_the_default_of_the_options(dataset, tmp_path, capsys):
+    main(["--preset", "debug", "--data", str(dataset), "--out", str(tmp_path / "run"),
+          "--training.steps", "1", "--training.precision", "fp32"])  # fmt: skip
+    config = load_checkpoint(tmp_path / "run").config
+    assert config.preset == "debug"
+    assert config.model == get_preset("debug").model
+    assert (config.training.steps, config.training.batch_size) == (1, 2)
+
+
+def test_a_wrong_preset_ends_with_a_suggestion():
+    with pytest.raises(SystemExit, match="unknown preset 'debgu'; did you mean 'debug'"):
+        main(["--preset", "debgu"])

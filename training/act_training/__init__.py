@@ -1,0 +1,1 @@
+"""Offline half of the project: demonstrations -> ACT -> policy bundle -> evaluation."""

@@ -1,0 +1,55 @@
+"""What the bundle of a run says of itself: names, shapes, units, provenance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from act_policy.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
+
+from act_training.run_config import RunConfig
+
+JOINT_INPUT, ACTION_OUTPUT = "joint_position", "action"
+
+
+def make_spec(
+    config: RunConfig, step: int, *, name: str | None = None, execution: ExecutionSpec | None = None
+) -> PolicySpec:
+    """The spec of a policy of the run `config` after `step` steps.
+
+    Args:
+        name: None makes one from the task: so101_pick_place.
+        execution: None takes the runtime's default, the temporal ensemble of the paper.
+    """
+    features = config.features
+    unit = _one_unit(features.action_units)
+    execution = execution or ExecutionSpec()
+    if unit != "rad":
+        execution = replace(execution, max_jump=None)  # its default is in radians
+    return PolicySpec(
+        name=name or config.task.replace("/", "_"),
+        rate_hz=features.rate_hz,
+        chunk_size=config.model.chunk_size,
+        joint_input=JointInput(JOINT_INPUT, features.joints, _one_unit(features.joint_units)),
+        image_inputs=tuple(
+            ImageInput(f"image_{camera.name}", camera.name, camera.height, camera.width)
+            for camera in features.cameras
+        ),
+        output=ActionOutput(ACTION_OUTPUT, features.actions, unit),
+        execution=execution,
+        provenance={
+            "task": config.task,
+            "preset": config.preset,
+            "seed": config.training.seed,
+            "steps": step,
+            "dataset_sha256": config.dataset_sha256,
+            "episodes": len(config.training_episodes),
+            "commit": config.commit,
+            "model": asdict(config.model),
+            "success": {},
+        },
+    )
+
+
+def _one_unit(units: tuple[str, ...]) -> str:
+    """The unit of all values, or all of them joined: "m,m,m,1"."""
+    return units[0] if len(set(units)) == 1 else ",".join(units)

@@ -1,0 +1,144 @@
+"""Evaluations side by side: `act-compare out/a out/b` writes comparison.md and comparison.png.
+
+The first condition of the first evaluation is the one that all others are compared with.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import tyro
+from act_core.errors import ConfigurationError
+
+from act_training.command import run_command
+from act_training.evaluate import RECORD_FILE
+from act_training.intervals import Interval, two_proportion_p
+
+
+@dataclass(frozen=True)
+class Row:
+    """One condition of one evaluation."""
+
+    policy: str
+    env: str
+    condition: str
+    successes: int
+    episodes: int
+    interval: Interval
+    seeds: tuple[int, int]
+    median_steps: float | None  # of the successes
+    median_distance_m: float | None  # at the end, of all episodes
+    grasped: int | None  # episodes with a grasp
+
+    @property
+    def rate(self) -> float:
+        return self.successes / self.episodes
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What to compare."""
+
+    evaluations: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders that act-evaluate wrote."""
+    out: Path = Path("out/comparison")
+
+
+def compare(options: CompareOptions) -> Path:
+    """Put evaluations side by side."""
+    rows = [row for folder in options.evaluations for row in read_rows(folder)]
+    if not rows:
+        raise ConfigurationError("nothing to compare: name folders that act-evaluate wrote")
+    options.out.mkdir(parents=True, exist_ok=True)
+    text = format_rows(rows)
+    (options.out / "comparison.md").write_text(text)
+    draw_rows(rows, options.out / "comparison.png")
+    print(text)
+    return options.out
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The conditions of the evaluation in `folder`; ConfigurationError if there is none."""
+    path = folder / RECORD_FILE
+    if not path.is_file():
+        raise ConfigurationError(f"'{folder}' holds no {RECORD_FILE}: make one with act-evaluate")
+    record = json.loads(path.read_text())
+    rows = []
+    for condition in record["conditions"]:
+        results = condition["results"]
+        steps = [r["steps"] for r in results if r["success"]]
+        distances = [r["distance_m"] for r in results if r["distance_m"] is not None]
+        grasps = [r["grasped"] for r in results if r["grasped"] is not None]
+        rows.append(
+            Row(
+                policy=f"{record['name']} ({record['variant']}, {folder.name})",
+                env=record["env"],
+                condition=condition["condition"],
+                successes=condition["successes"],
+                episodes=condition["episodes"],
+                interval=Interval(*condition["interval_95"]),
+                seeds=tuple(record["seeds"]),
+                median_steps=float(np.median(steps)) if steps else None,
+                median_distance_m=float(np.median(distances)) if distances else None,
+                grasped=sum(grasps) if grasps else None,
+            )
+        )
+    return rows
+
+
+def format_rows(rows: list[Row]) -> str:
+    """A markdown table; p is two-sided, pooled z-test against the first row."""
+    lines = [
+        "| policy | environment | execution | success | 95 % interval | p | steps | distance "
+        "| grasped | seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    first = rows[0]
+    for index, row in enumerate(rows):
+        p = two_proportion_p(row.successes, row.episodes, first.successes, first.episodes)
+        cells = (
+            row.policy,
+            row.env,
+            row.condition,
+            f"{row.successes}/{row.episodes} = {row.rate:.1%}",
+            f"{row.interval.low:.1%} to {row.interval.high:.1%}",
+            f"{p:.3g}" if index else "",
+            "" if row.median_steps is None else f"{row.median_steps:.0f}",
+            "" if row.median_distance_m is None else f"{row.median_distance_m * 1e3:.0f} mm",
+            "" if row.grasped is None else f"{row.grasped}/{row.episodes}",
+            f"{row.seeds[0]} to {row.seeds[1]}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    lines.append("Intervals: Wilson. p: two-proportion z-test against the first row. Steps: median "
+                 "of the successes. Distance: median at the end of all episodes.")  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def draw_rows(rows: list[Row], path: Path) -> None:
+    """Success rates with their intervals as bars."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # after the choice of the backend
+
+    figure, axes = plt.subplots(figsize=(10, 1.2 + 0.5 * len(rows)), layout="constrained")
+    places = np.arange(len(rows))[::-1]
+    rates = np.array([row.rate for row in rows])
+    below = rates - [row.interval.low for row in rows]
+    above = [row.interval.high for row in rows] - rates
+    axes.barh(places, rates, xerr=[below, above], capsize=4)
+    axes.set_yticks(places, [f"{row.policy}\n{row.condition}" for row in rows], fontsize="small")
+    axes.set(xlim=(0, 1), xlabel="success rate, 95 % interval")
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def main() -> None:
+    run_command(compare, CompareOptions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Episodes on disk, their memory-mapped cache, statistics, chunks and report."""

@@ -1,0 +1,84 @@
+"""Training samples: an observation and the chunk of actions that followed it.
+
+Episode of 5 steps, chunk size 4, sample at step 3:
+
+    step      3   4   -   -
+    action   a3  a4  a4  a4      the last action is repeated beyond the end
+    is_pad    0   0   1   1      and masked
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from act_training.datasets.frame_cache import FrameCache
+
+
+class Batch(NamedTuple):
+    """B samples in raw units, on the CPU; arguments of `ActPolicy.forward`."""
+
+    joints: Tensor  # (B, J) float32
+    images: list[Tensor]  # per camera (B, h, w, 3) uint8
+    actions: Tensor  # (B, K, A) float32
+    is_pad: Tensor  # (B, K) bool
+
+    def to(self, device: torch.device) -> Batch:
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return Batch(
+            move(self.joints), [move(i) for i in self.images], move(self.actions), move(self.is_pad)
+        )
+
+
+class Split(NamedTuple):
+    """Indices of the episodes to train on and of those held out."""
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+def split_episodes(count: int, fraction: float, seed: int) -> Split:
+    """Hold out `fraction` of `count` episodes at random; above 0 one at least, if there are two."""
+    order = np.random.default_rng((seed, 0)).permutation(count)
+    held_out = min(max(1, round(fraction * count)) if fraction > 0 else 0, count - 1)
+    return Split(np.sort(order[held_out:]), np.sort(order[:held_out]))
+
+
+class ChunkSampler:
+    """Draws batches from some episodes of a cache.
+
+    Args:
+        cache: the frames.
+        episodes: indices of the episodes to draw from.
+        chunk_size: K.
+    """
+
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], chunk_size: int) -> None:
+        self._cache = cache
+        self._chunk_size = chunk_size
+        self.frames = cache.frames(episodes)  # (n,)
+
+    def draw(self, count: int, key: tuple[int, ...]) -> Batch:
+        """`count` random samples; the same `key` (seed, step, ...) gives the same ones."""
+        chosen = np.random.default_rng(key).integers(len(self.frames), size=count)
+        return self.batch(self.frames[chosen])
+
+    def batch(self, frames: NDArray[np.int64]) -> Batch:
+        """The samples that start at `frames` (B,)."""
+        cache = self._cache
+        ends = cache.starts[np.searchsorted(cache.starts, frames, side="right")]  # (B,)
+        rows = frames[:, None] + np.arange(self._chunk_size)  # (B, K)
+        is_pad = rows >= ends[:, None]
+        rows = np.minimum(rows, ends[:, None] - 1)
+        return Batch(
+            torch.from_numpy(cache.joints[frames]),
+            [torch.from_numpy(cache.images[n][frames]) for n in cache.features.camera_names],
+            torch.from_numpy(cache.actions[rows]),
+            torch.from_numpy(is_pad),
+        )

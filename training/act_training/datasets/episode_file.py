@@ -1,0 +1,192 @@
+"""One episode, one HDF5 file.
+
+    episode_000042.hdf5         42 is the seed (or a running number)
+      attributes                format, version, task, seed, success, rate_hz, sim,
+                                joint_names, joint_units, action_names, action_units, camera_names,
+                                placement_names
+      /action                   (T, A) float32, absolute targets; row t belongs to observation t
+      /observations/qpos        (T, J) float32
+      /observations/qvel        (T, J) float32, only if velocities were recorded
+      /observations/images/NAME (T, H, W, 3) uint8, red first; one chunk per frame, gzip
+      /stamps_ns                (T,) int64, capture times
+      /placement                (P,) float64, where the task put things at the start (may be empty)
+
+It extends the layout of tonyzhaozh/act, so tools for that read it. A file appears under its name
+only when it is complete: an interrupted collection leaves whole episodes and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from act_training.datasets.errors import DatasetError
+from act_training.features import Camera, Features
+
+FORMAT = "act-episode"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A recorded episode of T steps; see the file layout for shapes.
+
+    Attributes:
+        seed: of the environment, or the number of a recording.
+        success: None when nobody judged.
+        images: per camera; empty when read without images.
+        placement: start of what the task moves around, by name; for reports, never for training.
+    """
+
+    features: Features
+    task: str
+    seed: int
+    success: bool | None
+    joints: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    stamps_ns: NDArray[np.int64]
+    images: Mapping[str, NDArray[np.uint8]]
+    joint_velocities: NDArray[np.float32] | None = None
+    placement: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        expected: dict[str, tuple[NDArray, tuple[int, ...]]] = {
+            "joints": (self.joints, (len(self), len(self.features.joints))),
+            "actions": (self.actions, (len(self), len(self.features.actions))),
+            "stamps_ns": (self.stamps_ns, (len(self),)),
+        }
+        for camera in self.features.cameras if self.images else ():
+            if camera.name not in self.images:
+                there = ", ".join(self.images)
+                raise DatasetError(f"no images of camera '{camera.name}', there are: {there}")
+            size = (len(self), camera.height, camera.width, 3)
+            expected[f"images of '{camera.name}'"] = (self.images[camera.name], size)
+        for name, (array, shape) in expected.items():
+            if array.shape != shape:
+                raise DatasetError(f"{name} have shape {array.shape}, expected {shape}")
+        if len(self) == 0:
+            raise DatasetError("the episode has no steps")
+        for name in ("joints", "actions"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise DatasetError(f"{name} hold values that are not finite")
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+def episode_path(folder: Path, seed: int) -> Path:
+    return folder / f"episode_{seed:06d}.hdf5"
+
+
+def episode_files(folder: Path) -> list[Path]:
+    """The episodes in `folder` by name; DatasetError if there are none."""
+    files = sorted(folder.glob("episode_*.hdf5"))
+    if not files:
+        why = "it holds no episode_*.hdf5" if folder.is_dir() else "there is no such folder"
+        raise DatasetError(f"'{folder}' is not a dataset: {why}; make one with act-collect")
+    return files
+
+
+def write_episode(path: Path, episode: Episode) -> None:
+    """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind."""
+    partial = path.with_name(f".{path.name}.partial")
+    features = episode.features
+    try:
+        with h5py.File(partial, "w") as file:
+            file.attrs.update(
+                format=FORMAT,
+                version=VERSION,
+                task=episode.task,
+                seed=episode.seed,
+                rate_hz=features.rate_hz,
+                sim=True,
+                joint_names=list(features.joints),
+                joint_units=list(features.joint_units),
+                action_names=list(features.actions),
+                action_units=list(features.action_units),
+                camera_names=list(features.camera_names),
+                placement_names=list(episode.placement),
+            )
+            if episode.success is not None:
+                file.attrs["success"] = episode.success
+            file["action"] = episode.actions
+            file["observations/qpos"] = episode.joints
+            if episode.joint_velocities is not None:
+                file["observations/qvel"] = episode.joint_velocities
+            file["stamps_ns"] = episode.stamps_ns
+            file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
+            for camera in features.camera_names:
+                images = episode.images[camera]
+                file.create_dataset(
+                    f"observations/images/{camera}",
+                    data=images,
+                    chunks=(1, *images.shape[1:]),
+                    compression="gzip",
+                    compression_opts=1,
+                )
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(
+            error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
+        ) from error
+
+
+def read_episode(path: Path, *, with_images: bool = True) -> Episode:
+    """Read an episode; DatasetError names the file when it is truncated, foreign or incomplete."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, with_images)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise DatasetError(
+            f"{path} is not an episode of this project: {error.args[0]}; delete it or leave it out"
+        ) from error
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error}): it is probably truncated; delete it, or collect "
+            "its seed again"
+        ) from error
+
+
+def read_first_image(path: Path, camera: str) -> NDArray[np.uint8]:
+    """(H, W, 3) the first image of `camera` in a readable episode."""
+    with h5py.File(path, "r") as file:
+        return file[f"observations/images/{camera}"][0]
+
+
+def _read(file: h5py.File, with_images: bool) -> Episode:
+    attributes = file.attrs
+    if attributes.get("format") != FORMAT or attributes["version"] != VERSION:
+        got = f"{attributes.get('format')!r} version {attributes.get('version')}"
+        raise DatasetError(f"format is {got}, expected {FORMAT!r} version {VERSION}")
+    images = file["observations/images"]
+    names = tuple(attributes["camera_names"])
+    features = Features(
+        joints=tuple(attributes["joint_names"]),
+        joint_units=tuple(attributes["joint_units"]),
+        actions=tuple(attributes["action_names"]),
+        action_units=tuple(attributes["action_units"]),
+        cameras=tuple(Camera(name, *map(int, images[name].shape[1:3])) for name in names),
+        rate_hz=float(attributes["rate_hz"]),
+    )
+    velocities = file.get("observations/qvel")
+    return Episode(
+        features=features,
+        task=str(attributes["task"]),
+        seed=int(attributes["seed"]),
+        success=bool(attributes["success"]) if "success" in attributes else None,
+        joints=file["observations/qpos"][:].astype(np.float32),
+        actions=file["action"][:].astype(np.float32),
+        stamps_ns=file["stamps_ns"][:],
+        images={name: images[name][:] for name in names} if with_images else {},
+        joint_velocities=None if velocities is None else velocities[:],
+        placement=dict(zip(attributes["placement_names"], file["placement"][:], strict=True)),
+    )

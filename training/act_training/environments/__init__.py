@@ -1,0 +1,35 @@
+"""Simulated tasks by name: "metaworld/shelf-place-v3", "so101/pick_place"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from act_core.errors import ConfigurationError, suggest
+
+from act_training.environments.environment import Environment
+
+FAMILIES = ("metaworld", "so101")
+
+
+def open_environment(name: str, **options: Any) -> Environment:
+    """Return the environment `name`, "family/task"; ConfigurationError for an unknown one.
+
+    Args:
+        name: e.g. "metaworld/shelf-place-v3".
+        options: `cameras`, `height`, `width`; for so101 also `level` and `rate_hz`. The family's
+            defaults where they are left out.
+    """
+    family, _, task = name.partition("/")
+    if family == "metaworld":
+        if "level" in options or "rate_hz" in options:
+            raise ConfigurationError(f"{name} has no randomization levels and one rate, 80 Hz")
+        from act_training.environments.metaworld import MetaWorld  # heavy, and not always installed
+
+        return MetaWorld(task, **options)
+    if family == "so101":
+        from act_training.environments.so101 import So101
+
+        return So101(task, **options)
+    raise ConfigurationError(
+        suggest("environment family", family, FAMILIES) + " (as in family/task)"
+    )

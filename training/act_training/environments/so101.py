@@ -1,0 +1,118 @@
+"""The SO-101 tasks of `act_sim` as an `Environment`.
+
+Images are rendered at the simulation node's resolution and shrunk by the code that the policy node
+shrinks them with; commands pass the limiter that the simulation node applies. So a policy sees
+and does here what it will see and do there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from act_core.limits import CommandLimiter
+from act_policy.image_fit import resize
+from act_policy.observation import Observation
+from act_policy.policy_spec import ImageInput
+from act_sim.experts import make_expert
+from act_sim.simulation import Simulation
+from numpy.typing import NDArray
+
+from act_training.environments.environment import Outcome
+from act_training.features import Camera, Features
+
+
+class So101:
+    """One SO-101 arm at one task of `act_sim`.
+
+    Args:
+        task: pick_place, lift_cube or reach.
+        cameras: of the simulation: front, top, wrist.
+        height, width: of the images, pixels.
+        level: of domain randomization, 0 (only the start varies) to 2.
+        rate_hz: steps per second; demonstrations are made at the rate of the policy.
+        render_height, render_width: before shrinking; `sim_node` publishes 640x480.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        cameras: tuple[str, ...] = ("front", "wrist"),
+        height: int = 96,
+        width: int = 128,
+        level: int = 0,
+        rate_hz: int = 30,
+        render_height: int = 480,
+        render_width: int = 640,
+    ) -> None:
+        self.name = f"so101/{task}"
+        self._sim = Simulation(task, level=level, control_hz=rate_hz)
+        joints = self._sim.joint_names
+        units = ("rad",) * len(joints)
+        self.features = Features(
+            joints=joints,
+            joint_units=units,
+            actions=joints,
+            action_units=units,
+            cameras=tuple(Camera(name, height, width) for name in cameras),
+            rate_hz=float(rate_hz),
+        )
+        self._render_size = (render_height, render_width)
+        self._images = [ImageInput(f"image_{name}", name, height, width) for name in cameras]
+        self.max_steps = round(self._sim.task.time_limit_s * rate_hz)
+        # 0.02 rad moves the hand by some 5 mm. Not the gripper: its opening decides over grasps.
+        self.noise_scale = np.where(np.array(joints) == "gripper", 0.0, 0.02)
+        self._limiter = CommandLimiter(self._sim.limits, 1.0 / rate_hz)
+        self.reset(0)
+        self.placement_names = tuple(name for name, _ in _flatten(self._sim.record["objects"]))
+
+    def reset(self, seed: int) -> None:
+        self._sim.reset(seed)
+        self._step = 0
+        self._expert = make_expert(self._sim)
+        self._command = self._limiter.reset(self._sim.joint_position).position_rad
+
+    def placement(self) -> NDArray[np.float64]:
+        return np.array([value for _, value in _flatten(self._sim.record["objects"])])
+
+    def joints(self) -> NDArray[np.float32]:
+        return self._sim.joint_position.astype(np.float32)
+
+    def observe(self) -> Observation:
+        images = {
+            image.camera: resize(self._sim.render(image.camera, *self._render_size), image)
+            for image in self._images
+        }
+        stamp_ns = round(self._step * 1e9 / self.features.rate_hz)
+        return Observation(stamp_ns, self.joints(), images)
+
+    def expert_action(self) -> NDArray[np.float64]:
+        return self._expert.act()
+
+    def hold_action(self) -> NDArray[np.float64]:
+        return self._command
+
+    def step(self, action: NDArray[np.floating]) -> Outcome:
+        self._command = self._limiter.limit(action).position_rad
+        report = self._sim.step(self._command)
+        self._step += 1
+        return Outcome(
+            success=report.success,
+            finished=report.finished,
+            distance_m=report.distance_m,
+            grasped=report.grasps_won > 0,
+        )
+
+    def close(self) -> None:
+        self._sim.close()
+
+
+def _flatten(start: dict[str, Any]) -> list[tuple[str, float]]:
+    """{"cube": [0.2, 0.1], "cube_yaw": 1.0} -> cube_0 0.2, cube_1 0.1, cube_yaw 1.0."""
+    values = []
+    for name, value in start.items():
+        if np.ndim(value) == 0:
+            values.append((name, float(value)))
+        else:
+            values += [(f"{name}_{i}", float(v)) for i, v in enumerate(np.ravel(value))]
+    return values

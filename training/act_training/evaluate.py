@@ -1,0 +1,286 @@
+"""Success rates that can be believed: `act-evaluate --policy BUNDLE --episodes 100`.
+
+Every episode starts from a listed seed that no demonstration was made with, runs through the
+runtime's own `PolicyRunner` (see `rollout`), and every rate comes with its Wilson interval.
+`evaluation.json` holds all of it; `--videos N` shows N successes and N failures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from act_core.errors import ConfigurationError
+from act_policy.bundle import FP32, SPEC_FILE, read_bundle, write_bundle
+from act_policy.load_policy import load_policy
+from act_policy.policy import Policy
+from act_policy.policy_spec import PolicySpec
+from tqdm import tqdm
+
+from act_training.bundle_spec import make_spec
+from act_training.checkpoint import load_checkpoint
+from act_training.command import run_command
+from act_training.dataset_replay import find_episode, report_replay
+from act_training.environments.environment import Environment
+from act_training.intervals import Interval, wilson_interval
+from act_training.rollout import Condition, Result, open_environment_for, run_episode
+from act_training.run_config import current_commit
+from act_training.torch_policy import TorchPolicy
+from act_training.video import write_video
+
+RECORD_FILE = "evaluation.json"
+FIRST_SEED = 100_000
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to evaluate, on what, and how it is executed."""
+
+    policy: Path
+    """A bundle, a training run or one of its checkpoints."""
+    out: Path = Path("out/evaluation")
+    """Folder for the record and the videos."""
+    env: str | None = None
+    """Environment; None takes the one that the policy was trained on."""
+    episodes: int = 100
+    first_seed: int = FIRST_SEED
+    """Seeds are this one and the following."""
+    mode: tuple[str, ...] = ()
+    """Any of ensemble, newest, open_loop, one after the other; none takes the policy's own."""
+    m: float | None = None
+    """Ensemble weights exp(-m i); None takes the policy's own."""
+    open_loop_rows: int | None = None
+    latency_ms: tuple[float, ...] = (0.0,)
+    """Inference latencies to inject, one after the other."""
+    camera_rate_hz: float | None = None
+    """None: an image for every row of the policy's chunks."""
+    control_rate_hz: int | None = None
+    """Steps per second of the so101 tasks; None takes the policy's rate."""
+    level: int | None = None
+    """Domain randomization of the so101 tasks, 0 to 2."""
+    variant: str = "fp32"
+    """Graph of a bundle: fp32, fast or auto."""
+    videos: int = 0
+    """So many successes and so many failures are filmed, per condition."""
+    dataset: Path | None = None
+    """Compare with a recorded episode instead: a dataset's folder, or the file of an episode."""
+    episode: int = 0
+    """Which one of the dataset, counted from 0."""
+    stamp: bool = False
+    """Write the success rates into the bundle's provenance."""
+    workers: int = os.cpu_count() or 1
+    """Processes."""
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """All episodes of one condition."""
+
+    condition: str
+    results: tuple[Result, ...]
+
+    @property
+    def successes(self) -> int:
+        return sum(result.success for result in self.results)
+
+    @property
+    def interval(self) -> Interval:
+        return wilson_interval(self.successes, len(self.results))
+
+    def __str__(self) -> str:
+        count = len(self.results)
+        low, high = self.interval
+        steps = [result.steps for result in self.results if result.success]
+        return (
+            f"{self.condition}: {self.successes}/{count} = {self.successes / count:.1%} "
+            f"[{low:.1%}, {high:.1%}]"
+            + (f", median {np.median(steps):.0f} steps to success" if steps else "")
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "condition": self.condition,
+            "successes": self.successes,
+            "episodes": len(self.results),
+            "interval_95": list(self.interval),
+            "results": [result._asdict() for result in self.results],
+        }
+
+
+def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
+    """Measure the success rate of a policy on fresh starts, or replay a recorded episode."""
+    if options.dataset is not None:
+        path = find_episode(options.dataset, options.episode)
+        report_replay(_load(options), path, options.out, film=options.videos > 0)
+        return []
+    if options.stamp and not (options.policy / SPEC_FILE).is_file():
+        raise ConfigurationError(f"--stamp: '{options.policy}' is no bundle, export it first")
+    spec = _load(options).spec
+    conditions = _conditions(options, spec)
+    seeds = range(options.first_seed, options.first_seed + options.episodes)
+    jobs = [(condition, seed) for condition in conditions for seed in seeds]
+    _check_fit(options, spec)
+    with ProcessPoolExecutor(
+        min(options.workers, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),  # a GL context does not survive a fork
+        initializer=_open_worker,
+        initargs=(options,),
+    ) as executor:
+        progress = tqdm(executor.map(_run_job, jobs), total=len(jobs), unit="episode")
+        results = []
+        for result in progress:
+            results.append(result)
+            progress.set_postfix(successes=sum(r.success for r in results))
+    evaluated = [
+        ConditionResult(str(condition), tuple(results[i * len(seeds) : (i + 1) * len(seeds)]))
+        for i, condition in enumerate(conditions)
+    ]
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = {
+        "policy": str(options.policy),
+        "name": spec.name,
+        "variant": options.variant,
+        "env": _environment_name(options, spec),
+        "seeds": [seeds.start, seeds.stop - 1],
+        "camera_rate_hz": options.camera_rate_hz,
+        "control_rate_hz": options.control_rate_hz,
+        "level": options.level,
+        "provenance": dict(spec.provenance),
+        "commit": current_commit(),
+        "conditions": [result.to_json() for result in evaluated],
+    }
+    (options.out / RECORD_FILE).write_text(json.dumps(record, indent=1))
+    for result in evaluated:
+        print(result)
+    if options.stamp:
+        stamp_bundle(options.policy, record)
+    if options.videos:
+        _film(options, conditions, evaluated)
+    return evaluated
+
+
+def stamp_bundle(folder: Path, record: dict[str, Any]) -> None:
+    """Write the success rates of an evaluation record into the provenance of the bundle."""
+    bundle = read_bundle(folder)
+    where = record["env"] + (f" level {record['level']}" if record["level"] else "")
+    success = {
+        f"{where}: {condition['condition']}": {
+            "variant": record["variant"],
+            "seeds": record["seeds"],
+            **{name: condition[name] for name in ("successes", "episodes", "interval_95")},
+        }
+        for condition in record["conditions"]
+    }
+    known = {**bundle.spec.provenance.get("success", {}), **success}
+    spec = dataclasses.replace(bundle.spec, provenance={**bundle.spec.provenance, "success": known})
+    graphs = {v: bundle.graph_file(v).read_bytes() for v in (FP32, *spec.variants)}
+    write_bundle(folder, spec, graphs, bundle.parity_sample())
+
+
+def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
+    """Every wanted mode with every wanted latency; what is not given is the policy's own."""
+    own = spec.execution
+    conditions = []
+    for mode in options.mode or (own.mode,):
+        changes: dict[str, Any] = {"mode": mode}
+        if mode != "open_loop":
+            changes["open_loop_rows"] = None
+        elif options.open_loop_rows is not None:
+            changes["open_loop_rows"] = options.open_loop_rows
+        if options.m is not None:
+            changes["m"] = options.m
+        execution = dataclasses.replace(own, **changes)
+        conditions += [
+            Condition(execution, latency / 1e3, options.camera_rate_hz)
+            for latency in options.latency_ms
+        ]
+    return conditions
+
+
+def _load(options: EvaluateOptions) -> Policy:
+    if (options.policy / SPEC_FILE).is_file():
+        return load_policy(options.policy, engine="cpu", variant=options.variant, threads=1)
+    checkpoint = load_checkpoint(options.policy)
+    spec = make_spec(checkpoint.config, checkpoint.step)
+    return TorchPolicy(checkpoint.policy, spec)
+
+
+def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
+    name = options.env or spec.provenance.get("task")
+    if not name:
+        raise ConfigurationError(
+            f"policy '{spec.name}' does not say what it was trained on: name it with --env"
+        )
+    return str(name)
+
+
+def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment:
+    extra = {"level": options.level, "rate_hz": options.control_rate_hz}
+    given = {name: value for name, value in extra.items() if value is not None}
+    return open_environment_for(spec, _environment_name(options, spec), **given)
+
+
+def _check_fit(options: EvaluateOptions, spec: PolicySpec) -> None:
+    """ConfigurationError with the difference if the policy is for another robot."""
+    env = _open_environment(options, spec)
+    env.close()
+    pairs = (
+        ("joints", spec.joint_input.joints, env.features.joints),
+        ("actions", spec.output.joints, env.features.actions),
+    )
+    for what, policy_names, names in pairs:
+        if policy_names != names:
+            raise ConfigurationError(
+                f"{what} of policy '{spec.name}' are {', '.join(policy_names)}, but {env.name} "
+                f"has {', '.join(names)}"
+            )
+
+
+_environment: Environment  # of this worker process
+_policy: Policy
+
+
+def _open_worker(options: EvaluateOptions) -> None:
+    global _environment, _policy
+    torch.set_num_threads(1)  # one episode per core is faster than one inference on all
+    _policy = _load(options)
+    _environment = _open_environment(options, _policy.spec)
+
+
+def _run_job(job: tuple[Condition, int]) -> Result:
+    return run_episode(_environment, _policy, *job)
+
+
+def _film(
+    options: EvaluateOptions, conditions: list[Condition], evaluated: list[ConditionResult]
+) -> None:
+    """Run the first successes and failures of each condition again; they are the same episodes."""
+    policy = _load(options)
+    env = _open_environment(options, policy.spec)
+    for condition, result in zip(conditions, evaluated, strict=True):
+        for success, label in ((True, "success"), (False, "failure")):
+            chosen = [r.seed for r in result.results if r.success == success][: options.videos]
+            for seed in chosen:
+                frames: list[dict[str, np.ndarray]] = []
+                run_episode(env, policy, condition, seed, frames)
+                mode, latency = condition.execution.mode, round(condition.latency_s * 1e3)
+                path = options.out / f"{label}_{seed}_{mode}_{latency}ms.mp4"
+                write_video(path, frames, condition.camera_rate_hz or policy.spec.rate_hz)
+                print(f"video {path}")
+    env.close()
+
+
+def main() -> None:
+    run_command(evaluate, EvaluateOptions)
+
+
+if __name__ == "__main__":
+    main()

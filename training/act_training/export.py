@@ -1,0 +1,196 @@
+"""From a checkpoint to the bundle that the runtime loads without torch: `act-export`.
+
+The graph takes what a robot has (joint values in the dataset's units, uint8 images as captured) and
+gives a chunk in the action's units: scaling, normalisation, z = 0 and un-normalisation are inside,
+and no dimension is a batch. Parity is checked where it counts: the written bundle is loaded by the
+runtime, which replays the sample and compares.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from act_core.errors import ConfigurationError
+from act_policy.bundle import FP32, ParitySample, write_bundle
+from act_policy.load_policy import load_policy
+from act_policy.policy_spec import ExecutionSpec, PolicySpec, VariantSpec
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from act_training.bundle_spec import make_spec
+from act_training.checkpoint import Checkpoint, load_checkpoint
+from act_training.command import quiet_libraries, run_command
+from act_training.datasets.episode_file import read_episode
+from act_training.model.policy import ActPolicy
+from act_training.quantization import FAST_FILE, make_fast_graph
+
+OPSET = 18
+PARITY_SAMPLES = 4
+CALIBRATION_SAMPLES = 64
+MEASURED_SAMPLES = 128
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export to where."""
+
+    checkpoint: Path
+    """A checkpoint's folder, or a run's (its final/ is taken)."""
+    out: Path
+    """Folder of the bundle."""
+    name: str | None = None
+    """Name of the policy; None makes it from the task, e.g. so101_pick_place."""
+    data: Path | None = None
+    """Dataset for the parity sample and the fast variant, if it has moved since training."""
+    fast: bool = True
+    """Add an int8 variant, if one is accurate enough and faster."""
+    mode: str = "ensemble"
+    """Default execution: ensemble, newest or open_loop."""
+    m: float = 0.01
+    """Ensemble weights are exp(-m i), i = 0 for the oldest."""
+    open_loop_rows: int | None = None
+    """Rows played before the next inference in mode open_loop."""
+
+
+def export(options: ExportOptions) -> Path:
+    """Write the policy bundle of a checkpoint."""
+    checkpoint = load_checkpoint(options.checkpoint)
+    config = checkpoint.config
+    execution = ExecutionSpec(options.mode, options.m, options.open_loop_rows)
+    spec = make_spec(config, checkpoint.step, name=options.name, execution=execution)
+    graphs = {FP32: to_onnx(checkpoint.policy, spec)}
+    observed = draw_observations(checkpoint, options.data or Path(config.data))
+    expected = predict(checkpoint.policy, observed)
+    if options.fast:
+        measured = ParitySample(observed.joint_position, observed.images, expected)
+        fast = make_fast_graph(
+            spec,
+            graphs[FP32],
+            calibration=take(measured, slice(CALIBRATION_SAMPLES)),
+            measured=take(measured, slice(CALIBRATION_SAMPLES, None)),
+            action_std=checkpoint.policy.actions_std.numpy(),
+        )
+        if fast is not None:
+            graphs["fast"] = fast.graph
+            spec = replace(spec, variants={"fast": VariantSpec(FAST_FILE, fast.tolerance)})
+    chosen = np.linspace(0, len(expected) - 1, PARITY_SAMPLES).astype(int)
+    write_bundle(
+        options.out,
+        spec,
+        graphs,
+        take(ParitySample(observed.joint_position, observed.images, expected), chosen),
+    )
+    for variant in graphs:
+        policy = load_policy(options.out, engine="cpu", variant=variant, threads=1)
+        parity = policy.parity
+        assert parity is not None
+        log.info(
+            f"{variant}: largest difference from torch {parity.max_difference:.2g} "
+            f"{spec.output.unit} on {parity.samples} samples (tolerance {parity.tolerance:.2g})"
+        )
+    return options.out
+
+
+def to_onnx(policy: ActPolicy, spec: PolicySpec) -> bytes:
+    """The serialised fp32 graph; inputs and output as `spec` names them, without a batch."""
+    joints = torch.zeros(spec.joint_input.shape)
+    images = [torch.zeros(image.shape, dtype=torch.uint8) for image in spec.image_inputs]
+    with quiet_libraries():
+        program = torch.onnx.export(
+            _Graph(policy.eval()),
+            (joints, *images),
+            input_names=[spec.joint_input.name, *(image.name for image in spec.image_inputs)],
+            output_names=[spec.output.name],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # as it always is with dynamo
+    onnx.checker.check_model(program.model_proto)
+    return program.model_proto.SerializeToString()
+
+
+class _Graph(nn.Module):
+    """A policy without the batch dimension."""
+
+    def __init__(self, policy: ActPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, joints: Tensor, *images: Tensor) -> Tensor:
+        return self.policy.predict(joints[None], [image[None] for image in images])[0]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """N recorded observations: joints (N, J) and per camera (N, H, W, 3) uint8."""
+
+    joint_position: NDArray[np.float32]
+    images: Mapping[str, NDArray[np.uint8]]
+
+
+def draw_observations(checkpoint: Checkpoint, data: Path) -> Observations:
+    """Random frames of held-out episodes (of training episodes when none were held out).
+
+    Raises ConfigurationError when the dataset is not there.
+    """
+    config = checkpoint.config
+    names = config.validation_episodes or config.training_episodes
+    paths = [data / name for name in names if (data / name).is_file()]
+    if not paths:
+        raise ConfigurationError(
+            f"none of the episodes that were held out ({names[0]}, ...) is in {data}: their "
+            "frames make the parity sample; say where the dataset is now with --data"
+        )
+    rng = np.random.default_rng(config.training.seed)
+    paths = [paths[i] for i in rng.permutation(len(paths))[:16]]
+    count = -(-(CALIBRATION_SAMPLES + MEASURED_SAMPLES) // len(paths))
+    joints: list[NDArray[np.float32]] = []
+    images: dict[str, list[NDArray[np.uint8]]] = {c: [] for c in config.features.camera_names}
+    for path in paths:
+        episode = read_episode(path)
+        rows = rng.integers(len(episode), size=count)
+        joints.append(episode.joints[rows])
+        for camera, frames in images.items():
+            frames.append(episode.images[camera][rows])
+    order = rng.permutation(count * len(paths))
+    return Observations(
+        np.concatenate(joints)[order],
+        {camera: np.concatenate(frames)[order] for camera, frames in images.items()},
+    )
+
+
+@torch.inference_mode()
+def predict(policy: ActPolicy, observed: Observations) -> NDArray[np.float32]:
+    """The trainer's chunks (N, K, A), computed in fp32 on the CPU one by one."""
+    cameras = policy.features.camera_names
+    chunks = [
+        policy.predict(
+            torch.from_numpy(observed.joint_position[i : i + 1]),
+            [torch.from_numpy(observed.images[camera][i : i + 1]) for camera in cameras],
+        )[0].numpy()
+        for i in range(len(observed.joint_position))
+    ]
+    return np.stack(chunks)
+
+
+def take(sample: ParitySample, index: slice | NDArray[np.int64]) -> ParitySample:
+    """Some of the samples."""
+    images = {camera: frames[index] for camera, frames in sample.images.items()}
+    return ParitySample(sample.joint_position[index], images, sample.chunks[index])
+
+
+def main() -> None:
+    run_command(export, ExportOptions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a dataset and a policy are about: names, units, image sizes, rate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera's name and image size in pixels (as captured, before any downscaling)."""
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """Order, names and units of every value, so that datasets and policies can be compared."""
+
+    joints: tuple[str, ...]
+    joint_units: tuple[str, ...]
+    actions: tuple[str, ...]
+    action_units: tuple[str, ...]
+    cameras: tuple[Camera, ...]
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        for names, units in ((self.joints, self.joint_units), (self.actions, self.action_units)):
+            if len(names) != len(units):
+                raise ValueError(f"{len(names)} names {names} but {len(units)} units {units}")
+        if not self.rate_hz > 0:
+            raise ValueError(f"rate_hz is {self.rate_hz}, expected a positive rate")
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        return tuple(camera.name for camera in self.cameras)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Features:
+        return cls(
+            cameras=tuple(Camera(**camera) for camera in values["cameras"]),
+            rate_hz=float(values["rate_hz"]),
+            **{
+                name: tuple(values[name])
+                for name in ("joints", "joint_units", "actions", "action_units")
+            },
+        )
+
+    def differences(self, other: Features) -> list[str]:
+        """One line for each field that differs, e.g. "cameras: (...) instead of (...)"."""
+        return [
+            f"{field.name}: {getattr(other, field.name)} instead of {getattr(self, field.name)}"
+            for field in fields(self)
+            if getattr(self, field.name) != getattr(other, field.name)
+        ]

@@ -1,0 +1,121 @@
+"""One episode of a policy in a simulated task, in virtual time, through the runtime's own runner.
+
+    step k    time k / rate         the environment's
+    camera    every n-th step       n = rate / camera rate; the observation goes to the runner
+    inference takes `latency_s`     of virtual time, whatever it takes here
+    command   every step            what `PolicyRunner.act` says for that instant; a hold repeats
+                                    the last command
+
+So 100 ms of latency can be asked for on any machine, and the same seed is the same episode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from act_core.errors import ConfigurationError
+from act_policy.inference_worker import VirtualWorker
+from act_policy.observation import Observation
+from act_policy.policy import Policy
+from act_policy.policy_runner import Hold, PolicyRunner
+from act_policy.policy_spec import ExecutionSpec, PolicySpec
+from numpy.typing import NDArray
+
+from act_training.environments import open_environment
+from act_training.environments.environment import Environment
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How the policy is executed."""
+
+    execution: ExecutionSpec
+    latency_s: float = 0.0
+    camera_rate_hz: float | None = None
+    """None: an image for every row of the policy's chunks."""
+
+    def __str__(self) -> str:
+        execution = self.execution
+        how = {
+            "ensemble": f"ensemble m={execution.m:g}",
+            "newest": "newest chunk",
+            "open_loop": f"open loop, {execution.open_loop_rows or 'all'} rows",
+        }[execution.mode]
+        camera = f", camera {self.camera_rate_hz:g} Hz" if self.camera_rate_hz else ""
+        return f"{how}, latency {self.latency_s * 1e3:.0f} ms{camera}"
+
+
+class Result(NamedTuple):
+    """What happened in one episode."""
+
+    seed: int
+    success: bool
+    steps: int
+    distance_m: float | None  # of the object to its goal, at the end
+    grasped: bool | None  # at any step
+    inferences: int
+    holds: int  # steps without a plan
+    failure: str | None  # text of the last inference that failed
+
+
+def run_episode(
+    env: Environment,
+    policy: Policy,
+    condition: Condition,
+    seed: int,
+    frames: list[dict[str, NDArray[np.uint8]]] | None = None,
+) -> Result:
+    """Run the episode of `seed`; the images of every observation are appended to `frames`."""
+    env.reset(seed)
+    worker = VirtualWorker(policy, condition.latency_s)
+    runner = PolicyRunner(policy.spec, worker, condition.execution)
+    rate_hz = env.features.rate_hz
+    camera_rate_hz = min(condition.camera_rate_hz or policy.spec.rate_hz, rate_hz)
+    runner.start(0)
+    observations_due = 0.0  # in steps
+    holds = 0
+    grasped: bool | None = None
+    step = 0
+    while True:
+        now_ns = round(step * 1e9 / rate_hz)
+        if step >= observations_due - 1e-9:
+            observations_due += rate_hz / camera_rate_hz
+            observation: Observation = env.observe()
+            if frames is not None:
+                frames.append(dict(observation.images))
+            runner.observe(observation, now_ns)
+        action = runner.act(now_ns)
+        holds += isinstance(action, Hold)
+        outcome = env.step(env.hold_action() if isinstance(action, Hold) else action.position)
+        step += 1
+        grasped = outcome.grasped if grasped is None else grasped or bool(outcome.grasped)
+        if outcome.finished or step >= env.max_steps:
+            break
+    status = runner.status(now_ns)
+    return Result(
+        seed=seed,
+        success=outcome.success,
+        steps=step,
+        distance_m=outcome.distance_m,
+        grasped=grasped,
+        inferences=status.inferences,
+        holds=holds,
+        failure=status.last_failure,
+    )
+
+
+def open_environment_for(spec: PolicySpec, name: str, **options: Any) -> Environment:
+    """The environment `name` with the cameras and image sizes of a policy.
+
+    Raises ConfigurationError when the policy's images differ in size.
+    """
+    sizes = {(image.height, image.width) for image in spec.image_inputs}
+    if len(sizes) != 1:
+        raise ConfigurationError(
+            f"policy '{spec.name}' has images of {len(sizes)} sizes; the simulated tasks render "
+            "all cameras at one"
+        )
+    ((height, width),) = sizes
+    return open_environment(name, cameras=spec.cameras, height=height, width=width, **options)

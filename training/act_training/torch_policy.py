@@ -1,0 +1,38 @@
+"""A torch checkpoint as a policy of the runtime, to evaluate it before it is exported."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from act_policy.chunk import Chunk
+from act_policy.observation import Observation
+from act_policy.policy import Inference
+from act_policy.policy_spec import PolicySpec
+
+from act_training.model.policy import ActPolicy
+
+
+class TorchPolicy:
+    """Runs an `ActPolicy` on the CPU.
+
+    Args:
+        policy: in evaluation mode.
+        spec: that its bundle would have.
+    """
+
+    def __init__(self, policy: ActPolicy, spec: PolicySpec) -> None:
+        self._policy = policy
+        self.spec = spec
+
+    @torch.inference_mode()
+    def infer(self, observation: Observation) -> Inference:
+        started = time.perf_counter()
+        images = [
+            torch.from_numpy(np.ascontiguousarray(observation.images[camera]))[None]
+            for camera in self.spec.cameras
+        ]
+        rows = self._policy.predict(torch.from_numpy(observation.joint_position)[None], images)
+        chunk = Chunk(observation.stamp_ns, self.spec.rate_hz, rows[0].double().numpy())
+        return Inference(chunk, time.perf_counter() - started)

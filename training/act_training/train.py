@@ -1,0 +1,296 @@
+"""Training: `act-train --preset compact --data DIR --out RUN`.
+
+RUN/ holds log.jsonl, tensorboard/ and curves.png, and the checkpoints last/ (to resume), best/
+(lowest validation loss, or most successful rollouts) and final/.
+
+Every random number of step k derives from (seed, k), so a resumed run is the unbroken one:
+`act-train --resume RUN` continues with the same batches, dropout, noise and learning rate.
+Several GPUs: `accelerate launch -m act_training.train ...`; the batch size is per process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from accelerate import Accelerator, PartialState
+from act_core.errors import ConfigurationError
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from act_training.augment import jitter_colour, shift_images
+from act_training.checkpoint import load_checkpoint, load_training_state, save_checkpoint
+from act_training.command import CommandError, run_command
+from act_training.config import ModelConfig, Preset, TrainingConfig, get_preset
+from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
+from act_training.datasets.frame_cache import FrameCache, open_frame_cache
+from act_training.datasets.starts import check_starts_vary
+from act_training.datasets.statistics import Statistics, compute_moments
+from act_training.model.policy import ActPolicy, Losses
+from act_training.run_config import RunConfig, current_commit
+from act_training.training_log import TrainingLog
+from act_training.training_rollouts import TrainingRollouts
+
+DIVERGED_L1 = 100.0  # standard deviations of the actions
+
+
+class TrainingError(CommandError):
+    """The loss is not a number any more, or far too large."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train on what. `--preset NAME` chooses the defaults of model and training."""
+
+    data: Path | None = None
+    """Folder of the dataset; needed unless resuming."""
+    out: Path = Path("out/train")
+    """Folder of the run."""
+    resume: Path | None = None
+    """Continue the run in this folder with its own configuration (the dataset may have moved)."""
+    stop_after: int | None = None
+    """Stop after this many steps in all, to be resumed later."""
+    allow_identical_starts: bool = False
+    """Train although all episodes start from one placement."""
+    preset: str = "baseline"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def train(options: TrainOptions) -> Path:
+    """Train ACT on a dataset; the checkpoint to use is in final/ of the run's folder."""
+    run, start, policy, config, cache, state = _begin(options)
+    settings = config.training
+
+    accelerator = Accelerator(mixed_precision=mixed_precision(settings.precision))
+    device, rank = accelerator.device, accelerator.process_index
+    optimizer = make_optimizer(policy, settings)
+    policy.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wrapped = torch.compile(policy) if settings.compile else policy
+    model, optimizer = accelerator.prepare(wrapped, optimizer)
+
+    chunk_size = config.model.chunk_size
+    sampler = ChunkSampler(cache, cache.episodes(config.training_episodes), chunk_size)
+    held_out = None
+    if config.validation_episodes:
+        held_out = ChunkSampler(cache, cache.episodes(config.validation_episodes), chunk_size)
+
+    rollouts = None
+    if settings.rollouts and accelerator.is_main_process:
+        rollouts = TrainingRollouts(config)
+    best = (math.inf, math.inf)  # share of failed rollouts (0 without any), validation L1
+    recent: list[list[float]] = []  # losses since the last line of the log
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])
+        best, recent = tuple(state["best"]), state["recent"]
+    log = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
+    last_step = min(settings.steps, options.stop_after or settings.steps)
+    progress = tqdm(
+        range(start + 1, last_step + 1),
+        initial=start,
+        total=settings.steps,
+        desc=config.task,
+        unit="step",
+        disable=not accelerator.is_main_process,
+    )
+    for step in progress:
+        model.train()
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * learning_rate_factor(step, settings)
+        torch.manual_seed(_derived_seed(settings.seed, step, rank))
+        batch = sampler.draw(settings.batch_size, (settings.seed, step, rank)).to(device)
+        losses, norm = compute_gradients(accelerator, model, batch, settings)
+        _check_finite(losses, norm, step, run, batch)
+        optimizer.step()
+        optimizer.zero_grad()
+
+        recent.append([value.item() for value in losses])
+        if step % settings.log_every == 0 or step == settings.steps:
+            total, l1, kl = np.mean(recent, axis=0).tolist()
+            recent.clear()
+            log.losses(step, total, l1, kl, optimizer.param_groups[0]["lr"], norm.item())
+        if held_out and (step % settings.validate_every == 0 or step == settings.steps):
+            with accelerator.autocast():
+                validation_l1 = validate(policy, held_out, settings)
+            success = rollouts.success_rate(policy, step) if rollouts else None
+            log.validation(step, validation_l1, success)
+            score = (0.0 if success is None else 1.0 - success, validation_l1)
+            if score < best and accelerator.is_main_process:
+                save_checkpoint(run / "best", policy, config, step, None)
+            best = min(best, score)
+        if accelerator.is_main_process and (step % settings.save_every == 0 or step == last_step):
+            state = {"optimizer": optimizer.state_dict(), "best": best, "recent": recent}
+            save_checkpoint(run / "last", policy, config, step, state)
+    if accelerator.is_main_process and last_step == settings.steps:
+        save_checkpoint(run / "final", policy, config, settings.steps, None)
+    log.close()
+    return run
+
+
+class _Start(NamedTuple):
+    """Where a run begins: fresh, or after `start` steps."""
+
+    run: Path
+    start: int
+    policy: ActPolicy
+    config: RunConfig
+    cache: FrameCache
+    state: dict[str, Any] | None  # None for a fresh run
+
+
+def _begin(options: TrainOptions) -> _Start:
+    if options.resume is not None:
+        run = options.resume
+        policy, config, step = load_checkpoint(run / "last")
+        cache = _open_cache(options.data or Path(config.data), config.model.image_downscale)
+        _check_same_dataset(config, cache)
+        return _Start(run, step, policy, config, cache, load_training_state(run / "last"))
+    run = options.out
+    if (run / "last").exists():
+        raise ConfigurationError(
+            f"{run} holds a run: continue it with --resume {run}, or choose another --out"
+        )
+    if options.data is None:
+        raise ConfigurationError("--data is missing: the folder of the dataset to train on")
+    cache = _open_cache(options.data, options.model.image_downscale)
+    if not options.allow_identical_starts:
+        check_starts_vary(cache.placements, cache.joints[cache.starts[:-1]])
+    config = _make_config(options, cache)
+    torch.manual_seed(config.training.seed)
+    policy = ActPolicy(config.model, config.features, _statistics(config, cache))
+    return _Start(run, 0, policy, config, cache, None)
+
+
+def _open_cache(folder: Path, downscale: int) -> FrameCache:
+    with PartialState().main_process_first():  # one process builds it, the others find it
+        return open_frame_cache(folder, downscale)
+
+
+def compute_gradients(
+    accelerator: Accelerator, model: nn.Module, batch: Batch, settings: TrainingConfig
+) -> tuple[Losses, Tensor]:
+    """Losses of an augmented batch; leaves clipped gradients, returns their norm before that."""
+    images = [shift_images(image, settings.augment_shift_px) for image in batch.images]
+    images = [jitter_colour(image, settings.augment_colour) for image in images]
+    losses = model(*batch._replace(images=images), settings.kl_weight)
+    accelerator.backward(losses.total)
+    return losses, accelerator.clip_grad_norm_(model.parameters(), settings.grad_clip)
+
+
+@torch.no_grad()
+def validate(policy: ActPolicy, held_out: ChunkSampler, settings: TrainingConfig) -> float:
+    """Mean L1 (normalised) of the deployed mode, z = 0, over evenly spaced held-out frames."""
+    policy.eval()
+    device = policy.joints_mean.device
+    count = min(settings.validation_batches * settings.batch_size, len(held_out.frames))
+    frames = held_out.frames[np.linspace(0, len(held_out.frames) - 1, count).astype(int)]
+    l1 = 0.0
+    for chosen in np.array_split(frames, math.ceil(count / settings.batch_size)):
+        batch = held_out.batch(chosen).to(device)
+        l1 += policy(*batch, settings.kl_weight, infer_latent=False).l1.item() * len(chosen)
+    return l1 / count
+
+
+def learning_rate_factor(step: int, settings: TrainingConfig) -> float:
+    """Share of the peak learning rate at `step` (1 is the first): warm-up, then the schedule."""
+    if step <= settings.warmup_steps:
+        return step / settings.warmup_steps
+    if settings.lr_schedule == "constant":
+        return 1.0
+    done = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def make_optimizer(policy: ActPolicy, settings: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW with the backbone's own learning rate; each group remembers its peak."""
+    backbone = [p for n, p in policy.named_parameters() if n.startswith("act.backbones.")]
+    rest = [p for n, p in policy.named_parameters() if not n.startswith("act.backbones.")]
+    groups = [
+        {"params": rest, "lr": settings.lr, "peak_lr": settings.lr},
+        {"params": backbone, "lr": settings.lr_backbone, "peak_lr": settings.lr_backbone},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+
+
+def mixed_precision(wanted: str) -> str:
+    """accelerate's name for `TrainingConfig.precision` on this machine."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            wanted = "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        else:
+            wanted = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "no" if wanted == "fp32" else wanted
+
+
+def _derived_seed(*key: int) -> int:
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _statistics(config: RunConfig, cache: FrameCache) -> Statistics:
+    """Of the training episodes alone; validation is unseen in every respect."""
+    frames = cache.frames(cache.episodes(config.training_episodes))
+    return Statistics(compute_moments(cache.joints[frames]), compute_moments(cache.actions[frames]))
+
+
+def _make_config(options: TrainOptions, cache: FrameCache) -> RunConfig:
+    settings = options.training
+    split = split_episodes(len(cache.files), settings.validation_fraction, settings.seed)
+    return RunConfig(
+        preset=options.preset,
+        model=options.model,
+        training=settings,
+        features=cache.features,
+        task=cache.task,
+        data=str(Path(options.data or "").resolve()),
+        dataset_sha256=cache.sha256,
+        training_episodes=tuple(cache.files[i] for i in split.training),
+        validation_episodes=tuple(cache.files[i] for i in split.validation),
+        commit=current_commit(),
+    )
+
+
+def _check_same_dataset(config: RunConfig, cache: FrameCache) -> None:
+    if cache.sha256 != config.dataset_sha256:
+        raise ConfigurationError(
+            f"the dataset is not the one that this run was started with (SHA-256 {cache.sha256}, "
+            f"expected {config.dataset_sha256}): episodes were added, removed or changed; give the "
+            "old one with --data, or start a new run"
+        )
+
+
+def _check_finite(losses: Losses, norm: Tensor, step: int, run: Path, batch: Batch) -> None:
+    """TrainingError before the weights are spoilt, with the batch saved for a look at it."""
+    l1 = losses.l1.item()
+    if math.isfinite(losses.total.item()) and torch.isfinite(norm) and l1 < DIVERGED_L1:
+        return
+    path = run / "failed_batch.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"step": step, "batch": tuple(batch)}, path)
+    raise TrainingError(
+        f"step {step}: loss {losses.total.item():g}, L1 {l1:g}, KL {losses.kl.item():g}, gradient "
+        f"norm {norm.item():g}; the batch is in {path}. The last checkpoint is whole: try a lower "
+        "learning rate or --training.precision fp32"
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Read --preset first: it decides the defaults of all other options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", default="baseline")
+    known, rest = parser.parse_known_args(sys.argv[1:] if args is None else args)
+    try:
+        preset: Preset = get_preset(known.preset)
+    except ConfigurationError as error:
+        sys.exit(f"error: {error}")
+    defaults = TrainOptions(preset=preset.name, model=preset.model, training=preset.training)
+    run_command(train, TrainOptions, default=defaults, args=rest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The record of a training run: a line on the terminal, JSON lines, TensorBoard, curves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+LOG_FILE = "log.jsonl"
+
+
+class TrainingLog:
+    """Writes into a run's folder; does nothing in processes other than the main one.
+
+    Args:
+        run: folder, made if needed.
+        start: steps done before; later entries, of a run killed after its checkpoint, are dropped.
+        steps: of the whole run.
+        enabled: False makes every call do nothing.
+    """
+
+    def __init__(self, run: Path, start: int, steps: int, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._steps = steps
+        if not enabled:
+            return
+        run.mkdir(parents=True, exist_ok=True)
+        self._run = run
+        self._entries = [entry for entry in read_log(run) if entry["step"] <= start]
+        self._file = open(run / LOG_FILE, "w")  # noqa: SIM115 (closed by `close`)
+        for entry in self._entries:
+            self._file.write(json.dumps(entry) + "\n")
+        self._tensorboard = SummaryWriter(str(run / "tensorboard"), purge_step=start + 1)
+
+    def losses(self, step: int, loss: float, l1: float, kl: float, lr: float, norm: float) -> None:
+        """Mean losses since the last call, and the learning rate and gradient norm of this step."""
+        if not self._enabled:
+            return
+        tqdm.write(
+            f"Step {step}/{self._steps} | Loss {loss:.4f} | L1 {l1:.4f} | KLD {kl:.4f} | "
+            f"LR {lr:.2e}"
+        )
+        self._write(step, {"loss": loss, "l1": l1, "kl": kl, "lr": lr, "grad_norm": norm})
+
+    def validation(self, step: int, l1: float, success: float | None = None) -> None:
+        """L1 (normalised) on held-out episodes with z = 0; share of successful rollouts, if any."""
+        if not self._enabled:
+            return
+        text = f"Step {step}/{self._steps} | validation L1 {l1:.4f}"
+        values = {"validation_l1": l1}
+        if success is not None:
+            text += f" | success {success:.0%}"
+            values["success"] = success
+        tqdm.write(text)
+        self._write(step, values)
+        self._draw()
+
+    def close(self) -> None:
+        if self._enabled:
+            self._draw()
+            self._tensorboard.close()
+            self._file.close()
+
+    def _write(self, step: int, values: dict[str, float]) -> None:
+        entry = {"step": step, **values}
+        self._entries.append(entry)
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._tensorboard.add_scalar(name, value, step)
+
+    def _draw(self) -> None:
+        mpl.use("Agg")
+        from matplotlib import pyplot as plt  # after the choice of the backend
+
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        for axes, names in ((left, ("l1", "validation_l1")), (right, ("kl", "grad_norm"))):
+            for name in names:
+                found = [(e["step"], e[name]) for e in self._entries if name in e]
+                if found:
+                    axes.semilogy(*zip(*found, strict=True), label=name)
+            axes.set(xlabel="step")
+            if axes.lines:
+                axes.legend()
+        figure.savefig(self._run / "curves.png", dpi=90)
+        plt.close(figure)
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The entries of a run's log; [] when there is none. A line cut off by a kill is left out."""
+    path = run / LOG_FILE
+    entries = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            break
+    return entries
