@@ -15,7 +15,7 @@ from act_core.so101 import JOINT_NAMES
 from act_core.timing import MonotonicClock, to_ns
 from act_sim.sim_node import SimNode
 from act_sim.simulation import Simulation
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
@@ -71,31 +71,43 @@ class Client(Node):
 
 @contextmanager
 def running(**parameters) -> Iterator[tuple[SimNode, Client]]:
-    """A sim node with these parameters and a client, both spinning."""
+    """A sim node with these parameters and a client, each spinning in a thread of its own.
+
+    Not in one MultiThreadedExecutor: rclpy's hands a task out again and again until a thread of its
+    pool has begun with it, which on a loaded machine fills the pool's queue faster than it empties.
+    """
     overrides = [("-p", f"{name}:={value}") for name, value in {**SMALL, **parameters}.items()]
     rclpy.init(args=["--ros-args", *(part for pair in overrides for part in pair)])
-    executor = MultiThreadedExecutor(2)
-    node = client = spinner = None
+    ending = threading.Event()
+    node = client = None
+    spinners: list[threading.Thread] = []
     try:
         node = SimNode()
         client = Client(node.params.cameras)
-        executor.add_node(node)
-        executor.add_node(client)
-        spinner = threading.Thread(target=executor.spin)
-        spinner.start()
+        for member in (node, client):
+            spinners.append(threading.Thread(target=spin, args=(member, ending)))
+            spinners[-1].start()
         # A command that is published before the two have found each other is lost.
         client.wait_until(lambda: client.commands.get_subscription_count() > 0)
         yield node, client
     finally:
+        ending.set()
+        for spinner in spinners:
+            spinner.join()
         if node is not None:
             node.close()
-        executor.shutdown()
-        if spinner is not None:
-            spinner.join()
         for member in (client, node):
             if member is not None:
                 member.destroy_node()
         rclpy.try_shutdown()
+
+
+def spin(node: Node, ending: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not ending.is_set():
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
 
 
 def run_lockstep(seed: int, periods: int) -> list[bytes]:
