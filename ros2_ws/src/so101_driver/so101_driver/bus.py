@@ -1,0 +1,281 @@
+"""Reads and writes registers of servos over a transport, and is not upset by what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from act_core.timing import Clock, MonotonicClock, to_ns
+
+from so101_driver import protocol
+from so101_driver import registers as reg
+from so101_driver.bus_counters import BusCounters
+from so101_driver.bus_errors import BusError, NoReplyError
+from so101_driver.registers import Register, Status
+from so101_driver.transport import Transport
+
+# What USB adds to the time on the wire: a frame of 1 ms each way for CDC adapters, and some for the
+# operating system. FTDI adapters need their latency timer at 1 ms (transport.py asks for that).
+REPLY_SLACK_S = 0.003
+RETRIES = 2  # hides what LeRobot's users report (lerobot #1252, #4282: 3 attempts suffice)
+# After a reply did not come, another request of the same reply length waits for such a silence, so
+# that the late reply is not taken for its own.
+SETTLE_S = 0.005
+SETTLE_AT_MOST_S = 0.02  # on a line that is never silent
+
+
+class Identity(NamedTuple):
+    """Who answers under an ID."""
+
+    servo_id: int
+    model_number: int
+    firmware: tuple[int, int]
+
+    @property
+    def is_sts3215(self) -> bool:
+        """Whether it is the servo that an SO-101 has."""
+        return self.model_number in reg.MODEL_NUMBERS
+
+
+class SyncReading(NamedTuple):
+    """What a sync read brought."""
+
+    values: dict[int, tuple[int, ...]]  # servo id -> one value for each register
+    status: dict[int, Status]  # servo id -> what it complains about
+    missing: tuple[int, ...]  # servos without a valid reply
+
+
+class Bus:
+    """A half-duplex servo bus: one request at a time, each with a deadline.
+
+    Before a request the input is emptied, so that what comes late is not taken for its answer; a
+    reply counts only with the ID and length that were asked for; copies of the request itself, from
+    adapters that hear what they send, are dropped. Servos that do not answer are asked again, and
+    only they. All of it is counted in `counters`.
+
+    Args:
+        transport: open port.
+        retries: how often a servo that did not answer is asked again.
+        reply_slack_s: how much later than on the wire a reply may come.
+        clock: monotonic.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        retries: int = RETRIES,
+        reply_slack_s: float = REPLY_SLACK_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self.transport = transport
+        self.counters = BusCounters()
+        self._retries = retries
+        self._slack_s = reply_slack_s
+        self._clock = clock if clock is not None else MonotonicClock()
+        self._parser = protocol.Parser()
+        self._late: tuple[int, bytes] | None = None  # reply length and request that went unanswered
+
+    def close(self) -> None:
+        """Closes the port."""
+        self.transport.close()
+
+    # -- one servo -----------------------------------------------------------------------------
+
+    def ping(self, servo_id: int, retries: int | None = None) -> Identity | None:
+        """Who has that ID, or None.
+
+        Reads the identity in place of the PING instruction: on an adapter that hears itself the
+        copy of a PING is the same as the reply of a servo with low voltage.
+        """
+        first, count = reg.span((reg.FIRMWARE_MAJOR, reg.FIRMWARE_MINOR, reg.ENDIANNESS,
+                                 reg.MODEL_NUMBER))  # fmt: skip
+        request = protocol.read(servo_id, first, count)
+        replies = self._transact(request, (servo_id,), count, retries, None)
+        if servo_id not in replies:
+            return None
+        data = replies[servo_id].parameters
+        return Identity(servo_id, reg.MODEL_NUMBER.decode(data[3:5]), (data[0], data[1]))
+
+    def scan(self, servo_ids: Iterable[int]) -> list[Identity]:
+        """All servos that answer; each ID is asked twice."""
+        answers = (self.ping(servo_id, retries=1) for servo_id in servo_ids)
+        return [identity for identity in answers if identity is not None]
+
+    def read(self, servo_id: int, register: Register) -> int:
+        """A register's value. Raises NoReplyError."""
+        return self.read_many(servo_id, (register,))[0]
+
+    def read_many(self, servo_id: int, registers: Sequence[Register]) -> tuple[int, ...]:
+        """The values of registers that follow each other. Raises NoReplyError."""
+        first, count = reg.span(registers)
+        request = protocol.read(servo_id, first, count)
+        replies = self._transact(request, (servo_id,), count, None, None)
+        if servo_id not in replies:
+            raise NoReplyError((servo_id,), f"read {_names(registers)}")
+        return reg.unpack(registers, replies[servo_id].parameters)
+
+    def write(self, servo_id: int, register: Register, value: int) -> Status:
+        """Sets a register; returns what the servo complains about, which does not undo the write.
+
+        Raises NoReplyError, and ValueError for a value that does not fit or a register that is
+        read-only.
+        """
+        _check_writable(register)
+        request = protocol.write(servo_id, register.address, register.encode(value))
+        replies = self._transact(request, (servo_id,), 0, None, None)
+        if servo_id not in replies:
+            raise NoReplyError((servo_id,), f"write {register.name}")
+        return _status(replies[servo_id])
+
+    def write_checked(self, servo_id: int, register: Register, value: int) -> None:
+        """Like `write`, and reads it back: for what must not be taken on trust.
+
+        Raises BusError where the servo holds another value afterwards.
+        """
+        self.write(servo_id, register, value)
+        held = self.read(servo_id, register)
+        if held != value:
+            raise BusError(
+                f"servo {servo_id} holds {register.name} = {held} after {value} was written"
+            )
+
+    # -- many servos ---------------------------------------------------------------------------
+
+    def sync_read(
+        self,
+        servo_ids: Sequence[int],
+        registers: Sequence[Register],
+        deadline_ns: int | None = None,
+    ) -> SyncReading:
+        """Registers that follow each other, of several servos, with one request.
+
+        Servos that do not answer are asked again as often as ``retries`` and ``deadline_ns`` of the
+        clock allow, and are `missing` then: that is for the caller to judge.
+        """
+        first, count = reg.span(registers)
+        request = protocol.sync_read(servo_ids, first, count)
+        replies = self._transact(request, servo_ids, count, None, deadline_ns)
+        return SyncReading(
+            {i: reg.unpack(registers, reply.parameters) for i, reply in replies.items()},
+            {i: _status(reply) for i, reply in replies.items()},
+            tuple(i for i in servo_ids if i not in replies),
+        )
+
+    def sync_write(
+        self, registers: Sequence[Register], values: Mapping[int, Sequence[int]]
+    ) -> None:
+        """Registers that follow each other, of several servos, with one packet. Nobody answers.
+
+        values: servo id -> one value for each register. Raises ValueError for values that do not
+        fit, or registers that are read-only.
+        """
+        for register in registers:
+            _check_writable(register)
+        first, _ = reg.span(registers)
+        data = {
+            servo_id: b"".join(r.encode(v) for r, v in zip(registers, row, strict=True))
+            for servo_id, row in values.items()
+        }
+        self.transport.write(protocol.sync_write(first, data))
+
+    # -- transactions --------------------------------------------------------------------------
+
+    def _transact(
+        self,
+        request: bytes,
+        servo_ids: Sequence[int],
+        count: int,
+        retries: int | None,
+        deadline_ns: int | None,
+    ) -> dict[int, protocol.Packet]:
+        """Sends ``request`` until all ``servo_ids`` have answered with ``count`` parameters.
+
+        Returns the replies by servo, in the order of ``servo_ids``.
+        """
+        self.counters.transactions += 1
+        self._settle(count, request)
+        replies: dict[int, protocol.Packet] = {}
+        missing = list(servo_ids)
+        first_request = request
+        attempts = 1 + (self._retries if retries is None else retries)
+        for attempt in range(attempts):
+            if attempt:
+                if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
+                    break
+                self.counters.retries += 1
+                if len(servo_ids) > 1:
+                    address, size = request[5], request[6]
+                    request = protocol.sync_read(missing, address, size)
+            replies |= self._ask(request, missing, count, deadline_ns)
+            missing = [servo_id for servo_id in servo_ids if servo_id not in replies]
+            if not missing:
+                break
+            self.counters.lost.update(missing)
+        if missing:
+            self.counters.failures += 1
+            self._late = count, first_request
+        return {servo_id: replies[servo_id] for servo_id in servo_ids if servo_id in replies}
+
+    def _ask(
+        self, request: bytes, servo_ids: Collection[int], count: int, deadline_ns: int | None
+    ) -> dict[int, protocol.Packet]:
+        """One attempt: the replies that came in time."""
+        self.counters.discarded += self.transport.discard_input() + self._parser.clear()
+        self.transport.write(request)
+        slot = count + protocol.OVERHEAD + protocol.SLOT_GAP_BYTES
+        size = len(request) + slot * len(servo_ids)
+        wait_s = protocol.wire_time_s(size, self.transport.baud) + self._slack_s
+        until_ns = self._clock.now_ns() + to_ns(wait_s)
+        if deadline_ns is not None:
+            until_ns = min(until_ns, deadline_ns)
+        replies: dict[int, protocol.Packet] = {}
+        waiting = True
+        while waiting:
+            data = self.transport.read(until_ns)
+            # At the deadline, what looks like the beginning of a packet is none.
+            packets = self._parser.feed(data) if data else self._parser.flush()
+            for packet in packets:
+                if _is_echo(packet, request):
+                    self.counters.echoes += 1
+                elif self._answers(packet, servo_ids, count) and packet.servo_id not in replies:
+                    replies[packet.servo_id] = packet
+                else:
+                    self.counters.stray += 1
+            in_time = self._clock.now_ns() < until_ns  # on a line that is never silent, too
+            waiting = bool(data) and in_time and len(replies) < len(servo_ids)
+        self.counters.noise, self.counters.damaged = self._parser.noise, self._parser.damaged
+        return replies
+
+    @staticmethod
+    def _answers(packet: protocol.Packet, servo_ids: Collection[int], count: int) -> bool:
+        return packet.servo_id in servo_ids and len(packet.parameters) == count
+
+    def _settle(self, count: int, request: bytes) -> None:
+        late, self._late = self._late, None
+        if late is None or late[0] != count or late[1] == request:
+            return
+        until_ns = self._clock.now_ns() + to_ns(SETTLE_AT_MOST_S)
+        while (now_ns := self._clock.now_ns()) < until_ns:
+            data = self.transport.read(now_ns + to_ns(SETTLE_S))
+            if not data:
+                break
+            self.counters.discarded += len(data)
+
+
+def _is_echo(packet: protocol.Packet, request: bytes) -> bool:
+    if packet.servo_id == protocol.BROADCAST_ID:  # nobody answers with this ID
+        return True
+    return packet.code == request[4] and packet.encode() == request
+
+
+def _status(packet: protocol.Packet) -> Status:
+    return Status(packet.code & sum(Status))
+
+
+def _check_writable(register: Register) -> None:
+    if register.area is reg.Area.READ_ONLY:
+        raise ValueError(f"{register.name} is read-only")
+
+
+def _names(registers: Sequence[Register]) -> str:
+    return ", ".join(register.name for register in registers)

@@ -1,0 +1,248 @@
+"""Servo counts to radians and back, and LeRobot's calibration files, read and written unchanged.
+
+A calibration belongs to one arm. ``homing_offset`` and the range are stored in the servos too; they
+report positions with the offset subtracted, so that a joint in the middle of its travel is at about
+2047 counts. Source: huggingface/lerobot, src/lerobot/motors/motors_bus.py and robots/so_follower.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from act_core.errors import ConfigurationError, suggest
+from act_core.limits import JointLimits
+from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
+from numpy.typing import ArrayLike, NDArray
+
+from so101_driver.registers import COUNTS_PER_TURN, HOMING_OFFSET
+
+Vector = NDArray[np.float64]
+
+RAD_PER_COUNT = 2 * math.pi / COUNTS_PER_TURN
+SMALLEST_RANGE = 100  # counts, 9 degrees: less is a joint that was not moved during calibration
+
+# LeRobot's folder names: today's, and those up to its release 0.4.2.
+FOLDERS = {
+    "follower": ("robots/so_follower", "robots/so101_follower"),
+    "leader": ("teleoperators/so_leader", "teleoperators/so101_leader"),
+}
+
+
+@dataclass(frozen=True)
+class JointCalibration:
+    """One joint, as LeRobot stores it. Raises ConfigurationError for numbers that cannot be."""
+
+    id: int
+    drive_mode: int  # 1: the joint turns the other way
+    homing_offset: int  # counts; what the servo subtracts from its encoder's count
+    range_min: int  # counts, as the servo reports them: the ends of travel
+    range_max: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int:
+                raise ConfigurationError(f"{field.name} is {value!r}, expected a whole number")
+        if not 0 <= self.id <= 253:
+            raise ConfigurationError(f"id is {self.id}, expected 0 to 253")
+        if self.drive_mode not in (0, 1):
+            raise ConfigurationError(f"drive_mode is {self.drive_mode}, expected 0 or 1")
+        if not HOMING_OFFSET.lowest <= self.homing_offset <= HOMING_OFFSET.highest:
+            raise ConfigurationError(
+                f"homing_offset is {self.homing_offset}, expected {HOMING_OFFSET.lowest} to "
+                f"{HOMING_OFFSET.highest}"
+            )
+        if not 0 <= self.range_min < self.range_max < COUNTS_PER_TURN:
+            raise ConfigurationError(
+                f"the range is {self.range_min} to {self.range_max}, expected two counts from 0 to "
+                f"{COUNTS_PER_TURN - 1}, the smaller first"
+            )
+        if self.range_max - self.range_min < SMALLEST_RANGE:
+            raise ConfigurationError(
+                f"the range is {self.range_max - self.range_min} counts wide, less than "
+                f"{SMALLEST_RANGE}: the joint was not moved to both ends during calibration"
+            )
+
+
+@dataclass(frozen=True)
+class Calibration(Mapping[str, JointCalibration]):
+    """All six joints by name. Raises ConfigurationError for missing or unknown ones."""
+
+    joints: Mapping[str, JointCalibration]
+
+    def __post_init__(self) -> None:
+        for name in self.joints:
+            if name not in JOINT_NAMES:
+                raise ConfigurationError(suggest("joint", name, JOINT_NAMES))
+        missing = [name for name in JOINT_NAMES if name not in self.joints]
+        if missing:
+            raise ConfigurationError(f"joints missing in the calibration: {', '.join(missing)}")
+        ids = [joint.id for joint in self.joints.values()]
+        if len(set(ids)) != len(ids):
+            raise ConfigurationError(f"two joints have the same servo id: {ids}")
+
+    def __getitem__(self, name: str) -> JointCalibration:
+        return self.joints[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.joints)
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @property
+    def servo_ids(self) -> tuple[int, ...]:
+        """In the order of `JOINT_NAMES`."""
+        return tuple(self.joints[name].id for name in JOINT_NAMES)
+
+    def dumps(self) -> str:
+        """As LeRobot writes it, byte for byte."""
+        return json.dumps({name: asdict(joint) for name, joint in self.joints.items()}, indent=4)
+
+    def save(self, path: Path) -> None:
+        """Writes LeRobot's file; the folder is made where it does not exist."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.dumps(), encoding="utf-8")
+
+
+def loads(text: str, source: str = "calibration") -> Calibration:
+    """A calibration from LeRobot's JSON. Raises ConfigurationError that names ``source``."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{source} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{source}: expected an object with a key for each joint")
+    known = [field.name for field in fields(JointCalibration)]
+    joints = {}
+    for name, values in content.items():
+        try:
+            if not isinstance(values, dict):
+                raise ConfigurationError(f"expected an object with {', '.join(known)}")
+            for key in values:
+                if key not in known:
+                    raise ConfigurationError(suggest("key", key, known))
+            missing = [key for key in known if key not in values]
+            if missing:
+                raise ConfigurationError(f"{', '.join(missing)} missing")
+            joints[name] = JointCalibration(**values)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{source}: {name}: {error}") from error
+    try:
+        return Calibration(joints)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
+
+
+def load(path: Path) -> Calibration:
+    """Reads LeRobot's file. Raises ConfigurationError where there is none or it is damaged."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"no calibration can be read from {path}: {error}") from error
+    return loads(text, str(path))
+
+
+def calibration_root() -> Path:
+    """Where LeRobot keeps its calibrations on this machine, by its own environment variables."""
+    if folder := os.environ.get("HF_LEROBOT_CALIBRATION"):
+        return Path(folder).expanduser()
+    cache = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    home = os.environ.get("HF_LEROBOT_HOME", f"{cache}/lerobot")
+    return Path(home).expanduser() / "calibration"
+
+
+def path_to_write(name: str, role: str = "follower") -> Path:
+    """Where a calibration of that name belongs; ``role`` is follower or leader."""
+    return calibration_root() / FOLDERS[role][0] / f"{name}.json"
+
+
+def find(name: str, role: str = "follower") -> Path:
+    """The file of the calibration ``name``: a path, or an id in one of LeRobot's folders.
+
+    Raises ConfigurationError with the ids that exist.
+    """
+    if not name:
+        raise ConfigurationError(f"no calibration is named; known: {_known_text(role)}")
+    if "/" in name or name.endswith(".json"):
+        return Path(name).expanduser()
+    folders = [calibration_root() / folder for folder in FOLDERS[role]]
+    for folder in folders:
+        if (path := folder / f"{name}.json").is_file():
+            return path
+    searched = " and ".join(map(str, folders))
+    raise ConfigurationError(
+        f"{suggest(f'{role} calibration', name, known_ids(role))} (searched {searched})"
+    )
+
+
+def known_ids(role: str = "follower") -> list[str]:
+    """Ids of the calibrations that LeRobot's folders hold."""
+    found = {
+        path.stem
+        for folder in FOLDERS[role]
+        for path in (calibration_root() / folder).glob("*.json")
+    }
+    return sorted(found)
+
+
+def _known_text(role: str) -> str:
+    return ", ".join(known_ids(role)) or f"none in {calibration_root()}"
+
+
+class JointConversion:
+    """Counts of six servos to radians and back; arrays (6,) in the order of `JOINT_NAMES`.
+
+    Body joints: zero is the middle of the calibrated range, one count is 2 pi / 4096. (LeRobot
+    divides by 4095 where it speaks of degrees: 0.02 % more.)
+
+    Gripper: the calibrated range is the joint's whole travel, -0.1745 rad closed to 1.7453 rad
+    open. That is LeRobot's 0 to 100 %, so that policies and data sets agree about "closed", however
+    wide the fingers of one arm happen to open.
+
+    Example, with LeRobot's defaults (2048 counts in the middle of 1024 to 3072): a shoulder at 3072
+    counts is at pi / 2 rad.
+    """
+
+    def __init__(self, calibration: Calibration) -> None:
+        ordered = [calibration[name] for name in JOINT_NAMES]
+        self.servo_ids = calibration.servo_ids
+        self._lowest = np.array([joint.range_min for joint in ordered], dtype=np.float64)
+        self._highest = np.array([joint.range_max for joint in ordered], dtype=np.float64)
+        self._middle = (self._lowest + self._highest) / 2
+        sign = np.array([-1.0 if joint.drive_mode else 1.0 for joint in ordered])
+        self.rad_per_count = sign * RAD_PER_COUNT
+        self._zero_rad = np.zeros(len(JOINTS))
+        gripper = JOINTS[-1]
+        travel = self._highest[-1] - self._lowest[-1]
+        self.rad_per_count[-1] = sign[-1] * (gripper.upper_rad - gripper.lower_rad) / travel
+        self._zero_rad[-1] = (gripper.lower_rad + gripper.upper_rad) / 2
+
+    def to_rad(self, counts: ArrayLike) -> Vector:
+        """Positions (6,) [rad] of reported positions (6,) [counts]."""
+        return self._zero_rad + (np.asarray(counts) - self._middle) * self.rad_per_count
+
+    def to_counts(self, position_rad: ArrayLike) -> NDArray[np.int64]:
+        """Goal positions (6,) [counts]: the nearest, inside the calibrated range."""
+        counts = self._middle + (np.asarray(position_rad) - self._zero_rad) / self.rad_per_count
+        return np.rint(np.clip(counts, self._lowest, self._highest)).astype(np.int64)
+
+    def limits(self, model: JointLimits = SO101_LIMITS) -> JointLimits:
+        """The limits of the model, narrowed to where this arm was calibrated to go.
+
+        (A stored range may be wider than the arm: wrist_roll is often written as a full turn.)
+        """
+        ends = np.stack([self.to_rad(self._lowest), self.to_rad(self._highest)])
+        return JointLimits(
+            model.names,
+            np.maximum(model.lower_rad, ends.min(axis=0)),
+            np.minimum(model.upper_rad, ends.max(axis=0)),
+            model.max_velocity_rad_s,
+            model.max_acceleration_rad_s2,
+        )
