@@ -14,6 +14,8 @@ def test_names_are_unique():
 def test_lookup_knows_cameras():
     assert topics.topic("joint_commands") is topics.JOINT_COMMANDS
     assert topics.topic("camera/wrist/image_raw") == topics.camera_image("wrist")
+    compressed = topics.topic("camera/wrist/image_raw/compressed")
+    assert compressed == topics.camera_compressed("wrist")
     assert topics.camera_info("wrist").with_rate(15.0).rate_hz == 15.0
 
 

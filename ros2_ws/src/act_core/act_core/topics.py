@@ -46,6 +46,13 @@ def camera_info(camera: str) -> Topic:
     return Topic(f"camera/{camera}/camera_info", "sensor_msgs/msg/CameraInfo", SENSOR, 30.0)
 
 
+def camera_compressed(camera: str) -> Topic:
+    """The same images as JPEG, as image_transport names them."""
+    return Topic(
+        f"camera/{camera}/image_raw/compressed", "sensor_msgs/msg/CompressedImage", SENSOR, 30.0
+    )
+
+
 @dataclass(frozen=True)
 class Service:
     """A service: its name and type."""
@@ -76,7 +83,9 @@ def topic(name: str) -> Topic:
     known = {entry.name: entry for entry in TOPICS}
     if name in known:
         return known[name]
-    parts = name.split("/")
-    if len(parts) == 3 and parts[0] == "camera" and parts[2] in ("image_raw", "camera_info"):
-        return camera_image(parts[1]) if parts[2] == "image_raw" else camera_info(parts[1])
+    if name.startswith("camera/"):
+        camera = name.split("/")[1]
+        for entry in (camera_image(camera), camera_info(camera), camera_compressed(camera)):
+            if entry.name == name:
+                return entry
     raise KeyError(suggest("topic", name, [*known, "camera/<name>/image_raw"]))

@@ -1,0 +1,51 @@
+"""What a camera says about itself in the diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from act_camera.capture import CaptureStatus
+
+LOW_RATE = 0.8  # of the expected rate; below it the camera is degraded
+
+Report = tuple[str, str, str, Mapping[str, str]]  # as act_core.ros.diagnostic takes it
+
+
+def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> Report:
+    """Error without frames, a warning for too few or other frames than asked for."""
+    level, text = _verdict(status, stale_after_s)
+    values = {
+        "source": status.description,
+        "expected_rate_hz": _number(status.expected_hz, "g"),
+        "rate_hz": "0",
+        "age_s": _number(status.age_s, ".3f"),
+        "frames": str(status.frames),
+        "overtaken": str(status.overtaken),
+        "damaged": str(status.damaged),
+        "reconnects": str(status.reconnects),
+    }
+    if status.rate is not None:
+        values |= {
+            "rate_hz": f"{status.rate.rate_hz:.2f}",
+            "interval_p50_ms": f"{1e3 * status.rate.interval_p50_s:.1f}",
+            "interval_p99_ms": f"{1e3 * status.rate.interval_p99_s:.1f}",
+            "interval_max_ms": f"{1e3 * status.rate.interval_max_s:.1f}",
+        }
+    return f"act_camera: {camera}", level, text, values
+
+
+def _verdict(status: CaptureStatus, stale_after_s: float) -> tuple[str, str]:
+    if status.problem is not None:
+        return "error", status.problem
+    if status.age_s is not None and status.age_s > stale_after_s:
+        return "error", f"no frame for {status.age_s:.1f} s"
+    rate, expected_hz = status.rate, status.expected_hz
+    if rate is not None and expected_hz is not None and rate.rate_hz < LOW_RATE * expected_hz:
+        return "warn", f"{rate.rate_hz:.1f} frames a second, expected {expected_hz:g}"
+    if status.warnings:
+        return "warn", "; ".join(status.warnings)
+    return "ok", "frames come"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form)

@@ -1,0 +1,40 @@
+"""What a camera is to the rest of this package: something that is read frame by frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Frame(NamedTuple):
+    """One picture and when it was taken."""
+
+    image: NDArray[np.uint8]  # (H, W, 3) rgb8
+    captured_ns: int  # monotonic time
+
+
+class CameraLostError(Exception):
+    """The device's fault: not there, unplugged, busy, silent. Worth another try later."""
+
+
+class EndOfVideoError(Exception):
+    """There will be no more frames, and that is as it should be: the end of a video file."""
+
+
+class FrameSource(Protocol):
+    """An open camera."""
+
+    description: str  # what it is and what it delivers, for people
+    rate_hz: float  # frames a second that are expected of it
+    warnings: tuple[str, ...]  # what it does other than it was asked to
+    damaged: int  # frames that arrived but could not be decoded
+
+    def read(self) -> Frame:
+        """Waits for the next frame. Raises CameraLostError or EndOfVideoError."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the device; may be called twice."""
+        ...
