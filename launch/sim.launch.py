@@ -1,8 +1,9 @@
 """The simulated SO-101 at its task, driven by a policy bundle, the scripted expert or nobody.
 
 ros2 launch act_bringup sim.launch.py
-ros2 launch act_bringup sim.launch.py policy:=expert task:=lift_cube episodes:=5
+ros2 launch act_bringup sim.launch.py task:=lift_cube episodes:=5 policy:=expert
 ros2 launch act_bringup sim.launch.py policy:=/path/to/bundle mode:=newest viewer:=true
+ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 EXPERT, NOBODY = "expert", "none"
+POLICIES = Path(__file__).resolve().parent.parent / "policies"
 DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the sim node as they are: name, default, description.
@@ -28,17 +30,23 @@ SIM_ARGUMENTS = (
     ("real_time_factor", "1.0", "speed of simulated time; other than 1 needs use_sim_time:=true"),
     ("command_delay_s", "0.0", "injected: commands act so much later"),
     ("camera_delay_s", "0.0", "injected: images arrive so much later"),
+    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
+    ("height", "480", "of the images"),
     ("frame_loss", "0.0", "injected: share of the images that never arrive, 0 to 1"),
     ("viewer", "false", "open a window to watch and push things"),
 )
 ARGUMENTS = (
-    ("policy", EXPERT, f"{EXPERT}, {NOBODY}, or the folder of a policy bundle"),
+    (
+        "policy",
+        "",
+        f"the folder of a policy bundle, {EXPERT} or {NOBODY}; empty: the policy that ships for "
+        f"the task, or the {EXPERT} where none does",
+    ),
     ("cameras", "", "e.g. front,top; empty: those of the policy, else front and wrist"),
-    ("width", "", "of the images; empty: as the policy was trained, else 640"),
-    ("height", "", "of the images; empty: as the policy was trained, else 480"),
     ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
     ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
     ("use_sim_time", "false", "stamp with simulated time and publish /clock"),
+    ("film", "", "folder for demo.mp4 and demo.png, a picture of the plans; empty: none"),
 )
 
 
@@ -46,11 +54,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    policy = value("policy")
-    images = policy_images(Path(policy)) if policy not in (EXPERT, NOBODY) else {}
-    sizes = set(images.values())
-    height, width = sizes.pop() if len(sizes) == 1 else (480, 640)
-    cameras = [name for name in value("cameras").split(",") if name] or list(images)
+    policy = value("policy") or shipped_policy(value("task"), value("arms"))
+    bundle = None if policy in (EXPERT, NOBODY) else Path(policy)
+    cameras = [name for name in value("cameras").split(",") if name]
+    if not cameras:
+        cameras = policy_cameras(bundle) if bundle else DEFAULT_CAMERAS[value("arms")]
     use_sim_time = value("use_sim_time").lower() == "true"
     sim = Node(
         package="act_sim",
@@ -60,17 +68,24 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             {name: as_yaml(value(name)) for name, _, _ in SIM_ARGUMENTS},
             {
                 "arms": int(value("arms")),
-                "cameras": cameras or DEFAULT_CAMERAS[value("arms")],
-                "width": int(value("width") or width),
-                "height": int(value("height") or height),
+                "cameras": cameras,
                 "expert": policy == EXPERT,
                 "publish_clock": use_sim_time,
             },
         ],
         on_exit=Shutdown(reason="the simulation has ended"),
     )
-    if not images:
-        return [sim]
+    nodes: list[LaunchDescriptionEntity] = [sim]
+    if value("film"):
+        film = Node(
+            package="act_record",
+            executable="film_node",
+            output="screen",
+            parameters=[{"out": value("film"), "cameras": cameras, "use_sim_time": use_sim_time}],
+        )
+        nodes.append(film)
+    if bundle is None:
+        return nodes
     runner = Node(
         package="act_policy",
         executable="policy_node",
@@ -87,11 +102,17 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=Shutdown(reason="the policy has ended"),
     )
-    return [sim, runner]
+    return [*nodes, runner]
 
 
-def policy_images(folder: Path) -> dict[str, tuple[int, int]]:
-    """Camera -> (height, width) of a policy bundle."""
+def shipped_policy(task: str, arms: str) -> str:
+    """The bundle that ships for a task, or the expert."""
+    folder = POLICIES / f"so101_{task}"
+    return str(folder) if arms == "1" and folder.is_dir() else EXPERT
+
+
+def policy_cameras(folder: Path) -> list[str]:
+    """Names of the cameras that a policy bundle sees with."""
     try:
         bundle = json.loads((folder / "policy.json").read_text())
     except OSError as error:
@@ -99,8 +120,7 @@ def policy_images(folder: Path) -> dict[str, tuple[int, int]]:
             f"policy:={folder}: expected {EXPERT}, {NOBODY} or the folder of a policy bundle, "
             f"with a policy.json in it ({error.strerror})"
         ) from error
-    images = [entry for entry in bundle["inputs"] if entry["kind"] == "image"]
-    return {entry["camera"]: (entry["shape"][0], entry["shape"][1]) for entry in images}
+    return [entry["camera"] for entry in bundle["inputs"] if entry["kind"] == "image"]
 
 
 def as_yaml(text: str) -> bool | int | float | str:

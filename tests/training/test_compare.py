@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from act_training.compare import CompareOptions, compare, read_rows
+from act_training.compare import CompareOptions, compare
+from act_training.evaluation_record import read_rows
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from act_training.checkpoint import load_checkpoint
 from act_training.collect import CollectOptions, collect
 from act_training.config import get_preset
 from act_training.datasets.episode_file import episode_files
-from act_training.datasets.report import ReportOptions, report
 from act_training.evaluate import EvaluateOptions, evaluate
 from act_training.export import ExportOptions, export
+from act_training.report import ReportOptions, report
 from act_training.train import TrainOptions, train
 from act_training.training_log import read_log
 
@@ -37,7 +37,7 @@ def test_from_nothing_to_a_success_rate(tmp_path, capsys):
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"holds a collection with noise 0.0 \(now 1.0\)"):
         collect(dataclasses.replace(options, noise=1.0))
-    report(ReportOptions(data))
+    report(ReportOptions((data,)))
 
     debug = get_preset("debug")
     training = dataclasses.replace(debug.training, precision="fp32")

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from act_training.datasets.report import (
-    ReportOptions,
     describe_dataset,
     format_report,
-    report,
+    report_dataset,
 )
 
 
@@ -50,7 +49,7 @@ def test_warnings(make_episode):
 
 
 def test_command(dataset, capsys):
-    report(ReportOptions(dataset))
+    report_dataset(dataset)
     text = capsys.readouterr().out
     assert "episodes    4 (4 successes), 46 frames, 2 s at 20 Hz" in text
     assert "starts      4 different in 4 episodes" in text

@@ -5,7 +5,6 @@ The first condition of the first evaluation is the one that all others are compa
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,28 +14,8 @@ import tyro
 from act_core.errors import ConfigurationError
 
 from act_training.command import run_command
-from act_training.evaluate import RECORD_FILE
-from act_training.intervals import Interval, two_proportion_p
-
-
-@dataclass(frozen=True)
-class Row:
-    """One condition of one evaluation."""
-
-    policy: str
-    env: str
-    condition: str
-    successes: int
-    episodes: int
-    interval: Interval
-    seeds: tuple[int, int]
-    median_steps: float | None  # of the successes
-    median_distance_m: float | None  # at the end, of all episodes
-    grasped: int | None  # episodes with a grasp
-
-    @property
-    def rate(self) -> float:
-        return self.successes / self.episodes
+from act_training.evaluation_record import Row, read_rows
+from act_training.intervals import two_proportion_p
 
 
 @dataclass(frozen=True)
@@ -61,33 +40,9 @@ def compare(options: CompareOptions) -> Path:
     return options.out
 
 
-def read_rows(folder: Path) -> list[Row]:
-    """The conditions of the evaluation in `folder`; ConfigurationError if there is none."""
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        raise ConfigurationError(f"'{folder}' holds no {RECORD_FILE}: make one with act-evaluate")
-    record = json.loads(path.read_text())
-    rows = []
-    for condition in record["conditions"]:
-        results = condition["results"]
-        steps = [r["steps"] for r in results if r["success"]]
-        distances = [r["distance_m"] for r in results if r["distance_m"] is not None]
-        grasps = [r["grasped"] for r in results if r["grasped"] is not None]
-        rows.append(
-            Row(
-                policy=f"{record['name']} ({record['variant']}, {folder.name})",
-                env=record["env"],
-                condition=condition["condition"],
-                successes=condition["successes"],
-                episodes=condition["episodes"],
-                interval=Interval(*condition["interval_95"]),
-                seeds=tuple(record["seeds"]),
-                median_steps=float(np.median(steps)) if steps else None,
-                median_distance_m=float(np.median(distances)) if distances else None,
-                grasped=sum(grasps) if grasps else None,
-            )
-        )
-    return rows
+def name(row: Row) -> str:
+    """What tells two policies apart: name, graph and the folder of the evaluation."""
+    return f"{row.policy} ({row.variant}, {row.folder.name})"
 
 
 def format_rows(rows: list[Row]) -> str:
@@ -101,7 +56,7 @@ def format_rows(rows: list[Row]) -> str:
     for index, row in enumerate(rows):
         p = two_proportion_p(row.successes, row.episodes, first.successes, first.episodes)
         cells = (
-            row.policy,
+            name(row),
             row.env,
             row.condition,
             f"{row.successes}/{row.episodes} = {row.rate:.1%}",
@@ -130,7 +85,7 @@ def draw_rows(rows: list[Row], path: Path) -> None:
     below = rates - [row.interval.low for row in rows]
     above = [row.interval.high for row in rows] - rates
     axes.barh(places, rates, xerr=[below, above], capsize=4)
-    axes.set_yticks(places, [f"{row.policy}\n{row.condition}" for row in rows], fontsize="small")
+    axes.set_yticks(places, [f"{name(row)}\n{row.condition}" for row in rows], fontsize="small")
     axes.set(xlim=(0, 1), xlabel="success rate, 95 % interval")
     figure.savefig(path, dpi=90)
     plt.close(figure)

@@ -8,16 +8,18 @@ runtime's own `PolicyRunner` (see `rollout`), and every rate comes with its Wils
 from __future__ import annotations
 
 import dataclasses
-import json
 import multiprocessing
 import os
+import shlex
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import tyro
 from act_core.errors import ConfigurationError
 from act_policy.bundle import FP32, SPEC_FILE, read_bundle, write_bundle
 from act_policy.load_policy import load_policy
@@ -30,13 +32,13 @@ from act_training.checkpoint import load_checkpoint
 from act_training.command import run_command
 from act_training.dataset_replay import find_episode, report_replay
 from act_training.environments.environment import Environment
+from act_training.evaluation_record import write_record
 from act_training.intervals import Interval, wilson_interval
 from act_training.rollout import Condition, Result, open_environment_for, run_episode
 from act_training.run_config import current_commit
 from act_training.torch_policy import TorchPolicy
 from act_training.video import write_video
 
-RECORD_FILE = "evaluation.json"
 FIRST_SEED = 100_000
 
 
@@ -51,7 +53,7 @@ class EvaluateOptions:
     env: str | None = None
     """Environment; None takes the one that the policy was trained on."""
     episodes: int = 100
-    first_seed: int = FIRST_SEED
+    first_seed: Annotated[int, tyro.conf.arg(aliases=["--seed"])] = FIRST_SEED
     """Seeds are this one and the following."""
     mode: tuple[str, ...] = ()
     """Any of ensemble, newest, open_loop, one after the other; none takes the policy's own."""
@@ -143,7 +145,6 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         ConditionResult(str(condition), tuple(results[i * len(seeds) : (i + 1) * len(seeds)]))
         for i, condition in enumerate(conditions)
     ]
-    options.out.mkdir(parents=True, exist_ok=True)
     record = {
         "policy": str(options.policy),
         "name": spec.name,
@@ -155,9 +156,10 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         "level": options.level,
         "provenance": dict(spec.provenance),
         "commit": current_commit(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "conditions": [result.to_json() for result in evaluated],
     }
-    (options.out / RECORD_FILE).write_text(json.dumps(record, indent=1))
+    write_record(options.out, record)
     for result in evaluated:
         print(result)
     if options.stamp:

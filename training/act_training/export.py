@@ -8,7 +8,9 @@ runtime, which replays the sample and compares.
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +26,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from act_training.bundle_spec import make_spec
-from act_training.checkpoint import Checkpoint, load_checkpoint
+from act_training.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
 from act_training.command import quiet_libraries, run_command
 from act_training.datasets.episode_file import read_episode
 from act_training.model.policy import ActPolicy
 from act_training.quantization import FAST_FILE, make_fast_graph
+from act_training.training_log import CURVES_FILE, LOG_FILE
 
 OPSET = 18
+RECORD_FOLDER = "training"  # of the bundle
 PARITY_SAMPLES = 4
 CALIBRATION_SAMPLES = 64
 MEASURED_SAMPLES = 128
@@ -88,6 +92,7 @@ def export(options: ExportOptions) -> Path:
         graphs,
         take(ParitySample(observed.joint_position, observed.images, expected), chosen),
     )
+    copy_training_record(options.checkpoint, checkpoint, options.out / RECORD_FOLDER)
     for variant in graphs:
         policy = load_policy(options.out, engine="cpu", variant=variant, threads=1)
         parity = policy.parity
@@ -97,6 +102,18 @@ def export(options: ExportOptions) -> Path:
             f"{spec.output.unit} on {parity.samples} samples (tolerance {parity.tolerance:.2g})"
         )
     return options.out
+
+
+def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> None:
+    """Configuration, log and curves of the run, beside the policy that came of it."""
+    out.mkdir(exist_ok=True)
+    config = checkpoint.config.to_json()
+    config["data"] = Path(config["data"]).name  # where it was is of no use to others
+    (out / CONFIG_FILE).write_text(json.dumps({"step": checkpoint.step, **config}, indent=1) + "\n")
+    run = folder if (folder / LOG_FILE).is_file() else folder.parent
+    for name in (LOG_FILE, CURVES_FILE):
+        if (run / name).is_file():
+            shutil.copy(run / name, out)
 
 
 def to_onnx(policy: ActPolicy, spec: PolicySpec) -> bytes:

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 LOG_FILE = "log.jsonl"
+CURVES_FILE = "curves.png"
 
 
 class TrainingLog:
@@ -86,7 +87,7 @@ class TrainingLog:
             axes.set(xlabel="step")
             if axes.lines:
                 axes.legend()
-        figure.savefig(self._run / "curves.png", dpi=90)
+        figure.savefig(self._run / CURVES_FILE, dpi=90)
         plt.close(figure)
 
 

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
-from act_training.command import run_command
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.frame_cache import check_same_features
 from act_training.datasets.report_figure import draw_report
@@ -160,30 +158,14 @@ def _spreads(names: tuple[str, ...], rows: NDArray) -> tuple[Spread, ...]:
     )
 
 
-@dataclass(frozen=True)
-class ReportOptions:
-    """What to report on."""
-
-    data: tyro.conf.Positional[Path]
-    """Folder with episodes."""
-
-
-def report(options: ReportOptions) -> None:
+def report_dataset(folder: Path) -> None:
     """Print what is in a dataset and draw report.png into its folder."""
-    files = episode_files(options.data)
+    files = episode_files(folder)
     episodes = [read_episode(path, with_images=False) for path in files]
     for path, episode in zip(files, episodes, strict=True):
         check_same_features(episodes[0].features, episode.features, path)
     described = describe_dataset(episodes)
     print(format_report(described))
-    picture = options.data / "report.png"
+    picture = folder / "report.png"
     draw_report(described, episodes, files, picture)
     print(f"picture     {picture}")
-
-
-def main() -> None:
-    run_command(report, ReportOptions)
-
-
-if __name__ == "__main__":
-    main()

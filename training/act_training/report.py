@@ -1,0 +1,45 @@
+"""`act-report DATASET` and `act-report RESULTS...`: what is in a dataset, or what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from act_core.errors import ConfigurationError
+
+from act_training.command import run_command
+from act_training.datasets.report import report_dataset
+from act_training.evaluation_record import RECORD_FILE
+from act_training.results import write_results
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What to report on."""
+
+    folders: tyro.conf.Positional[tuple[Path, ...]]
+    """A dataset; or folders with evaluation records and training runs below them."""
+    out: Path | None = None
+    """The Markdown page of results; None: results.md beside the first folder."""
+
+
+def report(options: ReportOptions) -> None:
+    """Print what is in a dataset and draw it, or write a page of results from their records."""
+    if not options.folders:
+        raise ConfigurationError("name the folder of a dataset, or folders with evaluation records")
+    first = options.folders[0]
+    if len(options.folders) == 1 and not any(first.rglob(RECORD_FILE)):
+        report_dataset(first)
+        return
+    page = options.out or first.parent / "results.md"
+    write_results(options.folders, page)
+    print(page)
+
+
+def main() -> None:
+    run_command(report, ReportOptions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The results page: every evaluation record and training run below some folders, as Markdown.
+
+docs/results/
+    notes.md                     text for the top of the page, written by hand
+    <evaluation>/evaluation.json
+    <run>/config.json, log.jsonl
+policies/<policy>/training/config.json, log.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from act_core.errors import ConfigurationError
+
+from act_training.checkpoint import CONFIG_FILE
+from act_training.compare import draw_rows
+from act_training.evaluation_record import RECORD_FILE, Row, read_rows
+from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
+
+NOTES_FILE = "notes.md"
+
+
+def write_results(folders: Iterable[Path], page: Path) -> None:
+    """Writes `page` and, beside the first folder's records, one picture per environment.
+
+    Raises ConfigurationError when there is no evaluation record.
+    """
+    folders = list(folders)
+    records = [path.parent for folder in folders for path in sorted(folder.rglob(RECORD_FILE))]
+    rows = [row for record in records for row in read_rows(record)]
+    if not rows:
+        names = ", ".join(map(str, folders))
+        raise ConfigurationError(f"no {RECORD_FILE} below {names}: make one with act-evaluate")
+    runs = [path.parent for folder in folders for path in sorted(folder.rglob(LOG_FILE))]
+    notes = folders[0] / NOTES_FILE
+    command = f"act-report {' '.join(map(str, folders))} --out {page}"
+    parts = ["# Results", f"Made by `{command}` from the records in the repository. Success rates "
+             "come with their count and 95 % Wilson interval; no seed of an evaluation was used in "
+             "training or tuning."]  # fmt: skip
+    if notes.is_file():
+        parts.append(notes.read_text().strip())
+    for env, group in groupby(sorted(rows, key=lambda row: row.env), key=lambda row: row.env):
+        picture = folders[0] / f"{env.replace('/', '_')}.png"
+        members = list(group)
+        draw_rows(members, picture)
+        parts += [f"## {env}", *_sections(members), f"![success rates]({_link(picture, page)})"]
+    if runs:
+        parts += ["## Training", _training_table(runs)]
+        curves = [run / CURVES_FILE for run in runs if (run / CURVES_FILE).is_file()]
+        parts += [f"{_run_name(p.parent)}: ![curves]({_link(p, page)})" for p in curves]
+    page.write_text("\n\n".join(parts) + "\n")
+
+
+def _sections(rows: list[Row]) -> list[str]:
+    """Tables of one environment: one for each evaluation of several latencies, one for the rest."""
+    parts, rest = [], []
+    for folder, group in groupby(rows, key=lambda row: row.folder):
+        members = list(group)
+        if len({_latency(row) for row in members}) > 1:
+            parts += [f"**{folder.name}**: {_success_of(members)}. `{members[0].command}`",
+                      _latency_table(members)]  # fmt: skip
+        else:
+            rest += members
+    return ([_table(rest)] if rest else []) + parts
+
+
+def _success_of(rows: list[Row]) -> str:
+    first = rows[0]
+    return (
+        f"success of {first.policy} by execution and injected inference latency, "
+        f"{first.episodes} starts each (seeds {first.seeds[0]} to {first.seeds[1]})"
+    )
+
+
+def _table(rows: list[Row]) -> str:
+    lines = ["| policy | randomization | execution | success | interval | steps | distance | seeds "
+             "| command |", "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for row in rows:
+        cells = (
+            row.policy + (f" ({row.variant})" if row.variant != "fp32" else ""),
+            f"level {row.level}",
+            row.condition,
+            f"**{row.rate:.1%}** ({row.successes}/{row.episodes})",
+            f"{row.interval.low:.1%} to {row.interval.high:.1%}",
+            "" if row.median_steps is None else f"{row.median_steps:.0f}",
+            "" if row.median_distance_m is None else f"{row.median_distance_m * 1e3:.0f} mm",
+            f"{row.seeds[0]} to {row.seeds[1]}",
+            f"`{row.command}`",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    lines.append(
+        "Steps: median of the successes. Distance: of the object to its goal at the end, median of "
+        "all episodes."
+    )
+    return "\n".join(lines)
+
+
+def _latency_table(rows: list[Row]) -> str:
+    """Modes down, latencies across."""
+    latencies = list(dict.fromkeys(_latency(row) for row in rows))
+    modes = list(dict.fromkeys(_mode(row) for row in rows))
+    found = {(_mode(row), _latency(row)): row for row in rows}
+    lines = [f"| execution | {' | '.join(latencies)} |", "|---" * (len(latencies) + 1) + "|"]
+    for mode in modes:
+        cells = []
+        for latency in latencies:
+            row = found.get((mode, latency))
+            cells.append("" if row is None else f"{row.rate:.0%} [{row.interval.low:.0%}, "
+                                                f"{row.interval.high:.0%}]")  # fmt: skip
+        lines.append(f"| {mode} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mode(row: Row) -> str:
+    return row.condition.partition(", latency ")[0]
+
+
+def _latency(row: Row) -> str:
+    return row.condition.partition(", latency ")[2]
+
+
+def _training_table(runs: list[Path]) -> str:
+    lines = ["| run | preset | model | demonstrations | steps x batch | validation L1 | dataset "
+             "| commit |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for run in runs:
+        config = json.loads((run / CONFIG_FILE).read_text())
+        model, settings = config["model"], config["training"]
+        validation = [e["validation_l1"] for e in read_log(run) if "validation_l1" in e]
+        kind = "modified ACT" if model["vae_images"] else "ACT"
+        cells = (
+            _run_name(run),
+            config["preset"],
+            f"{kind}, width {model['dim_model']}, chunk {model['chunk_size']}",
+            f"{len(config['training_episodes'])} (+{len(config['validation_episodes'])} held out)",
+            f"{config['step']} x {settings['batch_size']}",
+            f"{validation[-1]:.4f}" if validation else "",
+            config["dataset_sha256"][:12],
+            (config["commit"] or "")[:12],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    lines.append("Validation L1: of the last validation, in standard deviations of the actions, "
+                 "z = 0.")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _run_name(run: Path) -> str:
+    return run.parent.name if run.name == "training" else run.name
+
+
+def _link(path: Path, page: Path) -> str:
+    return Path(os.path.relpath(path, page.parent)).as_posix()
