@@ -76,6 +76,17 @@ def test_the_estop_is_latched(gate):
     assert run(gate, 1)[0].hold is None
 
 
+def test_hold_drops_the_command_in_force_and_takes_the_next(gate):
+    gate.command(["a", "b"], [0.9, 0.9], 2000)
+    run(gate, 3)
+    gate.hold("the bus is silent")
+    applied = run(gate, 20)
+    assert {a.hold for a in applied} == {"the bus is silent"}
+    assert np.array_equal(applied[-1].position_rad, applied[-2].position_rad)
+    gate.command(["a", "b"], [0.9, 0.9], 2000)
+    assert run(gate, 1)[0].hold is None
+
+
 def test_a_non_finite_command_stops_the_arm(gate):
     gate.command(["a", "b"], [0.9, 0.9], 2000)
     run(gate, 3)

@@ -92,6 +92,10 @@ class CommandGate:
         self._estop = reason if engage else None
         self._drop_command("no command since the e-stop was released")
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force: the arm comes to a stop and waits for the next one."""
+        self._drop_command(reason)
+
     @property
     def is_stopped(self) -> bool:
         """Whether the e-stop is engaged."""

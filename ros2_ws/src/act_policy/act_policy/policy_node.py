@@ -18,7 +18,14 @@ from functools import partial
 from typing import Any
 
 from act_core import topics
+from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
+from act_core.realtime import (
+    as_ordinary_thread,
+    fifo_is_granted,
+    prepare_process,
+    request_fifo,
+)
 from act_core.ros import (
     declare_parameters,
     diagnostic,
@@ -45,7 +52,6 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from act_policy.chunk import Chunk
 from act_policy.command_stats import CommandStats
-from act_policy.control_loop import ControlLoop
 from act_policy.cores import inference_cores, run_apart
 from act_policy.graph_policy import GraphPolicy
 from act_policy.image_fit import resize
@@ -57,12 +63,6 @@ from act_policy.policy import Policy
 from act_policy.policy_parameters import PolicyParameters
 from act_policy.policy_report import control_report, inference_report
 from act_policy.policy_runner import Action, Hold, PolicyRunner
-from act_policy.realtime import (
-    as_ordinary_thread,
-    fifo_is_granted,
-    prepare_process,
-    request_fifo,
-)
 from act_policy.state_log import StateLog
 
 HOUSEKEEPING_S = 0.05
@@ -138,7 +138,7 @@ class PolicyNode(Node):
             f"on cores {', '.join(map(str, cores))}; {self._grants()}"
         )
         self._loop.start()
-        request_fifo(priority // 2)  # this thread, which will spin; see act_policy.realtime
+        request_fifo(priority // 2)  # this thread, which will spin; see act_core.realtime
 
     def close(self) -> None:
         """Ends the threads; nothing is commanded afterwards."""

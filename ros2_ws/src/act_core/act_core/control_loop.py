@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from act_core.realtime import request_fifo
 from act_core.timing import Clock, LoopStats, PeriodicSchedule
-
-from act_policy.realtime import request_fifo
 
 
 class ControlLoop:

@@ -5,9 +5,9 @@ import os
 import threading
 
 import pytest
+from act_core.control_loop import ControlLoop
+from act_core.realtime import as_ordinary_thread, fifo_is_granted, request_fifo
 from act_core.timing import FakeClock
-from act_policy.control_loop import ControlLoop
-from act_policy.realtime import as_ordinary_thread, fifo_is_granted, request_fifo
 
 
 class Ticker:
