@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 
 import mujoco
@@ -34,8 +35,11 @@ class Renderer:
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        # Also at exit of the interpreter: mujoco's own clean-up then comes too late for EGL.
+        # At exit of the interpreter the context must go before mujoco ends EGL, which is what it
+        # registered last for that time; a finalizer's own turn may come later than that.
         self._release = weakref.finalize(self, _free, self._context, self._gl)
+        self._release.atexit = False
+        atexit.register(self._release)
 
     def render(
         self, data: mujoco.MjData, camera_id: int, height: int, width: int
@@ -65,6 +69,7 @@ class Renderer:
     def close(self) -> None:
         """Frees the graphics context. Closing twice does nothing."""
         self._release()
+        atexit.unregister(self._release)
 
     def __enter__(self) -> Renderer:
         return self
