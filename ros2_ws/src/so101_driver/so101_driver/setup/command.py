@@ -1,0 +1,215 @@
+"""Console command ``so101-setup``: from a box of parts to an arm that is ready."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from act_core.errors import ConfigurationError
+from act_core.so101 import JOINT_NAMES, JOINTS
+
+from so101_driver import calibration as stored
+from so101_driver.bus import Bus
+from so101_driver.bus_errors import BusError, PortError
+from so101_driver.registers import BAUD_RATES
+from so101_driver.setup import ports
+from so101_driver.setup.assign_id import assign_id, find_single_servo
+from so101_driver.setup.calibrate import calibrate, release, write_to_servos
+from so101_driver.setup.console import Console, Terminal
+from so101_driver.setup.drift import DRIFT_WARN_DEG, differences, drifts, outside_range
+from so101_driver.setup.scan import ALL_IDS, JOINT_BY_ID, problems, scan, table
+from so101_driver.setup.sweep import SWEPT_JOINTS, SeamError, sweep
+from so101_driver.transport import SerialTransport
+
+DONE, DIFFERENT, REFUSED, INTERRUPTED = 0, 1, 2, 130
+BAUD = BAUD_RATES[0]
+
+
+def open_bus(port: str, baud: int = BAUD) -> Bus:
+    """Raises PortError with what to do when the port cannot be opened."""
+    return Bus(SerialTransport(port, baud))
+
+
+@contextmanager
+def arm_bus(port: str, console: Console) -> Iterator[Bus]:
+    """The bus of a whole arm. Raises ConfigurationError with all that is wrong with it."""
+    found = problems(scan(partial(open_bus, port), JOINT_BY_ID, (BAUD,)))
+    if any(problem.fatal for problem in found):
+        raise ConfigurationError("\n".join(map(str, found)))
+    for problem in found:
+        console.say(str(problem))
+    bus = open_bus(port)
+    try:
+        yield bus
+    finally:
+        bus.close()
+
+
+def run_find_port(arguments: argparse.Namespace, console: Console) -> int:
+    """Lists the USB adapters with the servos behind them, and offers a udev rule."""
+    found = ports.usb_ports()
+    if not found:
+        console.say(
+            "There is no serial USB adapter. Plug it in; `dmesg | tail` says whether the computer "
+            "sees it. (brltty takes CH340 adapters for braille displays: sudo apt remove brltty)"
+        )
+        return DIFFERENT
+    with_arm = []
+    for port in found:
+        console.say(f"{port.device}  {port.adapter}  serial {port.serial or 'none'}")
+        try:
+            servos = scan(partial(open_bus, port.device), JOINT_BY_ID, (BAUD,))
+        except PortError as error:
+            console.say(f"  {error}")
+            continue
+        if servos:
+            with_arm.append(port)
+            ids = ", ".join(str(servo.servo_id) for servo in servos)
+            console.say(f"  servos {ids} at {servos[0].volts:.1f} V")
+        else:
+            console.say("  no servo answers: another device, or no power on the arm")
+    if len(with_arm) != 1:
+        several = "There are several arms: unplug all but the one to give a name to."
+        console.say(several if with_arm else "No arm was found.")
+        return DIFFERENT
+    rule = ports.udev_rule(with_arm[0], arguments.link)
+    console.say(f"To have it as /dev/{arguments.link} from now on:")
+    for line in ports.install_lines(rule):
+        console.say(f"  {line}")
+    return DONE
+
+
+def run_scan(arguments: argparse.Namespace, console: Console) -> int:
+    """Shows every servo on the bus and what is wrong with it."""
+    bauds = (arguments.baud,) if arguments.baud else BAUD_RATES
+    servos = scan(
+        partial(open_bus, arguments.port), ALL_IDS, bauds, lambda baud: console.say(f"{baud} baud")
+    )
+    for line in table(servos) if servos else ():
+        console.say(line)
+    found = problems(servos)
+    for problem in found:
+        console.say(str(problem))
+    if not found:
+        console.say("All six servos are there and well.")
+    return DIFFERENT if found else DONE
+
+
+def run_assign_id(arguments: argparse.Namespace, console: Console) -> int:
+    """Gives the servos their ids and the baud rate, one at a time, from the gripper down."""
+    opener = partial(open_bus, arguments.port)
+    for name in arguments.joint or reversed(JOINT_NAMES):
+        new_id = JOINTS[JOINT_NAMES.index(name)].servo_id
+        while True:
+            console.ask(f"Plug ONLY the {name} servo into the adapter, power on, then Enter:")
+            try:
+                servo = find_single_servo(opener)
+                break
+            except ConfigurationError as error:
+                console.say(f"  {error}")
+        assign_id(opener, servo, new_id)
+        console.say(f"  {name}: id {servo.servo_id} is now {new_id}, at {BAUD} baud")
+    return DONE
+
+
+def run_calibrate(arguments: argparse.Namespace, console: Console) -> int:
+    """Calibrates the arm with a person's help and writes LeRobot's file."""
+    path = stored.path_to_write(arguments.name, arguments.role)
+    with arm_bus(arguments.port, console) as bus:
+        if path.exists() and console.ask(f"{path} exists. Type yes to replace it:") != "yes":
+            console.say("Nothing was changed.")
+            return DIFFERENT
+        calibration = calibrate(bus, console)
+    if path.exists():
+        path.replace(path.with_suffix(".json.old"))
+    calibration.save(path)
+    for name, joint in calibration.items():
+        console.say(f"  {name:13s}  {joint.range_min:4d} to {joint.range_max:4d} counts")
+    console.say(f"Calibrated: {path}")
+    return DONE
+
+
+def run_check(arguments: argparse.Namespace, console: Console) -> int:
+    """Compares the arm with its calibration: registers, positions and, with --sweep, its ends."""
+    path = stored.find(arguments.name, arguments.role)
+    calibration = stored.load(path)
+    with arm_bus(arguments.port, console) as bus:
+        texts = [str(difference) for difference in differences(bus, calibration)]
+        for text in texts:
+            console.say(text)
+        if texts and not arguments.restore:
+            console.say(
+                "The servos and the file differ: another arm's calibration, or a calibration made "
+                "elsewhere. --restore writes the file to the servos; else calibrate again."
+            )
+            return DIFFERENT
+        if texts:
+            write_to_servos(bus, calibration)
+            console.say(f"Written to the servos: {path}")
+        found = outside_range(bus, calibration)
+        if arguments.sweep:
+            console.ask("The arm goes limp now: hold it, then Enter:")
+            release(bus)
+            measured = drifts(sweep(bus, console, SWEPT_JOINTS), calibration)
+            for drift in measured:
+                console.say(str(drift))
+            found += [d.joint for d in measured if d.worst_deg >= DRIFT_WARN_DEG]
+        for text in found:
+            console.say(f"not as calibrated: {text}")
+    if not found:
+        console.say(f"The arm is as {path} says.")
+    return DIFFERENT if found else DONE
+
+
+Run = Callable[[argparse.Namespace, Console], int]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser("so101-setup", description=__doc__)
+    commands = top.add_subparsers(metavar="command", required=True)
+
+    def command(name: str, run: Run) -> argparse.ArgumentParser:
+        text = (run.__doc__ or "").strip()
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    def with_port(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub.add_argument("--port", required=True, help="e.g. /dev/ttyACM0; find-port finds it")
+        return sub
+
+    def with_calibration(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub.add_argument("--name", required=True, help="id of the arm's calibration")
+        sub.add_argument("--role", choices=tuple(stored.FOLDERS), default="follower")
+        return sub
+
+    find = command("find-port", run_find_port)
+    find.add_argument("--link", default="so101_follower", help="name under /dev in the udev rule")
+    scanning = with_port(command("scan", run_scan))
+    scanning.add_argument("--baud", type=int, choices=BAUD_RATES, help="only this one")
+    assign = with_port(command("assign-id", run_assign_id))
+    assign.add_argument(
+        "--joint", action="append", choices=JOINT_NAMES, help="only this one; may be repeated"
+    )
+    with_calibration(with_port(command("calibrate", run_calibrate)))
+    check = with_calibration(with_port(command("check", run_check)))
+    check.add_argument("--sweep", action="store_true", help="also move every joint to both ends")
+    check.add_argument("--restore", action="store_true", help="write the file to the servos")
+    return top
+
+
+def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """0: all is well; 1: something differs or is missing; 2: refused, with the reason."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments, console if console is not None else Terminal())
+    except (BusError, ConfigurationError, SeamError) as error:
+        print(f"so101-setup: {error}", file=sys.stderr)
+        return REFUSED
+    except (KeyboardInterrupt, EOFError):
+        print("\nso101-setup: interrupted", file=sys.stderr)
+        return INTERRUPTED

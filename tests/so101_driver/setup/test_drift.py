@@ -1,0 +1,57 @@
+"""An arm that is, or is not, as its calibration says."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from so101_driver import registers as reg
+from so101_driver.emulator.arm import emulated_calibration
+from so101_driver.setup.drift import Difference, differences, drifts, outside_range
+from so101_driver.setup.sweep import SWEPT_JOINTS, sweep
+
+from tests.so101_driver.setup.arms import Person, Table, through_the_range
+
+SWEPT = [joint.name for joint in SWEPT_JOINTS]
+
+
+def test_an_arm_as_calibrated():
+    table = Table()
+    assert differences(table.open(), emulated_calibration()) == []
+    assert outside_range(table.open(), emulated_calibration()) == []
+
+
+def test_registers_that_differ_are_named_with_both_values():
+    table = Table()
+    table.servo("elbow_flex").memory.keep(reg.HOMING_OFFSET, 7)
+    found = differences(table.open(), emulated_calibration())
+    assert found == [Difference("elbow_flex", "homing_offset", -98, 7)]
+    assert str(found[0]) == "elbow_flex: homing_offset is -98 in the file, 7 in servo"
+
+
+def test_a_joint_past_its_range_is_named():
+    table = Table()
+    table.put("wrist_flex", 1.8)
+    (text,) = outside_range(table.open(), emulated_calibration())
+    assert text.startswith("wrist_flex is at ")
+    assert "8.1 degrees past its range" in text
+
+
+@pytest.mark.parametrize(
+    ("slipped_deg", "verdict"), [(0.0, "good"), (4.0, "drifted"), (-14.4, "calibrate again")]
+)
+def test_a_horn_that_slipped_is_measured_at_the_ends_of_its_travel(slipped_deg, verdict):
+    table = Table()
+    servo = table.servo("shoulder_lift")
+    servo._zero_count += slipped_deg / 360 * 4096
+    servo.write(reg.LOCK.address, b"\x01")
+    bus = table.open()
+    recording = sweep(bus, Person({}, through_the_range(table, SWEPT)), SWEPT_JOINTS)
+    found = {drift.joint: drift for drift in drifts(recording, emulated_calibration())}
+    assert list(found) == SWEPT
+    lift = found.pop("shoulder_lift")
+    assert lift.lower_deg == pytest.approx(slipped_deg, abs=0.2)
+    assert lift.upper_deg == pytest.approx(slipped_deg, abs=0.2)
+    assert lift.verdict.startswith(verdict)
+    assert all(drift.verdict == "good" for drift in found.values())
+    assert math.isclose(lift.worst_deg, abs(slipped_deg), abs_tol=0.2)
