@@ -106,7 +106,7 @@ class Bus:
         return self.read_many(servo_id, (register,))[0]
 
     def read_many(self, servo_id: int, registers: Sequence[Register]) -> tuple[int, ...]:
-        """The values of registers that follow each other. Raises NoReplyError."""
+        """The values of registers, in one go (see `registers.span`). Raises NoReplyError."""
         first, count = reg.span(registers)
         request = protocol.read(servo_id, first, count)
         replies = self._transact(request, (servo_id,), count, None, None)
@@ -147,7 +147,7 @@ class Bus:
         registers: Sequence[Register],
         deadline_ns: int | None = None,
     ) -> SyncReading:
-        """Registers that follow each other, of several servos, with one request.
+        """Registers of several servos, with one request (see `registers.span`).
 
         Servos that do not answer are asked again as often as ``retries`` and ``deadline_ns`` of the
         clock allow, and are `missing` then: that is for the caller to judge.
@@ -164,14 +164,16 @@ class Bus:
     def sync_write(
         self, registers: Sequence[Register], values: Mapping[int, Sequence[int]]
     ) -> None:
-        """Registers that follow each other, of several servos, with one packet. Nobody answers.
+        """Registers of several servos, with one packet. Nobody answers.
 
         values: servo id -> one value for each register. Raises ValueError for values that do not
-        fit, or registers that are read-only.
+        fit, and for registers that are read-only or do not follow each other.
         """
         for register in registers:
             _check_writable(register)
-        first, _ = reg.span(registers)
+        first, count = reg.span(registers)
+        if count != sum(register.size for register in registers):
+            raise ValueError(f"there is a gap between {_names(registers)}: it would be overwritten")
         data = {
             servo_id: b"".join(r.encode(v) for r, v in zip(registers, row, strict=True))
             for servo_id, row in values.items()

@@ -18,6 +18,8 @@ MIDDLE_COUNT = 2047  # of a turn, as LeRobot's calibration counts it: int(4095 /
 TABLE_SIZE = 87  # addresses 0 to 86 exist
 MODEL_NUMBERS = (777, 2563)  # STS3215; the second is what newer batches answer (rustypot #113)
 
+MULTI_TURN = 1 << 4  # bit of PHASE: positions go on beyond one turn
+
 # Baud rates by the code in BAUD_RATE. Feetech's table goes on with 76800, 57600 and 38400,
 # LeRobot's with 57600, 38400 and 19200: only these five are beyond doubt.
 BAUD_RATES: tuple[int, ...] = (1_000_000, 500_000, 250_000, 128_000, 115_200)
@@ -69,7 +71,7 @@ class Register:
             value = -value | 1 << self.sign_bit
         return value.to_bytes(self.size, "little")
 
-    def decode(self, data: bytes) -> int:
+    def decode(self, data: bytes | bytearray) -> int:
         """The value of its bytes."""
         value = int.from_bytes(data, "little")
         if self.sign_bit is None:
@@ -166,22 +168,22 @@ LOAD_PER_COUNT = 0.001  # of PRESENT_LOAD: share of full duty
 
 
 def span(registers: Sequence[Register]) -> tuple[int, int]:
-    """Address and number of the bytes that hold ``registers``, which must follow each other.
+    """Address and number of the bytes from the first of ``registers`` to the last.
 
-    Raises ValueError for none and for a gap or an overlap between them.
+    They are in the order of their addresses; gaps are read along. Raises ValueError otherwise.
     """
     if not registers:
         raise ValueError("no registers given")
     for before, after in itertools.pairwise(registers):
-        if before.end != after.address:
+        if after.address < before.end:
             raise ValueError(
-                f"{after.name} (address {after.address}) does not follow {before.name} "
-                f"(which ends at {before.end})"
+                f"{after.name} (address {after.address}) must stand before {before.name} "
+                f"(address {before.address}): registers in the order of their addresses"
             )
     return registers[0].address, registers[-1].end - registers[0].address
 
 
 def unpack(registers: Sequence[Register], data: bytes) -> tuple[int, ...]:
-    """The values of ``registers`` that follow each other, from their bytes."""
+    """The values of ``registers`` from the bytes of their `span`."""
     start = registers[0].address
     return tuple(r.decode(data[r.address - start : r.end - start]) for r in registers)

@@ -1,0 +1,81 @@
+"""The command ``so101-emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from act_core.errors import ConfigurationError
+
+from so101_driver.emulator.arm import emulated_calibration, emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import EVENTS, RATES, FaultScript, load_script
+from so101_driver.emulator.pty_port import PtyPort
+
+
+def _parser() -> argparse.ArgumentParser:
+    rates = "\n".join(f"  {kind:<12}{text}" for kind, text in RATES.items())
+    events = "\n".join(f"  {kind:<12}{text}" for kind, text in EVENTS.items())
+    parser = argparse.ArgumentParser(
+        prog="so101-emulator",
+        description="An SO-101's servo bus on a pseudo-terminal: whatever speaks to Feetech STS\n"
+        "servos over a serial port can be pointed at it.",
+        epilog=f"random faults (--rate KIND=SHARE):\n{rates}\n\n"
+        f"events in a script (--faults FILE; form: so101_driver/emulator/faults.py):\n{events}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pty", type=Path, required=True, metavar="PATH", help="name of the port")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="YAML script of faults")
+    parser.add_argument(
+        "--rate", action="append", default=[], metavar="KIND=SHARE", help="e.g. lost=0.01"
+    )
+    parser.add_argument("--seed", type=int, help="of the random faults")
+    parser.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
+    parser.add_argument(
+        "--save-calibration", type=Path, metavar="FILE", help="write the arm's calibration, too"
+    )
+    return parser
+
+
+def _script(arguments: argparse.Namespace) -> FaultScript:
+    script = load_script(arguments.faults) if arguments.faults else FaultScript()
+    rates = dict(script.rates)
+    for text in arguments.rate:
+        kind, _, share = text.partition("=")
+        try:
+            rates[kind] = float(share)
+        except ValueError:
+            raise ConfigurationError(
+                f"--rate {text}: expected KIND=SHARE, e.g. lost=0.01"
+            ) from None
+    return replace(
+        script,
+        rates=rates,
+        seed=script.seed if arguments.seed is None else arguments.seed,
+        echo=script.echo or arguments.echo,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs until SIGINT or SIGTERM."""
+    arguments = _parser().parse_args(argv)
+    try:
+        bus = EmulatedBus(emulated_servos(), faults=_script(arguments))
+        port = PtyPort(bus, arguments.pty)
+    except ConfigurationError as error:
+        print(f"so101-emulator: {error}", file=sys.stderr)
+        return 2
+    if arguments.save_calibration:
+        emulated_calibration().save(arguments.save_calibration)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: port.close())
+    print(f"{len(bus.servos)} servos on {arguments.pty} at {bus.baud} baud", flush=True)
+    port.serve()
+    port.path.unlink(missing_ok=True)
+    faults = ", ".join(f"{kind} {count}" for kind, count in sorted(bus.faults.counts.items()))
+    print(f"faults: {faults or 'none'}", flush=True)
+    return 0
