@@ -23,11 +23,13 @@ def draw_plans(log: PlanLog, title: str, path: Path) -> None:
     from matplotlib import pyplot as plt  # after the choice of the backend
 
     start_ns = log.commanded[0][0]
+    # The last plan of the episode before may arrive after this one has begun.
+    chunks = [chunk for chunk in log.chunks if chunk[0][0] >= log.measured[0][0]]
     times, targets = _arrays(log.commanded, start_ns)
     joints = np.argsort(-np.nan_to_num(np.ptp(targets, axis=0)))[:_PANELS]
     figure, axes = plt.subplots(len(joints) + 1, 1, figsize=(10, 11), layout="constrained")
     for panel, joint in zip(axes, [*joints, joints[0]], strict=True):
-        for row_times, rows in log.chunks:
+        for row_times, rows in chunks:
             seconds = (row_times - start_ns) / 1e9
             panel.plot(seconds, rows[:, joint], color="tab:orange", alpha=0.25, linewidth=0.7)
         panel.plot([], [], color="tab:orange", linewidth=0.7, label="predicted chunks")

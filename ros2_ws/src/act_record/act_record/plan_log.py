@@ -29,4 +29,4 @@ class PlanLog:
         return ordered
 
     def __bool__(self) -> bool:
-        return bool(self.commanded and self.chunks)
+        return bool(self.measured and self.commanded and self.chunks)
