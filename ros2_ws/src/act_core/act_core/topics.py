@@ -30,6 +30,7 @@ class Topic:
 JOINT_STATES = Topic("joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 JOINT_COMMANDS = Topic("joint_commands", "sensor_msgs/msg/JointState", COMMAND, 100.0)
 JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
+LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
 EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
@@ -64,17 +65,19 @@ class Service:
 POLICY_ENABLE = Service("policy/enable", "std_srvs/srv/SetBool")
 POLICY_RESET = Service("policy/reset", "std_srvs/srv/Trigger")
 ESTOP = Service("estop", "std_srvs/srv/SetBool")
+LEADER_ENABLE = Service("leader/enable", "std_srvs/srv/SetBool")
 SIM_RESET = Service("sim/reset", "std_srvs/srv/Trigger")
 RECORD_START = Service("record/start", "std_srvs/srv/Trigger")
 RECORD_STOP = Service("record/stop", "std_srvs/srv/Trigger")
 RECORD_DISCARD = Service("record/discard", "std_srvs/srv/Trigger")
 
 TOPICS: tuple[Topic, ...] = (
-    JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_APPLIED, POLICY_CHUNK, EPISODE_STATUS,
-    ESTOP_STATE, DIAGNOSTICS,
+    JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_APPLIED, LEADER_JOINT_STATES, POLICY_CHUNK,
+    EPISODE_STATUS, ESTOP_STATE, DIAGNOSTICS,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
-    POLICY_ENABLE, POLICY_RESET, ESTOP, SIM_RESET, RECORD_START, RECORD_STOP, RECORD_DISCARD,
+    POLICY_ENABLE, POLICY_RESET, ESTOP, LEADER_ENABLE, SIM_RESET, RECORD_START, RECORD_STOP,
+    RECORD_DISCARD,
 )  # fmt: skip
 
 
