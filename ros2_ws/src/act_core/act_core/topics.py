@@ -66,6 +66,8 @@ POLICY_ENABLE = Service("policy/enable", "std_srvs/srv/SetBool")
 POLICY_RESET = Service("policy/reset", "std_srvs/srv/Trigger")
 ESTOP = Service("estop", "std_srvs/srv/SetBool")
 LEADER_ENABLE = Service("leader/enable", "std_srvs/srv/SetBool")
+DRIVER_TORQUE = Service("driver/torque", "std_srvs/srv/SetBool")
+DRIVER_RECOVER = Service("driver/recover", "std_srvs/srv/Trigger")
 SIM_RESET = Service("sim/reset", "std_srvs/srv/Trigger")
 RECORD_START = Service("record/start", "std_srvs/srv/Trigger")
 RECORD_STOP = Service("record/stop", "std_srvs/srv/Trigger")
@@ -76,8 +78,8 @@ TOPICS: tuple[Topic, ...] = (
     EPISODE_STATUS, ESTOP_STATE, DIAGNOSTICS,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
-    POLICY_ENABLE, POLICY_RESET, ESTOP, LEADER_ENABLE, SIM_RESET, RECORD_START, RECORD_STOP,
-    RECORD_DISCARD,
+    POLICY_ENABLE, POLICY_RESET, ESTOP, LEADER_ENABLE, DRIVER_TORQUE, DRIVER_RECOVER, SIM_RESET,
+    RECORD_START, RECORD_STOP, RECORD_DISCARD,
 )  # fmt: skip
 
 

@@ -75,6 +75,11 @@ class Bus:
         self._parser = protocol.Parser()
         self._late: tuple[int, bytes] | None = None  # reply length and request that went unanswered
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of the deadlines."""
+        return self._clock
+
     def close(self) -> None:
         """Closes the port."""
         self.transport.close()
@@ -105,11 +110,14 @@ class Bus:
         """A register's value. Raises NoReplyError."""
         return self.read_many(servo_id, (register,))[0]
 
-    def read_many(self, servo_id: int, registers: Sequence[Register]) -> tuple[int, ...]:
-        """The values of registers, in one go (see `registers.span`). Raises NoReplyError."""
+    def read_many(
+        self, servo_id: int, registers: Sequence[Register], deadline_ns: int | None = None
+    ) -> tuple[int, ...]:
+        """The values of registers, in one go (see `registers.span`), until ``deadline_ns`` of the
+        clock at most. Raises NoReplyError."""
         first, count = reg.span(registers)
         request = protocol.read(servo_id, first, count)
-        replies = self._transact(request, (servo_id,), count, None, None)
+        replies = self._transact(request, (servo_id,), count, None, deadline_ns)
         if servo_id not in replies:
             raise NoReplyError((servo_id,), f"read {_names(registers)}")
         return reg.unpack(registers, replies[servo_id].parameters)

@@ -20,3 +20,7 @@ class NoReplyError(BusError):
         self.servo_ids = tuple(servo_ids)
         ids = ", ".join(map(str, self.servo_ids))
         super().__init__(f"{what}: no valid reply from servo {ids}")
+
+
+class ArmError(BusError):
+    """The bus works, but the arm on it is not as it should be; the text says what to do."""

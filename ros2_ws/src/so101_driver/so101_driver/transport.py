@@ -36,6 +36,10 @@ class Transport(Protocol):
         """Throws away what has arrived; returns how many bytes that were."""
         ...
 
+    def set_baud(self, baud: int) -> None:
+        """Goes on at another rate."""
+        ...
+
     def close(self) -> None:
         """Gives the port back; what follows raises PortError."""
         ...
@@ -95,6 +99,14 @@ class SerialTransport:
         while count < 4 * READ_SIZE and (data := self.read(0)):  # some lines are never silent
             count += len(data)
         return count
+
+    def set_baud(self, baud: int) -> None:
+        self._check_open()
+        try:
+            self._serial.baudrate = baud
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise PortError(f"{self.port}: {baud} baud is refused: {error}") from error
+        self.baud = baud
 
     def close(self) -> None:
         if self._serial.is_open:

@@ -37,6 +37,10 @@ class MemoryTransport:
     def discard_input(self) -> int:
         return len(self.read(0))
 
+    def set_baud(self, baud: int) -> None:
+        self._check()
+        self.baud = self._bus.baud = baud
+
     def close(self) -> None:
         self._closed = True
 

@@ -1,0 +1,128 @@
+"""Is this the arm that the calibration says? Asked before anything moves; errors say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from act_core.so101 import JOINT_NAMES
+
+from so101_driver import registers as reg
+from so101_driver.arm import So101Arm
+from so101_driver.bus import Bus
+from so101_driver.bus_errors import ArmError, NoReplyError
+from so101_driver.calibration import Calibration
+
+CALIBRATION_REGISTERS = {
+    "homing_offset": reg.HOMING_OFFSET,
+    "range_min": reg.MIN_POSITION_LIMIT,
+    "range_max": reg.MAX_POSITION_LIMIT,
+}
+DOUBLE_ID_READS = 4  # two servos under one id are rarely in the same place
+
+
+def check_servos(arm: So101Arm) -> None:
+    """All six servos are there, once each, and are STS3215.
+
+    Raises ArmError for missing servos, another baud rate, other models and ids given twice.
+    """
+    identities = {i: arm.bus.ping(i) for i in arm.servo_ids}
+    missing = [i for i, identity in identities.items() if identity is None]
+    if len(missing) == len(arm.servo_ids):
+        raise ArmError(_nobody_answers(arm))
+    doubled = _doubled_ids(arm.bus, [i for i in arm.servo_ids if i not in missing])
+    if doubled:
+        names = ", ".join(arm.joint_of(i) for i in doubled)
+        lacking = ", ".join(arm.joint_of(i) for i in missing)
+        raise ArmError(
+            f"the replies of {names} are damaged again and again: do two servos have that id? "
+            + (f"Nobody answers as {lacking}. " if missing else "")
+            + "Connect the servos one at a time and give each its own id"
+        )
+    if missing:
+        names = ", ".join(arm.joint_of(i) for i in missing)
+        raise ArmError(
+            f"{names} does not answer: check the cables at it and at the servo before it "
+            f"({len(arm.servo_ids) - len(missing)} of {len(arm.servo_ids)} servos answer)"
+        )
+    for identity in identities.values():
+        if identity is not None and not identity.is_sts3215:
+            expected = " or ".join(map(str, reg.MODEL_NUMBERS))
+            raise ArmError(
+                f"{arm.joint_of(identity.servo_id)} has model number {identity.model_number}, "
+                f"expected {expected} (STS3215): other servos have other units and limits"
+            )
+
+
+def _doubled_ids(bus: Bus, servo_ids: Sequence[int]) -> list[int]:
+    """Servos whose replies are always damaged: two that answer at once garble each other."""
+    doubled = []
+    for servo_id in servo_ids:
+        before = bus.counters.damaged + bus.counters.noise
+        silent = 0
+        for _ in range(DOUBLE_ID_READS):
+            try:
+                bus.read(servo_id, reg.PRESENT_POSITION)
+            except NoReplyError:
+                silent += 1
+        if silent > DOUBLE_ID_READS // 2 and bus.counters.damaged + bus.counters.noise > before:
+            doubled.append(servo_id)
+    return doubled
+
+
+def _nobody_answers(arm: So101Arm) -> str:
+    """Looks for the servos at other rates."""
+    bus, wanted = arm.bus, arm.bus.transport.baud
+    found = None
+    for baud in reg.BAUD_RATES:
+        if baud == wanted:
+            continue
+        bus.transport.set_baud(baud)
+        if any(bus.ping(i, retries=0) for i in arm.servo_ids):
+            found = baud
+            break
+    bus.transport.set_baud(wanted)
+    if found is not None:
+        return (
+            f"no servo answers at {wanted} baud, but some do at {found}: start with baud:={found}, "
+            "or assign their ids again, which sets the rate too"
+        )
+    return (
+        f"no servo answers (ids {', '.join(map(str, arm.servo_ids))}): is the arm's own power "
+        "supply on, the first cable plugged in, the adapter's jumper at B (USB)?"
+    )
+
+
+def check_calibration(arm: So101Arm) -> None:
+    """The servos hold the calibration. Raises ArmError with the differences."""
+    held = read_calibration(arm)
+    differences = []
+    for joint in JOINT_NAMES:
+        for key in CALIBRATION_REGISTERS:
+            wanted, found = getattr(arm.calibration[joint], key), held[joint][key]
+            if wanted != found:
+                differences.append(f"{joint} {key}: file {wanted}, servo {found}")
+    if differences:
+        raise ArmError(
+            "the servos hold another calibration than the file: is it this arm's? "
+            f"({'; '.join(differences)}) Write the file to the servos, or calibrate again"
+        )
+
+
+def read_calibration(arm: So101Arm) -> dict[str, dict[str, int]]:
+    """What the servos hold: joint -> homing_offset, range_min, range_max [counts]."""
+    return {
+        joint: {key: arm.bus.read(i, r) for key, r in CALIBRATION_REGISTERS.items()}
+        for joint, i in zip(JOINT_NAMES, arm.servo_ids, strict=True)
+    }
+
+
+def write_calibration(arm: So101Arm, calibration: Calibration | None = None) -> None:
+    """Writes a calibration (the arm's own by default) to the servos, with their torque off.
+
+    Raises BusError where a servo does not take it.
+    """
+    calibration = arm.calibration if calibration is None else calibration
+    arm.release()
+    for joint, servo_id in zip(JOINT_NAMES, arm.servo_ids, strict=True):
+        values = {r: getattr(calibration[joint], key) for key, r in CALIBRATION_REGISTERS.items()}
+        arm.write_eeprom(servo_id, values)

@@ -1,0 +1,451 @@
+"""The driver without ROS: one call per control period, and nothing on the bus makes it raise."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+import numpy as np
+from act_core.command_gate import Applied, CommandGate
+from act_core.limits import JointLimits
+from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
+
+from so101_driver import arm_checks
+from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm_faults import FaultLimits, FaultMonitor
+from so101_driver.bus_errors import BusError, NoReplyError, PortError
+from so101_driver.calibration import Vector
+from so101_driver.exit_policy import carry_out
+
+BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
+NO_GOAL_JUMP_RAD = 0.35  # a goal further from the joint than this is not one that it was following
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """How the driver behaves."""
+
+    rate_hz: float = 100.0
+    command_timeout_s: float = 0.2
+    torque_on_start: bool = True
+    patience_s: float = 0.05  # without a reply; then commands are dropped until the bus is back
+    auto_recover: bool = False  # leave latched faults without being asked
+    recover_after_s: float = 1.0
+    # A joint may be so far past a limit when torque is switched on: it is moved onto the limit.
+    start_tolerance_rad: float = 0.1
+    health_hz: float = 1.5  # looks at each servo's temperature, voltage, current
+    reconnect_first_s: float = 0.2
+    reconnect_longest_s: float = 2.0
+    faults: FaultLimits = field(default_factory=FaultLimits)
+
+
+class Cycle(NamedTuple):
+    """What happened in one control period."""
+
+    state: ArmState | None  # None: the joints could not be read
+    applied: Applied | None  # None: nothing was sent
+    hold: str | None  # why commands are not followed; None while they are
+
+
+class RefusedError(Exception):
+    """What was asked for is not possible now; the text says why."""
+
+
+class ArmDriver:
+    """Follows commands as far as the arm's limits and its health allow; holds and says why else.
+
+    `cycle` is called once per period from one thread; the other methods may be called from any.
+
+    - A reply that is lost is asked for again within the period. Without one, the servos keep their
+      goals: the arm holds. After ``patience_s`` the command in force is dropped.
+    - A port that is gone is opened again, with growing pauses, and the arm is not moved: where the
+      servos still have torque, their goals are where it goes on.
+    - Faults (see `arm_faults`) drop the command and refuse new ones. Latched ones end with
+      `recover`, or by themselves with ``auto_recover``.
+
+    Args:
+        open_arm: opens the port; raises BusError where that is not possible now.
+        settings: see there.
+        limits: of the model; the calibration narrows them.
+        clock: monotonic.
+    """
+
+    def __init__(
+        self,
+        open_arm: Callable[[], So101Arm],
+        settings: DriverSettings | None = None,
+        limits: JointLimits = SO101_LIMITS,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings if settings is not None else DriverSettings()
+        self.counts: Counter[str] = Counter()
+        self.events: deque[tuple[str, str]] = deque(maxlen=100)  # level and text, for a log
+        self._open_arm = open_arm
+        self._clock = clock if clock is not None else MonotonicClock()
+        self._model_limits = limits
+        self._period_s = 1.0 / self.settings.rate_hz
+        self._budget_ns = to_ns(BUS_SHARE * self._period_s)
+        self._lock = threading.Lock()  # of the gate
+        self._gate = CommandGate(limits, self._period_s, self.settings.command_timeout_s)
+        self._has_limits = False
+        self.faults = FaultMonitor(self._period_s, self.settings.faults)
+        self._arm: So101Arm | None = None
+        self._estop: str | None = None
+        self._torque = False
+        self._torque_wanted = self.settings.torque_on_start
+        self._sent: Vector | None = None  # (6,) last goals
+        self._why = "not connected yet"  # commands are refused because of it, if not ""
+        self._silent = 0  # cycles without a state
+        self._fault_cycles = 0
+        self._relaxed: set[str] = set()
+        self._requests: SimpleQueue[tuple[Callable[[int], str], Future[str]]] = SimpleQueue()
+        self._retry_ns = 0
+        self._pause_s = self.settings.reconnect_first_s
+        self._health_turn = 0
+        self._health_every = max(
+            1, round(self.settings.rate_hz / (len(JOINT_NAMES) * self.settings.health_hz))
+        )
+        self._cycles = 0
+        self.read_s = 0.0  # how long the last reading of the joints took
+
+    # -- from any thread -----------------------------------------------------------------------
+
+    def command(
+        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
+    ) -> str | None:
+        """See `CommandGate.command`; refused as well while the arm may not move."""
+        with self._lock:
+            if self._why:
+                self.counts["refused_not_ready"] += 1
+                return f"command refused: {self._why}"
+            return self._gate.command(names, position_rad, stamp_ns)
+
+    def estop(self, engage: bool) -> None:
+        """Engages or releases the e-stop: the arm holds, with torque."""
+        with self._lock:
+            self._estop = "e-stop engaged" if engage else None
+            self._gate.estop(engage)
+
+    def request_torque(self, on: bool) -> Future[str]:
+        """Switches torque on or off in the next cycle; fails with RefusedError and a reason."""
+        return self._request(lambda now_ns: self._switch_torque(on, now_ns))
+
+    def request_recovery(self) -> Future[str]:
+        """Leaves latched faults in the next cycle; fails with RefusedError and a reason."""
+        return self._request(self._recover)
+
+    @property
+    def arm(self) -> So101Arm | None:
+        """The arm while it is connected; its bus belongs to the thread of `cycle`."""
+        return self._arm
+
+    @property
+    def torque(self) -> bool:
+        """Whether torque was switched on."""
+        return self._torque
+
+    def shut_down(self, policy: str) -> str:
+        """Carries out the exit policy and closes the port; returns what was done.
+
+        Only once `cycle` is no longer called. See `exit_policy`.
+        """
+        arm, self._arm = self._arm, None
+        if arm is None:
+            return f"the arm is not connected: torque stays as it is ({self._why})"
+        try:
+            return carry_out(policy, arm, self._model_limits, self._clock)
+        except BusError as error:
+            return f"exit policy '{policy}' failed: {error}"
+        finally:
+            arm.bus.close()
+
+    def values(self) -> Mapping[str, str]:
+        """Counts for a diagnostics message, as text."""
+        with self._lock:
+            gate = dict(self._gate.counts())
+        return {**gate, **{key: str(count) for key, count in sorted(self.counts.items())}}
+
+    # -- every period --------------------------------------------------------------------------
+
+    def cycle(self, now_ns: int) -> Cycle:
+        """One control period at ``now_ns`` [ns of ROS time]: read, judge, send."""
+        self._cycles += 1
+        started_ns = self._clock.now_ns()
+        try:
+            if self._arm is None:
+                self._connect_when_due(now_ns)
+                return Cycle(None, None, self._why)
+            self._answer_requests(now_ns)
+            return self._run(self._arm, now_ns, started_ns + self._budget_ns)
+        except PortError as error:
+            self._disconnect(str(error))
+            return Cycle(None, None, self._why)
+        except BusError as error:  # requests that went wrong have had their own answer
+            self._note("warning", str(error))
+            return Cycle(None, None, str(error))
+
+    def _run(self, arm: So101Arm, now_ns: int, deadline_ns: int) -> Cycle:
+        try:
+            state = arm.read_state(deadline_ns)
+        except NoReplyError as error:
+            return self._silence(arm, error)
+        self.read_s = (self._clock.now_ns() - deadline_ns + self._budget_ns) / NS_PER_S
+        if self._silent:
+            self._heard_again(arm, now_ns)
+        self.faults.see_state(state, self._sent if self._torque else None)
+        if self._cycles % self._health_every == 0:
+            self._look_at_one_servo(arm, deadline_ns)
+        self._judge(arm, state, now_ns)
+        if not self._torque:
+            return Cycle(state, None, self._why)
+        with self._lock:
+            applied = self._gate.next()
+        arm.write_goals(applied.position_rad)
+        self._sent = applied.position_rad
+        return Cycle(state, applied, self._why or applied.hold)
+
+    def _silence(self, arm: So101Arm, error: NoReplyError) -> Cycle:
+        self._silent += 1
+        self.counts["cycles_without_state"] += 1
+        names = ", ".join(arm.joint_of(i) for i in error.servo_ids)
+        text = f"no reply from {names}"
+        if self._silent == max(1, round(self.settings.patience_s / self._period_s)):
+            self._block(text)
+            self._note("error", f"{text}: holding")
+        return Cycle(None, None, self._why or text)
+
+    def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
+        long = self._silent >= max(1, round(self.settings.patience_s / self._period_s))
+        if not long:
+            self._silent = 0
+            return
+        self._start_where_it_is(arm, now_ns)  # raises: tried again in the next cycle
+        self._silent = 0
+        self._unblock()
+        self._note("info", "the servos answer again")
+
+    def _look_at_one_servo(self, arm: So101Arm, deadline_ns: int) -> None:
+        joint = JOINT_NAMES[self._health_turn % len(JOINT_NAMES)]
+        self._health_turn += 1
+        try:
+            health = arm.read_health(joint, deadline_ns)
+        except NoReplyError:
+            self.counts["health_missed"] += 1
+            return
+        self.faults.see_health(joint, health, self._torque)
+
+    def _judge(self, arm: So101Arm, state: ArmState, now_ns: int) -> None:
+        """Faults stop the arm, relax what presses, and end."""
+        faults = self.faults.faults
+        if not faults:
+            if self._fault_cycles:
+                self._fault_cycles = 0
+                self._relaxed.clear()
+                self._unblock()
+                self._note("info", "no fault is left")
+            return
+        text = "; ".join(fault.text for fault in faults)
+        if text != self._why:
+            self._block(text)
+            self._note("error", text)
+            self.counts.update(f"fault_{fault.kind}" for fault in faults)
+        self._fault_cycles += 1
+        # Braking takes a few periods; then a joint that presses gives way.
+        if self._fault_cycles * self._period_s > 0.2:
+            self._relax({f.joint for f in faults if f.relaxes} - self._relaxed, state, now_ns)
+        due = self._fault_cycles * self._period_s >= self.settings.recover_after_s
+        if self.settings.auto_recover and due and any(f.is_latched for f in faults):
+            self._fault_cycles = 1
+            try:
+                self._note("info", self._recover(now_ns))
+            except RefusedError as error:
+                self._note("warning", str(error))
+
+    def _relax(self, joints: set[str], state: ArmState, now_ns: int) -> None:
+        if not joints or self._sent is None or not self._torque:
+            return
+        self._relaxed |= joints
+        here = [joint in joints for joint in JOINT_NAMES]
+        with self._lock:
+            self._gate.reset(np.where(here, state.position_rad, self._sent), now_ns)
+            self._gate.hold(self._why)
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def _request(self, action: Callable[[int], str]) -> Future[str]:
+        future: Future[str] = Future()
+        self._requests.put((action, future))
+        return future
+
+    def _answer_requests(self, now_ns: int) -> None:
+        while True:
+            try:
+                action, future = self._requests.get_nowait()
+            except Empty:
+                return
+            try:
+                future.set_result(action(now_ns))
+            except (RefusedError, BusError) as error:
+                future.set_exception(RefusedError(str(error)))
+                if isinstance(error, PortError):
+                    raise
+
+    def _switch_torque(self, on: bool, now_ns: int) -> str:
+        arm = self._connected()
+        if not on:
+            self._torque = self._torque_wanted = False
+            self._sent = None
+            unconfirmed = arm.release()
+            self._block("torque is off; switch it on with the service driver/torque")
+            if unconfirmed:
+                raise RefusedError(f"torque off is not confirmed by {', '.join(unconfirmed)}")
+            return "torque is off"
+        self._torque_wanted = True
+        self._energise(arm, now_ns)
+        return "torque is on; the arm holds where it is"
+
+    def _recover(self, now_ns: int) -> str:
+        arm = self._connected()
+        if not self._torque:
+            raise RefusedError("torque is off: switch it on instead")
+        joints = self.faults.recoverable()
+        if not joints:
+            raise RefusedError("there is no latched fault to recover from")
+        for joint, needs_restart in sorted(joints.items()):
+            if needs_restart:
+                arm.recover(joint)
+            self.faults.recovered(joint)
+        self._start_where_it_is(arm, now_ns)
+        self.counts["recoveries"] += len(joints)
+        return f"recovered: {', '.join(sorted(joints))}"
+
+    def _connected(self) -> So101Arm:
+        if self._arm is None:
+            raise RefusedError(self._why)
+        return self._arm
+
+    # -- start and end -------------------------------------------------------------------------
+
+    def _connect_when_due(self, now_ns: int) -> None:
+        if self._clock.now_ns() < self._retry_ns:
+            self._refuse_requests()
+            return
+        arm = None
+        try:
+            arm = self._open_arm()
+            arm_checks.check_servos(arm)
+            arm_checks.check_calibration(arm)
+            arm.configure()
+            self._arm = arm
+            self._use_limits(arm)
+            self._adopt(arm, now_ns)
+        except BusError as error:
+            if arm is not None:
+                arm.bus.close()
+            self._arm = None
+            self._wait_to_retry(str(error))
+            return
+        self._pause_s = self.settings.reconnect_first_s
+        self._silent = 0
+        self._note("info", "connected to six servos")
+
+    def _wait_to_retry(self, text: str) -> None:
+        if text != self._why:
+            self._note("error", text)
+        self._block(text)
+        self.counts["failed_connections"] += 1
+        self._retry_ns = self._clock.now_ns() + to_ns(self._pause_s)
+        self._pause_s = min(2 * self._pause_s, self.settings.reconnect_longest_s)
+        self._refuse_requests()
+
+    def _refuse_requests(self) -> None:
+        self._answer_requests(0)  # each finds no arm and says why
+
+    def _use_limits(self, arm: So101Arm) -> None:
+        """The calibration narrows the limits, once: it does not change while this runs."""
+        if self._has_limits:
+            return
+        self._has_limits = True
+        limits = arm.conversion.limits(self._model_limits)
+        with self._lock:
+            gate = CommandGate(limits, self._period_s, self.settings.command_timeout_s)
+            gate.estop(self._estop is not None)
+            self._gate = gate
+
+    def _adopt(self, arm: So101Arm, now_ns: int) -> None:
+        """Takes over an arm that was just connected, without moving it."""
+        _, torque = arm.read_goals()
+        self._torque = bool(torque.all())
+        self._block("torque is off; switch it on with the service driver/torque")
+        if not (self._torque_wanted or self._torque):
+            return
+        try:
+            self._energise(arm, now_ns)
+        except RefusedError as error:
+            self._note("error", str(error))
+
+    def _energise(self, arm: So101Arm, now_ns: int) -> None:
+        """Torque on at the present position, or on as it was."""
+        state = arm.read_state()
+        limits = self._gate.limits
+        beyond = np.maximum(limits.lower_rad - state.position_rad,
+                            state.position_rad - limits.upper_rad)  # fmt: skip
+        for j in np.flatnonzero(beyond > self.settings.start_tolerance_rad):
+            text = (
+                f"{JOINT_NAMES[j]} is at {state.position_rad[j]:.3f} rad, outside "
+                f"{limits.lower_rad[j]:.3f} to {limits.upper_rad[j]:.3f}: torque stays off; move "
+                "the joint by hand and switch torque on, or calibrate again"
+            )
+            self._block(text)
+            raise RefusedError(text)
+        if not self._torque:
+            arm.enable_torque()
+        self._torque = True
+        self._start_where_it_is(arm, now_ns)
+        self.faults.clear()
+        self._unblock()
+
+    def _start_where_it_is(self, arm: So101Arm, now_ns: int) -> None:
+        """The limiter starts from the goals that the servos hold, or where those are not theirs
+        (a servo restarted), from the measured positions."""
+        goals, torque = arm.read_goals()
+        state = arm.read_state()
+        kept = torque & (np.abs(goals - state.position_rad) <= NO_GOAL_JUMP_RAD)
+        with self._lock:
+            start = self._gate.reset(np.where(kept, goals, state.position_rad), now_ns)
+        self._sent = start.position_rad
+        for joint, on in zip(JOINT_NAMES, torque, strict=True):
+            if self._torque and not on:
+                health = arm.read_health(joint)
+                self.faults.see_health(joint, health, torque_wanted=True)
+
+    def _disconnect(self, text: str) -> None:
+        if self._arm is not None:
+            self._arm.bus.close()
+        self._arm = None
+        self._sent = None
+        self.counts["disconnections"] += 1
+        self._note("error", f"{text} Trying to connect again; the servos hold their goals")
+        self._block(text)
+        self._retry_ns = self._clock.now_ns() + to_ns(self._pause_s)
+
+    # -- small things --------------------------------------------------------------------------
+
+    def _block(self, why: str) -> None:
+        with self._lock:
+            self._why = why
+            self._gate.hold(why)
+
+    def _unblock(self) -> None:
+        with self._lock:
+            self._why = ""
+            self._gate.hold("no command yet")
+
+    def _note(self, level: str, text: str) -> None:
+        self.events.append((level, text))

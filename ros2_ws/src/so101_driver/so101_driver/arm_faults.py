@@ -1,0 +1,177 @@
+"""What is wrong with the arm, and whether it may move nevertheless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from act_core.so101 import JOINT_NAMES
+
+from so101_driver.arm import ArmState, ServoHealth
+from so101_driver.calibration import Vector
+from so101_driver.registers import Status
+
+GRIPPER = "gripper"
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with one joint."""
+
+    joint: str
+    kind: str  # overload, overcurrent, stalled, torque_lost; overheat, voltage, encoder
+    text: str
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether it stays until recovery is asked for; the others end when their cause does."""
+        return self.kind in LATCHED
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether the joint presses against something: its goal moves to where it is."""
+        return self.kind in ("overload", "stalled")
+
+
+LATCHED = ("overload", "overcurrent", "stalled", "torque_lost")
+
+
+@dataclass(frozen=True)
+class FaultLimits:
+    """When something counts as a fault."""
+
+    warn_celsius: int = 60  # the servo's own limit, 70 by default, stops it
+    refuse_celsius: int = 68
+    cool_celsius: int = 58  # may move again below
+    voltage_s: float = 0.5  # a dip under load is no fault, only a warning
+    # Stalled: far from the goal, pushing hard, and not moving, for so long. The servo's own
+    # protection comes later (80 % for 2 s) and leaves the joint pushing. Never the gripper: to
+    # stall is its work, and its servo is protected by its settings (see ServoSettings).
+    stall_error_rad: float = 0.2
+    stall_load: float = 0.45
+    stall_motion_rad: float = 0.03
+    stall_s: float = 1.0
+
+
+class FaultMonitor:
+    """Collects faults from what every cycle and every look at a servo's health brings.
+
+    period_s: of `see_state`.
+    """
+
+    def __init__(self, period_s: float, limits: FaultLimits | None = None) -> None:
+        self.limits = limits if limits is not None else FaultLimits()
+        self.health: dict[str, ServoHealth] = {}
+        self.gripper_is_limited = False  # its overload protection is at work: that is its work
+        self._period_s = period_s
+        self._faults: dict[tuple[str, str], Fault] = {}
+        joints = len(JOINT_NAMES)
+        self._voltage_s = np.zeros(joints)
+        self._stall_s = np.zeros(joints)
+        self._stall_position = np.zeros(joints)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is wrong now, the oldest first."""
+        return tuple(self._faults.values())
+
+    def recoverable(self) -> dict[str, bool]:
+        """Joints that `recovered` is for, and whether their servo has to be restarted for it."""
+        joints: dict[str, bool] = {}
+        for fault in self.faults:
+            if fault.is_latched:
+                joints[fault.joint] = joints.get(fault.joint, False) or fault.kind != "stalled"
+        if self.gripper_is_limited:
+            joints[GRIPPER] = True
+        return joints
+
+    def warnings(self) -> list[str]:
+        """What is not wrong yet."""
+        found = []
+        if self.gripper_is_limited:
+            found.append("gripper: the servo limits its force, it has been gripping for long")
+        for joint, health in self.health.items():
+            if self.limits.warn_celsius <= health.celsius and not self._has(joint, "overheat"):
+                found.append(f"{joint}: {health.celsius} degC")
+            if health.status & Status.VOLTAGE and not self._has(joint, "voltage"):
+                found.append(f"{joint}: {health.volts:.1f} V is outside the servo's limits")
+        return found
+
+    def see_state(self, state: ArmState, sent_rad: Vector | None) -> None:
+        """One cycle: ``sent_rad`` (6,) is where the joints should be; None without torque."""
+        for j, status in enumerate(state.status):
+            self._see_status(j, status)
+        if sent_rad is None:
+            self._stall_s[:] = 0.0
+            return
+        self._see_stall(state, sent_rad)
+
+    def see_health(self, joint: str, health: ServoHealth, torque_wanted: bool) -> None:
+        """One look at one servo."""
+        self.health[joint] = health
+        limits = self.limits
+        if health.celsius >= limits.refuse_celsius:
+            self._add(joint, "overheat", f"{health.celsius} degC: waiting until it is cool")
+        elif health.celsius < limits.cool_celsius and not health.status & Status.OVERHEAT:
+            self._drop(joint, "overheat")
+        if torque_wanted and not health.torque:
+            text = "torque is off though it was switched on: did its power fail?"
+            self._add(joint, "torque_lost", text)
+
+    def recovered(self, joint: str) -> None:
+        """Latched faults of a joint are over."""
+        for kind in LATCHED:
+            self._drop(joint, kind)
+        self._stall_s[JOINT_NAMES.index(joint)] = 0.0
+
+    def clear(self) -> None:
+        """Forgets everything: another look will tell."""
+        self._faults.clear()
+        self.health.clear()
+        self._voltage_s[:] = 0.0
+        self._stall_s[:] = 0.0
+
+    def _see_status(self, j: int, status: Status) -> None:
+        joint = JOINT_NAMES[j]
+        if joint == GRIPPER:
+            self.gripper_is_limited = bool(status & Status.OVERLOAD)
+        elif status & Status.OVERLOAD and not self._has(joint, "stalled"):
+            self._add(joint, "overload", "the servo limits its force: it pushed too hard, too long")
+        if status & Status.OVERCURRENT:
+            self._add(joint, "overcurrent", "the servo switched off: too much current")
+        if status & Status.OVERHEAT:
+            self._add(joint, "overheat", "the servo is too hot and has stopped: let it cool")
+        if status & Status.ENCODER:
+            self._add(joint, "encoder", "the servo cannot read its angle: it needs repair")
+        else:
+            self._drop(joint, "encoder")
+        self._voltage_s[j] = self._voltage_s[j] + self._period_s if status & Status.VOLTAGE else 0.0
+        if self._voltage_s[j] >= self.limits.voltage_s:
+            volts = f"{self.health[joint].volts:.1f} V" if joint in self.health else "supply"
+            text = f"{volts} outside the servo's limits: is it the right power supply?"
+            self._add(joint, "voltage", text)
+        elif self._voltage_s[j] == 0.0:
+            self._drop(joint, "voltage")
+
+    def _see_stall(self, state: ArmState, sent_rad: Vector) -> None:
+        limits = self.limits
+        pushing = (np.abs(state.load) >= limits.stall_load) & (
+            np.abs(sent_rad - state.position_rad) >= limits.stall_error_rad
+        )
+        moved = np.abs(state.position_rad - self._stall_position) > limits.stall_motion_rad
+        stalling = pushing & ~moved
+        self._stall_s = np.where(stalling, self._stall_s + self._period_s, 0.0)
+        self._stall_position = np.where(stalling, self._stall_position, state.position_rad)
+        for j in np.flatnonzero(self._stall_s >= limits.stall_s):
+            if JOINT_NAMES[j] != GRIPPER:
+                text = f"does not reach {sent_rad[j]:.2f} rad: something is in its way"
+                self._add(JOINT_NAMES[j], "stalled", text)
+
+    def _has(self, joint: str, kind: str) -> bool:
+        return (joint, kind) in self._faults
+
+    def _add(self, joint: str, kind: str, text: str) -> None:
+        self._faults.setdefault((joint, kind), Fault(joint, kind, f"{joint}: {text}"))
+
+    def _drop(self, joint: str, kind: str) -> None:
+        self._faults.pop((joint, kind), None)

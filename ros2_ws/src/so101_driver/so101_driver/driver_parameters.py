@@ -1,0 +1,50 @@
+"""Parameters of the driver node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from act_core.parameters import parameter
+
+from so101_driver.arm import ServoSettings
+from so101_driver.arm_driver import DriverSettings
+from so101_driver.exit_policy import EXIT_POLICIES, REST
+
+
+@dataclass(frozen=True)
+class DriverParameters:
+    """Declared on the node; defaults are for an SO-101 follower calibrated with LeRobot."""
+
+    port: str = parameter("/dev/ttyACM0", "serial port of the servo bus, or of so101-emulator")
+    baud: int = parameter(1_000_000, "of the servos", low=1)
+    calibration: str = parameter("", "LeRobot's id of the arm, or a calibration file")
+    rate_hz: float = parameter(100.0, "control rate", low=10.0, high=250.0)
+    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    torque: bool = parameter(True, "switch torque on at the start, where the arm is")
+    exit_policy: str = parameter(
+        REST, "torque when this ends: hold, release, or rest pose then release",
+        choices=EXIT_POLICIES,
+    )  # fmt: skip
+    guard: bool = parameter(True, "a second process carries the exit policy out after SIGKILL")
+    auto_recover: bool = parameter(False, "leave overloads and stalls without being asked")
+    realtime_priority: int = parameter(50, "SCHED_FIFO; 0: none", low=0, high=99)
+    p_coefficient: int = parameter(16, "of the servos' position loop", low=1, high=254)
+    d_coefficient: int = parameter(32, "of the servos' position loop", low=0, high=254)
+    i_coefficient: int = parameter(0, "of the servos' position loop", low=0, high=254)
+
+    def driver_settings(self) -> DriverSettings:
+        """What `ArmDriver` needs."""
+        return DriverSettings(
+            rate_hz=self.rate_hz,
+            command_timeout_s=self.command_timeout_s,
+            torque_on_start=self.torque,
+            auto_recover=self.auto_recover,
+        )
+
+    def servo_settings(self) -> ServoSettings:
+        """What is written to the servos."""
+        return ServoSettings(p=self.p_coefficient, d=self.d_coefficient, i=self.i_coefficient)
+
+    def reply_slack_s(self) -> float:
+        """How much later than on the wire a reply may come, so that a repetition still fits."""
+        return min(0.003, 0.3 / self.rate_hz)

@@ -1,0 +1,63 @@
+"""What the driver says of itself every second."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from act_core.timing import LoopStatistics
+
+from so101_driver.arm_driver import ArmDriver, Cycle
+
+
+class Report(NamedTuple):
+    """One diagnostic status: the arguments of `act_core.ros.diagnostic`."""
+
+    name: str
+    level: str
+    text: str
+    values: dict[str, str]
+
+
+def control_report(cycle: Cycle | None, driver: ArmDriver, loop: LoopStatistics | None) -> Report:
+    """The control loop: an error while it cannot move the arm, a warning while it holds."""
+    values = {**(loop.as_values() if loop is not None else {}), **driver.values()}
+    values["torque"] = "on" if driver.torque else "off"
+    name = "so101_driver: control"
+    if cycle is None:
+        return Report(name, "warn", "starting", values)
+    if cycle.hold is None:
+        return Report(name, "ok", "following", values)
+    level = "error" if driver.faults.faults or cycle.state is None else "warn"
+    return Report(name, level, cycle.hold, values)
+
+
+def bus_report(driver: ArmDriver) -> Report:
+    """The servo bus: what was lost and repeated."""
+    arm = driver.arm
+    if arm is None:
+        return Report("so101_driver: bus", "error", "not connected", {})
+    counters = arm.bus.counters
+    level = "warn" if counters.failures else "ok"
+    text = f"{counters.retries} retries, {counters.failures} failures"
+    return Report("so101_driver: bus", level, text, dict(counters.as_values()))
+
+
+def servo_reports(driver: ArmDriver) -> list[Report]:
+    """One status for each servo that was looked at."""
+    reports = []
+    faults = driver.faults.faults
+    warnings = driver.faults.warnings()
+    for joint, health in list(driver.faults.health.items()):
+        wrong = [fault.text for fault in faults if fault.joint == joint]
+        odd = [text for text in warnings if text.startswith(f"{joint}:")]
+        level = "error" if wrong else "warn" if odd else "ok"
+        values = {
+            "temperature_c": str(health.celsius),
+            "voltage_v": f"{health.volts:.1f}",
+            "current_a": f"{health.amperes:.3f}",
+            "torque": "on" if health.torque else "off",
+            "status": health.status.words(),
+        }
+        text = "; ".join([*wrong, *odd]) or "ok"
+        reports.append(Report(f"so101_driver: {joint}", level, text, values))
+    return reports

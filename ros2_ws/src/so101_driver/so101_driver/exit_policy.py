@@ -1,0 +1,85 @@
+"""What happens to the torque when the driver ends, however it ends.
+
+- ``hold``: nothing; the servos keep their goals. The motors stay warm and the arm stays stiff.
+- ``release``: torque off at once. An arm in the air falls.
+- ``rest``: slowly to the rest pose, folded onto itself, and then torque off.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from act_core.errors import ConfigurationError, suggest
+from act_core.limits import CommandLimiter, JointLimits
+from act_core.so101 import REST_POSE_RAD, SO101_LIMITS
+from act_core.timing import NS_PER_S, Clock, MonotonicClock, PeriodicSchedule, to_ns
+
+from so101_driver.arm import So101Arm
+from so101_driver.bus_errors import NoReplyError
+
+HOLD, RELEASE, REST = "hold", "release", "rest"
+EXIT_POLICIES = (HOLD, RELEASE, REST)
+
+REST_RATE_HZ = 50.0
+REST_SPEED = 0.4  # of the joints' speed limits
+# `ros2 launch` sends SIGTERM five seconds after SIGINT, and SIGKILL five seconds later.
+REST_AT_MOST_S = 4.0
+REST_REACHED_RAD = 0.15  # gravity keeps a soft servo from its goal
+
+
+def carry_out(
+    policy: str, arm: So101Arm, limits: JointLimits = SO101_LIMITS, clock: Clock | None = None
+) -> str:
+    """Does what ``policy`` says to a connected arm; returns what was done.
+
+    Raises ConfigurationError for an unknown policy and BusError where the arm does not answer;
+    torque may be on then.
+    """
+    if policy not in EXIT_POLICIES:
+        raise ConfigurationError(suggest("exit policy", policy, EXIT_POLICIES))
+    if policy == HOLD:
+        return "the servos hold their goals"
+    moved = ""
+    if policy == REST:
+        try:
+            moved = _move_to_rest(arm, limits, clock if clock is not None else MonotonicClock())
+        except NoReplyError as error:  # wherever it is now: torque must not stay on
+            moved = f"on the way to rest: {error}; "
+    unconfirmed = arm.release()
+    if unconfirmed:
+        return f"{moved}torque off was sent, but {', '.join(unconfirmed)} did not confirm it"
+    return f"{moved}torque is off"
+
+
+def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
+    goals, torque = arm.read_goals()
+    if not torque.all():
+        return ""  # a limp arm cannot be moved
+    allowed = arm.conversion.limits(limits)
+    slow = JointLimits(
+        allowed.names, allowed.lower_rad, allowed.upper_rad,
+        REST_SPEED * allowed.max_velocity_rad_s, REST_SPEED * allowed.max_acceleration_rad_s2,
+    )  # fmt: skip
+    limiter = CommandLimiter(slow, 1.0 / REST_RATE_HZ)
+    sent = limiter.reset(goals).position_rad
+    target = np.clip(REST_POSE_RAD, allowed.lower_rad, allowed.upper_rad)
+    schedule = PeriodicSchedule(1.0 / REST_RATE_HZ, clock)
+    deadline_ns = clock.now_ns() + to_ns(REST_AT_MOST_S)
+    while clock.now_ns() < deadline_ns:
+        schedule.wait()
+        if np.array_equal(sent, target):
+            break
+        sent = limiter.limit(target).position_rad
+        arm.write_goals(sent)
+    left_ns = deadline_ns - clock.now_ns()
+    return _arrive(arm, target, clock, clock.now_ns() + min(left_ns, NS_PER_S // 2))
+
+
+def _arrive(arm: So101Arm, target: np.ndarray, clock: Clock, deadline_ns: int) -> str:
+    """Waits until the joints have come to where their goals are, or ``deadline_ns``."""
+    while True:
+        distance = np.abs(arm.read_state().position_rad - target).max()
+        if distance < REST_REACHED_RAD:
+            return "the arm is at rest; "
+        if clock.now_ns() >= deadline_ns:
+            return f"the rest pose was not reached ({distance:.2f} rad away); "
+        clock.sleep_until_ns(clock.now_ns() + NS_PER_S // 50)
