@@ -379,3 +379,37 @@ def test_control_rate_is_free_of_the_policys(running):
 def test_bad_parameters_are_refused_at_the_start(running, parameters, text):
     with pytest.raises(ConfigurationError, match=text):
         running(**parameters)
+
+
+def test_far_from_the_start_it_is_not_enabled_until_the_arm_is_there(running):
+    node, robot, until = running(
+        start_within=0.1, start_pose=[0.0, -0.3], enabled=True, max_joint_age_s=10.0
+    )
+    until(lambda: node._joints_heard is not None)
+    until(holding(node, "stopped", "not enabled"))
+    answer = call(until, robot.enable, SetBool.Request(data=True))
+    assert not answer.success
+    assert "is at 0.30, expected 0.00 to 0.00" in answer.message
+    robot.position = [0.05, -0.25]
+    until(lambda: node._joints_heard[1][0] == 0.05)
+    assert call(until, robot.enable, SetBool.Request(data=True)).success
+    until(acting(node))
+    robot.position = [1.0, 1.0]  # where it is now, while it acts, is its own business
+    until(lambda: node._joints_heard[1][0] == 1.0)
+    assert call(until, robot.enable, SetBool.Request(data=True)).success
+    until(acting(node))
+
+
+def test_near_the_start_it_acts_as_soon_as_it_has_heard_the_joints(running):
+    node, _robot, until = running(
+        start_within=0.5, start_pose=[0.0, 0.0], enabled=True, max_joint_age_s=10.0
+    )
+    until(acting(node))
+
+
+def test_a_bundle_without_a_start_range_says_how_to_go_on(running):
+    node, robot, until = running(start_within=0.5)
+    until(lambda: node._joints_heard is not None)
+    answer = call(until, robot.enable, SetBool.Request(data=True))
+    assert not answer.success
+    assert "set start_pose, or start_within to 0" in answer.message

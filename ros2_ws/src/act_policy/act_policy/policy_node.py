@@ -17,6 +17,7 @@ from collections import deque
 from functools import partial
 from typing import Any
 
+import numpy as np
 from act_core import topics
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
@@ -43,6 +44,7 @@ from act_core.ros import (
 from act_core.timing import NS_PER_S, to_ns
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
+from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
@@ -63,6 +65,7 @@ from act_policy.policy import Policy
 from act_policy.policy_parameters import PolicyParameters
 from act_policy.policy_report import control_report, inference_report
 from act_policy.policy_runner import Action, Hold, PolicyRunner
+from act_policy.start_gate import StartGate
 from act_policy.state_log import StateLog
 
 HOUSEKEEPING_S = 0.05
@@ -111,7 +114,11 @@ class PolicyNode(Node):
         self._log = StateLog()
         self._last_now_ns = 0
         self._chunks: deque[Chunk] = deque(maxlen=8)  # not published yet
-        self._set_enabled(self.parameters.enabled)
+        self._gate = StartGate(spec, self.parameters.start_within, self.parameters.start_pose)
+        self._joints_heard: tuple[int, NDArray[np.float64]] | None = None  # when, and the positions
+        # With a gate, where the joints are decides; see _on_joints.
+        self._enable_when_heard = self.parameters.enabled and self.parameters.start_within > 0
+        self._set_enabled(self.parameters.enabled and not self._enable_when_heard)
 
         self._commands = publisher(self, topics.JOINT_COMMANDS)
         self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
@@ -182,10 +189,14 @@ class PolicyNode(Node):
         try:
             reading = read_joints(message, self.runner.spec.joint_input.joints)
             self.sync.add_joints(stamp_ns(message.header.stamp), reading.position)
+            self._joints_heard = self.get_clock().now().nanoseconds, reading.position
         except ValueError as error:
             self._refuse(JOINTS, error)
             return
         self._refused.pop(JOINTS, None)
+        if self._enable_when_heard:
+            self._enable_when_heard = False
+            self.get_logger().info(f"enabled at the start: {self._enable()}")
         self._observe()
 
     def _on_image(self, camera: str, message: Image) -> None:
@@ -231,12 +242,29 @@ class PolicyNode(Node):
         else:
             self.runner.stop("not enabled; call policy/enable")
 
+    def _enable(self) -> str:
+        """Begins to act, unless something speaks against it; returns what was done."""
+        position = None
+        if self._joints_heard is not None:
+            age_ns = self.get_clock().now().nanoseconds - self._joints_heard[0]
+            if age_ns <= to_ns(self.parameters.max_joint_age_s):
+                position = self._joints_heard[1]
+        refusal = None if self._enabled else self._gate.refusal(position)
+        if self._estopped:
+            refusal = "the e-stop is engaged; release it first"
+        if refusal is not None:
+            return f"refused: {refusal}"
+        self._set_enabled(True)
+        return "acting"
+
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._set_enabled(request.data)
+        self._enable_when_heard = False
+        if request.data:
+            response.message = self._enable()
+        else:
+            self._set_enabled(False)
+            response.message = "stopped"
         response.success = self._enabled == request.data
-        response.message = "acting" if self._enabled else "stopped"
-        if not response.success:
-            response.message = "refused: the e-stop is engaged; release it first"
         self.get_logger().info(f"policy/enable {request.data}: {response.message}")
         return response
 

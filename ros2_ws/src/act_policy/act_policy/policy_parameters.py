@@ -20,6 +20,13 @@ class PolicyParameters:
 
     bundle: str = parameter("", "folder of the policy bundle")
     enabled: bool = parameter(False, "act from the start, without a call of policy/enable")
+    start_within: float = parameter(
+        0.0, "enable only where each joint is so close to where the policy's episodes start; "
+        "0: anywhere", low=0.0,
+    )  # fmt: skip
+    start_pose: tuple[float, ...] = parameter(
+        (), "where they start, one value a joint; empty: as policy.json says"
+    )
     control_rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=500.0)
     mode: str = parameter(
         FROM_BUNDLE, "how chunks become commands; bundle: as policy.json says",

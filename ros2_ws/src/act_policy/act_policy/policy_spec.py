@@ -149,6 +149,27 @@ class VariantSpec:
 
 
 @dataclass(frozen=True)
+class StartRange:
+    """Where the joints of the demonstrations were at their first frames: (J,) each, in the unit and
+    order of the joint input."""
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            values = tuple(getattr(self, name))
+            numbers = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+            check(numbers, f"start.{name} is {values}, expected finite numbers")
+            object.__setattr__(self, name, tuple(map(float, values)))
+        check(
+            len(self.lower) == len(self.upper)
+            and all(low <= high for low, high in zip(self.lower, self.upper, strict=True)),
+            f"start is {self.lower} to {self.upper}, expected as many values, lower ones first",
+        )
+
+
+@dataclass(frozen=True)
 class PolicySpec:
     """Names, shapes, units and rates of one policy."""
 
@@ -162,6 +183,7 @@ class PolicySpec:
     parity: ParitySpec = field(default_factory=ParitySpec)
     variants: Mapping[str, VariantSpec] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    start: StartRange | None = None
 
     def __post_init__(self) -> None:
         check(0 < self.rate_hz < math.inf, f"rate_hz is {self.rate_hz}, expected above 0")
@@ -171,6 +193,12 @@ class PolicySpec:
         if self.image_inputs:
             check_names("cameras", self.cameras)
         check("fp32" not in self.variants, "a variant is named 'fp32', which is policy.onnx")
+        joints = len(self.joint_input.joints)
+        check(
+            self.start is None or len(self.start.lower) == joints,
+            f"start has {len(self.start.lower) if self.start else 0} values, expected {joints}: "
+            "one for each joint of the input",
+        )
         rows = self.execution.open_loop_rows
         check(
             rows is None or rows <= self.chunk_size,

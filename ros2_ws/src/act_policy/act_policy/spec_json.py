@@ -15,6 +15,7 @@ from act_policy.policy_spec import (
     JointInput,
     ParitySpec,
     PolicySpec,
+    StartRange,
     VariantSpec,
     check,
 )
@@ -25,6 +26,9 @@ SCHEMA = 1
 def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
     """The contents of ``policy.json``."""
     joints = spec.joint_input
+    start = {}
+    if spec.start is not None:
+        start["start"] = {"lower": list(spec.start.lower), "upper": list(spec.start.upper)}
     return {
         "schema": SCHEMA,
         "name": spec.name,
@@ -51,6 +55,7 @@ def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
         "parity": dataclasses.asdict(spec.parity),
         "variants": {name: dataclasses.asdict(v) for name, v in spec.variants.items()},
         "provenance": dict(spec.provenance),
+        **start,
     }  # fmt: skip
 
 
@@ -70,6 +75,7 @@ def spec_from_json(content: Any) -> PolicySpec:
         else:
             image_inputs.append(parsed)
     check(len(joint_inputs) == 1, f"inputs: {len(joint_inputs)} of kind 'joints', expected one")
+    start = top.take("start", dict, None)
     output = _Section("output", top.take("output", dict))
     action = _read_output(output, chunk_size)
     spec = PolicySpec(
@@ -86,6 +92,7 @@ def spec_from_json(content: Any) -> PolicySpec:
             for key, value in top.take("variants", dict, {}).items()
         },
         provenance=top.take("provenance", dict, {}),
+        start=None if start is None else _read_flat("start", start, StartRange),
     )
     top.finish()
     return spec
