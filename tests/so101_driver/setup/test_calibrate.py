@@ -38,6 +38,7 @@ def test_a_calibrated_arm_reports_radians_as_the_model_has_them():
     table = uncalibrated_table()
     person = Person({"MIDDLE": lambda: table.put_all(MIDDLE_RAD)}, through_the_range(table, SWEPT))
     calibration = calibrate(table.open(), person)
+    assert all(table.held(name, reg.LOCK) == 1 for name in JOINT_NAMES)
 
     table.power_cycle()
     for name, joint in calibration.items():

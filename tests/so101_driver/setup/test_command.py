@@ -90,7 +90,8 @@ def test_check_and_restore(table, tmp_path):
 
     table.servo("elbow_flex").memory.keep(reg.HOMING_OFFSET, 7)
     assert command.main(line, person) == 1
-    assert "--restore writes the file to the servos" in person.heard
+    assert "elbow_flex homing_offset: file -98, servo 7" in person.heard
+    assert "--restore writes it" in person.heard
     assert table.held("elbow_flex", reg.HOMING_OFFSET) == 7, "only looked at"
 
     assert command.main([*line, "--restore"], person) == 0

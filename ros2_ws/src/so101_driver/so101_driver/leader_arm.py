@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from act_core.errors import ConfigurationError
 from act_core.timing import Clock, MonotonicClock, to_ns
-from numpy.typing import NDArray
 
-from so101_driver import registers as reg
-from so101_driver.bus import Bus
-from so101_driver.bus_errors import BusError
-from so101_driver.calibration import Calibration, JointConversion
-from so101_driver.setup.calibrate import release
-from so101_driver.setup.drift import differences
+from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm_checks import check_calibration, check_servos
+from so101_driver.bus_errors import ArmError, BusError, NoReplyError
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 LOST_IN_A_ROW = 100  # readings; then the port is opened anew
@@ -27,31 +21,28 @@ class LeaderArm:
     whose servos do not hold the calibration is not read: the follower would go somewhere else.
 
     Args:
-        open_bus: opens the port; raises BusError.
-        calibration: of this arm.
+        open_arm: opens the port; raises BusError.
         clock: monotonic.
     """
 
-    def __init__(
-        self, open_bus: Callable[[], Bus], calibration: Calibration, clock: Clock | None = None
-    ) -> None:
-        self._open_bus = open_bus
-        self._calibration = calibration
-        self._conversion = JointConversion(calibration)
+    def __init__(self, open_arm: Callable[[], So101Arm], clock: Clock | None = None) -> None:
+        self._open_arm = open_arm
         self._clock = clock if clock is not None else MonotonicClock()
         self._retry_s = FIRST_RETRY_S
         self._retry_ns = 0
         self._lost = 0
-        self.bus: Bus | None = None
+        self.arm: So101Arm | None = None
         self.problem: str | None = None  # why `read` has nothing to say
 
-    def read(self) -> NDArray[np.float64] | None:
-        """Positions (6,) [rad] in the order of `JOINT_NAMES`, or None: see ``problem``."""
+    def read(self) -> ArmState | None:
+        """Where the joints are, or None: see ``problem``. Blocks while the port is opened."""
         try:
-            if self.bus is None and not self._open():
-                return None
-            return self._read()
-        except (BusError, ConfigurationError) as error:
+            if self.arm is None:
+                if self._clock.now_ns() < self._retry_ns:
+                    return None
+                self.arm = self._open()
+            return self._read(self.arm)
+        except BusError as error:
             self.problem = str(error)
             self.close()
             self._retry_ns = self._clock.now_ns() + to_ns(self._retry_s)
@@ -60,34 +51,31 @@ class LeaderArm:
 
     def close(self) -> None:
         """Closes the port; `read` opens it again."""
-        bus, self.bus = self.bus, None
-        if bus is not None:
-            bus.close()
+        arm, self.arm = self.arm, None
+        if arm is not None:
+            arm.bus.close()
 
-    def _open(self) -> bool:
-        if self._clock.now_ns() < self._retry_ns:
-            return False
-        self.bus = self._open_bus()
-        found = differences(self.bus, self._calibration)
-        if found:
-            raise ConfigurationError(
-                f"the servos do not hold this calibration ({found[0]}); so101-setup check "
-                "--role leader says more"
-            )
-        release(self.bus)
+    def _open(self) -> So101Arm:
+        arm = self._open_arm()
+        try:
+            check_servos(arm)
+            check_calibration(arm)
+            if stiff := arm.release():
+                raise ArmError(f"torque off is not confirmed by {', '.join(stiff)}")
+        except BusError:
+            arm.bus.close()
+            raise
         self._lost = 0
-        return True
+        return arm
 
-    def _read(self) -> NDArray[np.float64] | None:
-        assert self.bus is not None
-        reading = self.bus.sync_read(self._calibration.servo_ids, (reg.PRESENT_POSITION,))
-        if reading.missing:
+    def _read(self, arm: So101Arm) -> ArmState | None:
+        try:
+            state = arm.read_state()
+        except NoReplyError as error:
             self._lost += 1
-            ids = ", ".join(map(str, reading.missing))
-            self.problem = f"no reply from servo {ids}"
+            self.problem = str(error)
             if self._lost >= LOST_IN_A_ROW:
-                raise BusError(self.problem)
+                raise
             return None
         self._lost, self._retry_s, self.problem = 0, FIRST_RETRY_S, None
-        counts = [reading.values[servo_id][0] for servo_id in self._calibration.servo_ids]
-        return self._conversion.to_rad(counts)
+        return state

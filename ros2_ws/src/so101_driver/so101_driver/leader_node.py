@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from act_core import ros, topics
@@ -17,6 +16,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from so101_driver import calibration
+from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus
 from so101_driver.leader_arm import LeaderArm
 from so101_driver.teleoperation import FOLLOWING, Guidance, Teleoperation
@@ -28,6 +28,7 @@ class LeaderParameters:
     """Parameters of the leader node."""
 
     port: str = parameter("/dev/so101_leader", "of the leader arm; so101-setup find-port finds it")
+    baud: int = parameter(DEFAULT_BAUD, "of its servos", low=1)
     calibration: str = parameter("", "id of the leader's calibration, or a file")
     rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=200.0)
     enabled: bool = parameter(True, "command from the start, without a call of leader/enable")
@@ -47,7 +48,11 @@ class LeaderNode(Node):
         super().__init__("leader")
         p = self.params = ros.declare_parameters(self, LeaderParameters)
         stored = calibration.load(calibration.find(p.calibration, "leader"))
-        self._arm = LeaderArm(partial(_open_bus, p.port), stored)
+
+        def open_arm() -> So101Arm:
+            return So101Arm(Bus(SerialTransport(p.port, p.baud)), stored)
+
+        self._arm = LeaderArm(open_arm)
         self._teleoperation = Teleoperation(
             SO101_LIMITS, 1.0 / p.rate_hz, p.approach_rad_s, p.arrived_rad, p.max_age_s
         )
@@ -75,15 +80,17 @@ class LeaderNode(Node):
     # -- control thread ------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        position = self._arm.read()
+        state = self._arm.read()
         stamp_ns = self.get_clock().now().nanoseconds
         with self._lock:
             now_ns = self._monotonic.now_ns()
-            if position is not None:
-                self._teleoperation.leader(position, now_ns)
+            if state is not None:
+                self._teleoperation.leader(state.position_rad, now_ns)
             guidance = self._teleoperation.next(now_ns)
-        if position is not None:
-            self._states.publish(ros.joint_state(JOINT_NAMES, position, stamp_ns))
+        if state is not None:
+            self._states.publish(
+                ros.joint_state(JOINT_NAMES, state.position_rad, stamp_ns, state.velocity_rad_s)
+            )
         if guidance.position_rad is not None:
             command = ros.joint_state(JOINT_NAMES, guidance.position_rad, stamp_ns)
             self._commands.publish(command)
@@ -129,17 +136,13 @@ class LeaderNode(Node):
             self._teleoperation.stop(reason)
 
     def _on_diagnostics(self) -> None:
-        state, problem, bus = self._guidance.state, self._arm.problem, self._arm.bus
+        state, problem, arm = self._guidance.state, self._arm.problem, self._arm.arm
         statistics = self._loop.stats.snapshot()
         values = dict(statistics.as_values()) if statistics is not None else {}
-        values |= bus.counters.as_values() if bus is not None else {}
+        values |= arm.bus.counters.as_values() if arm is not None else {}
         level = "error" if problem is not None else "ok" if state == FOLLOWING else "warn"
         status = ros.diagnostic("so101_leader: teleoperation", level, problem or state, values)
         self._diagnostics.publish(ros.diagnostic_array(self, [status]))
-
-
-def _open_bus(port: str) -> Bus:
-    return Bus(SerialTransport(port, DEFAULT_BAUD))
 
 
 def main() -> int:

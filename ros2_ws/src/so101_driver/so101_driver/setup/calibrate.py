@@ -15,6 +15,8 @@ from act_core.errors import ConfigurationError
 from act_core.so101 import JOINTS
 
 from so101_driver import registers as reg
+from so101_driver.arm import So101Arm
+from so101_driver.arm_checks import CALIBRATION_REGISTERS, write_calibration
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError
 from so101_driver.calibration import Calibration, JointCalibration
@@ -23,8 +25,7 @@ from so101_driver.setup.console import Console
 from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
 
 FULL_TURN = Range(0, COUNTS_PER_TURN - 1)
-MULTI_TURN = 1 << 4  # of PHASE: positions count on beyond a turn
-HELD = (reg.HOMING_OFFSET, reg.MIN_POSITION_LIMIT, reg.MAX_POSITION_LIMIT)  # what is calibrated
+HELD = tuple(CALIBRATION_REGISTERS.values())
 HOMING_TOLERANCE = 60  # counts, 5 degrees: a hand moves while it holds an arm
 
 
@@ -70,29 +71,17 @@ def calibrate(bus: Bus, console: Console) -> Calibration:
         offsets = _home(bus)
         recording = sweep(bus, console, SWEPT_JOINTS)
         calibration = _calibration(offsets, recording)
-        write_to_servos(bus, calibration)
+        write_calibration(So101Arm(bus, calibration))
+        for joint in JOINTS:
+            bus.write_checked(joint.servo_id, reg.LOCK, 1)
     except BaseException:
         backup.restore()
         raise
     return calibration
 
 
-def write_to_servos(bus: Bus, calibration: Calibration) -> None:
-    """Makes the servos hold a calibration, kept without power; the torque goes off.
-
-    Raises BusError where one does not take it.
-    """
-    for joint in calibration.values():
-        bus.write(joint.id, reg.TORQUE_ENABLE, 0)
-        bus.write(joint.id, reg.LOCK, 0)
-        bus.write_checked(joint.id, reg.HOMING_OFFSET, joint.homing_offset)
-        bus.write_checked(joint.id, reg.MIN_POSITION_LIMIT, joint.range_min)
-        bus.write_checked(joint.id, reg.MAX_POSITION_LIMIT, joint.range_max)
-        bus.write_checked(joint.id, reg.LOCK, 1)
-
-
 def release(bus: Bus) -> None:
-    """Switches the torque of every joint off."""
+    """Switches the torque of every joint off. Raises BusError where one does not confirm it."""
     for joint in JOINTS:
         bus.write_checked(joint.servo_id, reg.TORQUE_ENABLE, 0)
 
@@ -104,7 +93,7 @@ def _prepare(bus: Bus) -> None:
         bus.write_checked(servo_id, reg.LOCK, 0)
         bus.write_checked(servo_id, reg.OPERATING_MODE, 0)
         phase = bus.read(servo_id, reg.PHASE)
-        bus.write_checked(servo_id, reg.PHASE, phase & ~MULTI_TURN)
+        bus.write_checked(servo_id, reg.PHASE, phase & ~reg.MULTI_TURN)
         bus.write_checked(servo_id, reg.HOMING_OFFSET, 0)
         bus.write_checked(servo_id, reg.MIN_POSITION_LIMIT, FULL_TURN.lowest)
         bus.write_checked(servo_id, reg.MAX_POSITION_LIMIT, FULL_TURN.highest)

@@ -12,14 +12,16 @@ from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES, JOINTS
 
 from so101_driver import calibration as stored
+from so101_driver.arm import So101Arm
+from so101_driver.arm_checks import check_calibration, write_calibration
 from so101_driver.bus import Bus
-from so101_driver.bus_errors import BusError, PortError
+from so101_driver.bus_errors import ArmError, BusError, PortError
 from so101_driver.registers import BAUD_RATES
 from so101_driver.setup import ports
 from so101_driver.setup.assign_id import assign_id, find_single_servo
-from so101_driver.setup.calibrate import calibrate, release, write_to_servos
+from so101_driver.setup.calibrate import calibrate
 from so101_driver.setup.console import Console, Terminal
-from so101_driver.setup.drift import DRIFT_WARN_DEG, differences, drifts, outside_range
+from so101_driver.setup.drift import DRIFT_WARN_DEG, drifts, outside_range
 from so101_driver.setup.scan import ALL_IDS, JOINT_BY_ID, problems, scan, table
 from so101_driver.setup.sweep import SWEPT_JOINTS, SeamError, sweep
 from so101_driver.transport import SerialTransport
@@ -137,22 +139,19 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     path = stored.find(arguments.name, arguments.role)
     calibration = stored.load(path)
     with arm_bus(arguments.port, console) as bus:
-        texts = [str(difference) for difference in differences(bus, calibration)]
-        for text in texts:
-            console.say(text)
-        if texts and not arguments.restore:
-            console.say(
-                "The servos and the file differ: another arm's calibration, or a calibration made "
-                "elsewhere. --restore writes the file to the servos; else calibrate again."
-            )
-            return DIFFERENT
-        if texts:
-            write_to_servos(bus, calibration)
+        arm = So101Arm(bus, calibration)
+        if arguments.restore:
+            write_calibration(arm)
             console.say(f"Written to the servos: {path}")
+        try:
+            check_calibration(arm)
+        except ArmError as error:
+            console.say(f"{error} (--restore writes it)")
+            return DIFFERENT
         found = outside_range(bus, calibration)
         if arguments.sweep:
             console.ask("The arm goes limp now: hold it, then Enter:")
-            release(bus)
+            arm.release()
             measured = drifts(sweep(bus, console, SWEPT_JOINTS), calibration)
             for drift in measured:
                 console.say(str(drift))

@@ -18,18 +18,6 @@ DRIFT_WARN_DEG = 3.0
 DRIFT_ERROR_DEG = 7.0
 
 
-class Difference(NamedTuple):
-    """A register of a servo that differs from the file."""
-
-    joint: str
-    register: str
-    stored: int
-    held: int
-
-    def __str__(self) -> str:
-        return f"{self.joint}: {self.register} is {self.stored} in the file, {self.held} in servo"
-
-
 class Drift(NamedTuple):
     """How far the ends of a joint's travel are from where the file has them."""
 
@@ -52,24 +40,6 @@ class Drift(NamedTuple):
             f"{self.joint:13s}  lower end {self.lower_deg:+6.1f}\N{DEGREE SIGN}  "
             f"upper end {self.upper_deg:+6.1f}\N{DEGREE SIGN}  {self.verdict}"
         )
-
-
-def differences(bus: Bus, calibration: Calibration) -> list[Difference]:
-    """What the servos hold other than the file says; nothing is moved or written.
-
-    Raises NoReplyError for a servo that does not answer.
-    """
-    found = []
-    for name, joint in calibration.items():
-        for register, stored in (
-            (reg.HOMING_OFFSET, joint.homing_offset),
-            (reg.MIN_POSITION_LIMIT, joint.range_min),
-            (reg.MAX_POSITION_LIMIT, joint.range_max),
-        ):
-            held = bus.read(joint.id, register)
-            if held != stored:
-                found.append(Difference(name, register.name, stored, held))
-    return found
 
 
 def outside_range(bus: Bus, calibration: Calibration) -> list[str]:
