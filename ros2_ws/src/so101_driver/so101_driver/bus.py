@@ -18,6 +18,11 @@ from so101_driver.transport import Transport
 # operating system. FTDI adapters need their latency timer at 1 ms (transport.py asks for that).
 REPLY_SLACK_S = 0.003
 RETRIES = 2  # hides what LeRobot's users report (lerobot #1252, #4282: 3 attempts suffice)
+ONE_SERVO_RETRIES = 5  # where there is time; LeRobot's figure for what must not fail
+# A late or doubled reply has the right servo and a right checksum. What tells it from the reply
+# that is waited for is its length: sync reads ask for less than SHORTEST_READ bytes, and reads of
+# one servo for that many or up to READ_LENGTHS - 1 more, another number each time.
+SHORTEST_READ, READ_LENGTHS = 9, 16
 # After a reply did not come, another request of the same reply length waits for such a silence, so
 # that the late reply is not taken for its own.
 SETTLE_S = 0.005
@@ -48,14 +53,14 @@ class SyncReading(NamedTuple):
 class Bus:
     """A half-duplex servo bus: one request at a time, each with a deadline.
 
-    Before a request the input is emptied, so that what comes late is not taken for its answer; a
-    reply counts only with the ID and length that were asked for; copies of the request itself, from
+    Before a request the input is emptied, and a reply counts only with the ID and length that were
+    asked for, so that what comes late is not taken for it. Copies of the request itself, from
     adapters that hear what they send, are dropped. Servos that do not answer are asked again, and
     only they. All of it is counted in `counters`.
 
     Args:
         transport: open port.
-        retries: how often a servo that did not answer is asked again.
+        retries: how often servos that did not answer a sync read are asked again.
         reply_slack_s: how much later than on the wire a reply may come.
         clock: monotonic.
     """
@@ -73,6 +78,7 @@ class Bus:
         self._slack_s = reply_slack_s
         self._clock = clock if clock is not None else MonotonicClock()
         self._parser = protocol.Parser()
+        self._turn = 0  # of the lengths of reads
         self._late: tuple[int, bytes] | None = None  # reply length and request that went unanswered
 
     @property
@@ -92,14 +98,11 @@ class Bus:
         Reads the identity in place of the PING instruction: on an adapter that hears itself the
         copy of a PING is the same as the reply of a servo with low voltage.
         """
-        first, count = reg.span((reg.FIRMWARE_MAJOR, reg.FIRMWARE_MINOR, reg.ENDIANNESS,
-                                 reg.MODEL_NUMBER))  # fmt: skip
-        request = protocol.read(servo_id, first, count)
-        replies = self._transact(request, (servo_id,), count, retries, None)
-        if servo_id not in replies:
+        identity = (reg.FIRMWARE_MAJOR, reg.FIRMWARE_MINOR, reg.MODEL_NUMBER)
+        values = self._read(servo_id, identity, retries, None)
+        if values is None:
             return None
-        data = replies[servo_id].parameters
-        return Identity(servo_id, reg.MODEL_NUMBER.decode(data[3:5]), (data[0], data[1]))
+        return Identity(servo_id, values[2], (values[0], values[1]))
 
     def scan(self, servo_ids: Iterable[int]) -> list[Identity]:
         """All servos that answer; each ID is asked twice."""
@@ -115,12 +118,29 @@ class Bus:
     ) -> tuple[int, ...]:
         """The values of registers, in one go (see `registers.span`), until ``deadline_ns`` of the
         clock at most. Raises NoReplyError."""
-        first, count = reg.span(registers)
-        request = protocol.read(servo_id, first, count)
-        replies = self._transact(request, (servo_id,), count, None, deadline_ns)
-        if servo_id not in replies:
+        values = self._read(servo_id, registers, None, deadline_ns)
+        if values is None:
             raise NoReplyError((servo_id,), f"read {_names(registers)}")
-        return reg.unpack(registers, replies[servo_id].parameters)
+        return values
+
+    def _read(
+        self,
+        servo_id: int,
+        registers: Sequence[Register],
+        retries: int | None,
+        deadline_ns: int | None,
+    ) -> tuple[int, ...] | None:
+        first, count = reg.span(registers)
+        self._turn += 1
+        longer = max(0, SHORTEST_READ - count) + self._turn % READ_LENGTHS
+        start = max(0, first - longer)  # bytes in front of it are read along, or behind it
+        request = protocol.read(servo_id, start, count + longer)
+        if retries is None:
+            retries = ONE_SERVO_RETRIES if deadline_ns is None else self._retries
+        replies = self._transact(request, (servo_id,), count + longer, retries, deadline_ns)
+        if servo_id not in replies:
+            return None
+        return reg.unpack(registers, replies[servo_id].parameters[first - start :])
 
     def write(self, servo_id: int, register: Register, value: int) -> Status:
         """Sets a register; returns what the servo complains about, which does not undo the write.
@@ -130,7 +150,7 @@ class Bus:
         """
         _check_writable(register)
         request = protocol.write(servo_id, register.address, register.encode(value))
-        replies = self._transact(request, (servo_id,), 0, None, None)
+        replies = self._transact(request, (servo_id,), 0, ONE_SERVO_RETRIES, None)
         if servo_id not in replies:
             raise NoReplyError((servo_id,), f"write {register.name}")
         return _status(replies[servo_id])
@@ -162,7 +182,7 @@ class Bus:
         """
         first, count = reg.span(registers)
         request = protocol.sync_read(servo_ids, first, count)
-        replies = self._transact(request, servo_ids, count, None, deadline_ns)
+        replies = self._transact(request, servo_ids, count, self._retries, deadline_ns)
         return SyncReading(
             {i: reg.unpack(registers, reply.parameters) for i, reply in replies.items()},
             {i: _status(reply) for i, reply in replies.items()},
@@ -195,7 +215,7 @@ class Bus:
         request: bytes,
         servo_ids: Sequence[int],
         count: int,
-        retries: int | None,
+        retries: int,
         deadline_ns: int | None,
     ) -> dict[int, protocol.Packet]:
         """Sends ``request`` until all ``servo_ids`` have answered with ``count`` parameters.
@@ -207,8 +227,7 @@ class Bus:
         replies: dict[int, protocol.Packet] = {}
         missing = list(servo_ids)
         first_request = request
-        attempts = 1 + (self._retries if retries is None else retries)
-        for attempt in range(attempts):
+        for attempt in range(1 + retries):
             if attempt:
                 if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
                     break

@@ -32,7 +32,7 @@ from so101_driver.registers import RETURN_DELAY
 
 STEP_NS = to_ns(STEP_S)
 IDLE_NS = to_ns(0.005)  # an incomplete instruction is forgotten after such a silence
-CATCH_UP_NS = to_ns(0.2)  # physics that fell further behind (a stopped process) is left out
+CATCH_UP_NS = to_ns(5.0)  # physics that fell further behind (a stopped process) is left out
 NORMAL_SUPPLY_V, LOW_SUPPLY_V, HOT_C = 7.4, 3.6, 80.0
 
 
