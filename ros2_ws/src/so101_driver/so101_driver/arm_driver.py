@@ -6,8 +6,6 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -16,33 +14,18 @@ from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
-from so101_driver import arm_checks
 from so101_driver.arm import ArmState, So101Arm
-from so101_driver.arm_faults import FaultLimits, FaultMonitor
+from so101_driver.arm_faults import FaultMonitor
+from so101_driver.arm_link import ArmLink
 from so101_driver.bus_errors import BusError, NoReplyError, PortError
 from so101_driver.calibration import Vector
+from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import carry_out
+from so101_driver.request_queue import RefusedError, RequestQueue
 
 BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
+TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
 NO_GOAL_JUMP_RAD = 0.35  # a goal further from the joint than this is not one that it was following
-
-
-@dataclass(frozen=True)
-class DriverSettings:
-    """How the driver behaves."""
-
-    rate_hz: float = 100.0
-    command_timeout_s: float = 0.2
-    torque_on_start: bool = True
-    patience_s: float = 0.05  # without a reply; then commands are dropped until the bus is back
-    auto_recover: bool = False  # leave latched faults without being asked
-    recover_after_s: float = 1.0
-    # A joint may be so far past a limit when torque is switched on: it is moved onto the limit.
-    start_tolerance_rad: float = 0.1
-    health_hz: float = 1.5  # looks at each servo's temperature, voltage, current
-    reconnect_first_s: float = 0.2
-    reconnect_longest_s: float = 2.0
-    faults: FaultLimits = field(default_factory=FaultLimits)
 
 
 class Cycle(NamedTuple):
@@ -51,10 +34,6 @@ class Cycle(NamedTuple):
     state: ArmState | None  # None: the joints could not be read
     applied: Applied | None  # None: nothing was sent
     hold: str | None  # why commands are not followed; None while they are
-
-
-class RefusedError(Exception):
-    """What was asked for is not possible now; the text says why."""
 
 
 class ArmDriver:
@@ -86,16 +65,15 @@ class ArmDriver:
         self.settings = settings if settings is not None else DriverSettings()
         self.counts: Counter[str] = Counter()
         self.events: deque[tuple[str, str]] = deque(maxlen=100)  # level and text, for a log
-        self._open_arm = open_arm
         self._clock = clock if clock is not None else MonotonicClock()
+        self._link = ArmLink(open_arm, self.settings, self._clock)
         self._model_limits = limits
-        self._period_s = 1.0 / self.settings.rate_hz
+        self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
         self._lock = threading.Lock()  # of the gate
         self._gate = CommandGate(limits, self._period_s, self.settings.command_timeout_s)
         self._has_limits = False
         self.faults = FaultMonitor(self._period_s, self.settings.faults)
-        self._arm: So101Arm | None = None
         self._estop: str | None = None
         self._torque = False
         self._torque_wanted = self.settings.torque_on_start
@@ -104,13 +82,9 @@ class ArmDriver:
         self._silent = 0  # cycles without a state
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
-        self._requests: SimpleQueue[tuple[Callable[[int], str], Future[str]]] = SimpleQueue()
-        self._retry_ns = 0
-        self._pause_s = self.settings.reconnect_first_s
+        self._requests = RequestQueue()
         self._health_turn = 0
-        self._health_every = max(
-            1, round(self.settings.rate_hz / (len(JOINT_NAMES) * self.settings.health_hz))
-        )
+        self._health_every = self.settings.periods(1 / (len(JOINT_NAMES) * self.settings.health_hz))
         self._cycles = 0
         self.read_s = 0.0  # how long the last reading of the joints took
 
@@ -134,16 +108,16 @@ class ArmDriver:
 
     def request_torque(self, on: bool) -> Future[str]:
         """Switches torque on or off in the next cycle; fails with RefusedError and a reason."""
-        return self._request(lambda now_ns: self._switch_torque(on, now_ns))
+        return self._requests.put(lambda now_ns: self._switch_torque(on, now_ns))
 
     def request_recovery(self) -> Future[str]:
         """Leaves latched faults in the next cycle; fails with RefusedError and a reason."""
-        return self._request(self._recover)
+        return self._requests.put(self._recover)
 
     @property
     def arm(self) -> So101Arm | None:
         """The arm while it is connected; its bus belongs to the thread of `cycle`."""
-        return self._arm
+        return self._link.arm
 
     @property
     def torque(self) -> bool:
@@ -155,7 +129,7 @@ class ArmDriver:
 
         Only once `cycle` is no longer called. See `exit_policy`.
         """
-        arm, self._arm = self._arm, None
+        arm, self._link.arm = self._link.arm, None
         if arm is None:
             return f"the arm is not connected: torque stays as it is ({self._why})"
         try:
@@ -178,11 +152,12 @@ class ArmDriver:
         self._cycles += 1
         started_ns = self._clock.now_ns()
         try:
-            if self._arm is None:
-                self._connect_when_due(now_ns)
+            arm = self._link.arm
+            if arm is None:
+                self._connect(now_ns)
                 return Cycle(None, None, self._why)
-            self._answer_requests(now_ns)
-            return self._run(self._arm, now_ns, started_ns + self._budget_ns)
+            self._requests.carry_out(now_ns)
+            return self._run(arm, now_ns, started_ns + self._budget_ns)
         except PortError as error:
             self._disconnect(str(error))
             return Cycle(None, None, self._why)
@@ -215,20 +190,17 @@ class ArmDriver:
         self.counts["cycles_without_state"] += 1
         names = ", ".join(arm.joint_of(i) for i in error.servo_ids)
         text = f"no reply from {names}"
-        if self._silent == max(1, round(self.settings.patience_s / self._period_s)):
+        if self._silent == self.settings.periods(self.settings.patience_s):
             self._block(text)
             self._note("error", f"{text}: holding")
         return Cycle(None, None, self._why or text)
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
-        long = self._silent >= max(1, round(self.settings.patience_s / self._period_s))
-        if not long:
-            self._silent = 0
-            return
-        self._start_where_it_is(arm, now_ns)  # raises: tried again in the next cycle
+        if self._silent >= self.settings.periods(self.settings.patience_s):
+            self._start_where_it_is(arm, now_ns)  # where it raises, the next cycle tries again
+            self._unblock()
+            self._note("info", "the servos answer again")
         self._silent = 0
-        self._unblock()
-        self._note("info", "the servos answer again")
 
     def _look_at_one_servo(self, arm: So101Arm, deadline_ns: int) -> None:
         joint = JOINT_NAMES[self._health_turn % len(JOINT_NAMES)]
@@ -278,31 +250,13 @@ class ArmDriver:
 
     # -- requests ------------------------------------------------------------------------------
 
-    def _request(self, action: Callable[[int], str]) -> Future[str]:
-        future: Future[str] = Future()
-        self._requests.put((action, future))
-        return future
-
-    def _answer_requests(self, now_ns: int) -> None:
-        while True:
-            try:
-                action, future = self._requests.get_nowait()
-            except Empty:
-                return
-            try:
-                future.set_result(action(now_ns))
-            except (RefusedError, BusError) as error:
-                future.set_exception(RefusedError(str(error)))
-                if isinstance(error, PortError):
-                    raise
-
     def _switch_torque(self, on: bool, now_ns: int) -> str:
         arm = self._connected()
         if not on:
             self._torque = self._torque_wanted = False
             self._sent = None
             unconfirmed = arm.release()
-            self._block("torque is off; switch it on with the service driver/torque")
+            self._block(TORQUE_OFF)
             if unconfirmed:
                 raise RefusedError(f"torque off is not confirmed by {', '.join(unconfirmed)}")
             return "torque is off"
@@ -326,46 +280,28 @@ class ArmDriver:
         return f"recovered: {', '.join(sorted(joints))}"
 
     def _connected(self) -> So101Arm:
-        if self._arm is None:
+        if self._link.arm is None:
             raise RefusedError(self._why)
-        return self._arm
+        return self._link.arm
 
     # -- start and end -------------------------------------------------------------------------
 
-    def _connect_when_due(self, now_ns: int) -> None:
-        if self._clock.now_ns() < self._retry_ns:
-            self._refuse_requests()
-            return
-        arm = None
+    def _connect(self, now_ns: int) -> None:
         try:
-            arm = self._open_arm()
-            arm_checks.check_servos(arm)
-            arm_checks.check_calibration(arm)
-            arm.configure()
-            self._arm = arm
-            self._use_limits(arm)
-            self._adopt(arm, now_ns)
-        except BusError as error:
+            arm = self._link.connect_when_due()
             if arm is not None:
-                arm.bus.close()
-            self._arm = None
-            self._wait_to_retry(str(error))
-            return
-        self._pause_s = self.settings.reconnect_first_s
-        self._silent = 0
-        self._note("info", "connected to six servos")
-
-    def _wait_to_retry(self, text: str) -> None:
-        if text != self._why:
-            self._note("error", text)
-        self._block(text)
-        self.counts["failed_connections"] += 1
-        self._retry_ns = self._clock.now_ns() + to_ns(self._pause_s)
-        self._pause_s = min(2 * self._pause_s, self.settings.reconnect_longest_s)
-        self._refuse_requests()
-
-    def _refuse_requests(self) -> None:
-        self._answer_requests(0)  # each finds no arm and says why
+                self._use_limits(arm)
+                self._adopt(arm, now_ns)
+                self._silent = 0
+                self._note("info", "connected to six servos")
+        except BusError as error:
+            self._link.drop()
+            if str(error) != self._why:
+                self._note("error", str(error))
+            self._block(str(error))
+            self.counts["failed_connections"] += 1
+        if self._link.arm is None:
+            self._requests.carry_out(now_ns)  # they find no arm, and their futures say why
 
     def _use_limits(self, arm: So101Arm) -> None:
         """The calibration narrows the limits, once: it does not change while this runs."""
@@ -382,7 +318,7 @@ class ArmDriver:
         """Takes over an arm that was just connected, without moving it."""
         _, torque = arm.read_goals()
         self._torque = bool(torque.all())
-        self._block("torque is off; switch it on with the service driver/torque")
+        self._block(TORQUE_OFF)
         if not (self._torque_wanted or self._torque):
             return
         try:
@@ -426,14 +362,11 @@ class ArmDriver:
                 self.faults.see_health(joint, health, torque_wanted=True)
 
     def _disconnect(self, text: str) -> None:
-        if self._arm is not None:
-            self._arm.bus.close()
-        self._arm = None
+        self._link.drop()
         self._sent = None
         self.counts["disconnections"] += 1
         self._note("error", f"{text} Trying to connect again; the servos hold their goals")
         self._block(text)
-        self._retry_ns = self._clock.now_ns() + to_ns(self._pause_s)
 
     # -- small things --------------------------------------------------------------------------
 
@@ -444,8 +377,8 @@ class ArmDriver:
 
     def _unblock(self) -> None:
         with self._lock:
-            self._why = ""
-            self._gate.hold("no command yet")
+            self._why = "" if self._torque else TORQUE_OFF
+            self._gate.hold(self._why or "no command yet")
 
     def _note(self, level: str, text: str) -> None:
         self.events.append((level, text))

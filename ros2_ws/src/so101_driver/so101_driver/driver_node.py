@@ -16,11 +16,12 @@ from std_msgs.msg import Bool
 
 from so101_driver import driver_report
 from so101_driver.arm import So101Arm
-from so101_driver.arm_driver import ArmDriver, Cycle, RefusedError
+from so101_driver.arm_driver import ArmDriver, Cycle
 from so101_driver.bus import Bus
 from so101_driver.calibration import find, load
 from so101_driver.driver_parameters import DriverParameters
 from so101_driver.exit_policy import HOLD
+from so101_driver.request_queue import RefusedError
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
 
@@ -75,9 +76,7 @@ class DriverNode(Node):
             f"{'SCHED_FIFO' if granted else 'no SCHED_FIFO'}, on exit: {p.exit_policy}"
         )
         self.loop.start()
-        request_fifo(
-            p.realtime_priority // 2
-        )  # this thread; see act_core.realtime
+        request_fifo(p.realtime_priority // 2)  # this thread; see act_core.realtime
 
     def close(self) -> None:
         """Ends the control thread and carries out the exit policy."""

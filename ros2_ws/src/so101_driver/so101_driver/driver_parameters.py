@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from act_core.parameters import parameter
 
 from so101_driver.arm import ServoSettings
-from so101_driver.arm_driver import DriverSettings
+from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import EXIT_POLICIES, REST
 
 
