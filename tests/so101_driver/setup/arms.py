@@ -69,7 +69,7 @@ class Person:
         answers: dict[str, str | Callable[[], object]] | None = None,
         motion: Sequence[Callable[[], object]] = (),
     ) -> None:
-        self.answers = answers or {}
+        self.answers = {"goes limp": "", **(answers or {})}
         self.motion = list(motion)
         self.asked: list[str] = []
         self.said: list[str] = []

@@ -62,11 +62,12 @@ def calibrate(bus: Bus, console: Console) -> Calibration:
     """
     backup = EepromBackup(bus)
     try:
+        console.ask("The arm goes limp now: hold it, then Enter:")
         release(bus)
         _prepare(bus)
         console.ask(
-            "The arm is limp. Put every joint in the MIDDLE of its travel (upper arm upright, "
-            "forearm level, gripper half open) and hold it there. Enter when it is:"
+            "Put every joint in the MIDDLE of its travel (upper arm upright, forearm level, gripper "
+            "half open) and hold it there, then Enter:"
         )
         offsets = _home(bus)
         recording = sweep(bus, console, SWEPT_JOINTS)
