@@ -49,7 +49,7 @@ class DriverNode(Node):
             bus = Bus(SerialTransport(p.port, p.baud), reply_slack_s=p.reply_slack_s())
             return So101Arm(bus, calibration, p.servo_settings())
 
-        self.driver = ArmDriver(open_arm, p.driver_settings())
+        self.driver = ArmDriver(open_arm, p.driver_settings(), p.limits())
         self._cycle: Cycle | None = None
         self._hold: str | None = ""
         self._joint_states = ros.publisher(self, topics.JOINT_STATES.with_rate(p.rate_hz))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from act_core.limits import JointLimits
 from act_core.parameters import parameter
+from act_core.so101 import SO101_LIMITS
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings
@@ -20,6 +23,12 @@ class DriverParameters:
     calibration: str = parameter("", "LeRobot's id of the arm, or a calibration file")
     rate_hz: float = parameter(100.0, "control rate", low=10.0, high=250.0)
     command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    max_velocity_rad_s: float = parameter(
+        0.0, "of every joint, below the arm's own limits; 0: those", low=0.0
+    )
+    max_acceleration_rad_s2: float = parameter(
+        0.0, "of every joint, below the arm's own limits; 0: those", low=0.0
+    )
     torque: bool = parameter(True, "switch torque on at the start, where the arm is")
     exit_policy: str = parameter(
         REST, "torque when this ends: hold, release, or rest pose then release",
@@ -39,6 +48,18 @@ class DriverParameters:
             command_timeout_s=self.command_timeout_s,
             torque_on_start=self.torque,
             auto_recover=self.auto_recover,
+        )
+
+    def limits(self) -> JointLimits:
+        """The arm's limits, lowered to what was asked for."""
+        return replace(
+            SO101_LIMITS,
+            max_velocity_rad_s=np.minimum(
+                SO101_LIMITS.max_velocity_rad_s, self.max_velocity_rad_s or np.inf
+            ),
+            max_acceleration_rad_s2=np.minimum(
+                SO101_LIMITS.max_acceleration_rad_s2, self.max_acceleration_rad_s2 or np.inf
+            ),
         )
 
     def servo_settings(self) -> ServoSettings:

@@ -66,8 +66,8 @@ def calibrate(bus: Bus, console: Console) -> Calibration:
         release(bus)
         _prepare(bus)
         console.ask(
-            "Put every joint in the MIDDLE of its travel (upper arm upright, forearm level, gripper "
-            "half open) and hold it there, then Enter:"
+            "Put every joint in the MIDDLE of its travel (upper arm upright, forearm level, "
+            "gripper half open) and hold it there, then Enter:"
         )
         offsets = _home(bus)
         recording = sweep(bus, console, SWEPT_JOINTS)
