@@ -21,6 +21,7 @@ setup(
         "console_scripts": [
             "driver_node = so101_driver.driver_node:main",
             "leader_node = so101_driver.leader_node:main",
+            "move_node = so101_driver.move_node:main",
             "so101-emulator = so101_driver.emulator.command:main",
             "so101-setup = so101_driver.setup.command:main",
         ]

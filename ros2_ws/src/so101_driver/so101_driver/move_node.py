@@ -1,0 +1,122 @@
+"""Moves the arm slowly to a pose, through the same topic as everybody, and ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from act_core import ros, topics
+from act_core.errors import ConfigurationError
+from act_core.parameters import parameter
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD, SO101_LIMITS
+from act_core.timing import MonotonicClock, to_ns
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from so101_driver.teleoperation import FOLLOWING, Teleoperation
+
+RATE_HZ = 50.0
+SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targets
+POSES = {"home": HOME_POSE_RAD, "rest": REST_POSE_RAD}
+
+
+@dataclass(frozen=True)
+class MoveParameters:
+    """Parameters of the move node."""
+
+    pose: str = parameter("home", "where to", choices=tuple(POSES))
+    position: tuple[float, ...] = parameter((), "six positions [rad] in place of a pose")
+    speed_rad_s: float = parameter(0.5, "of every joint", low=0.01, high=2.0)
+    timeout_s: float = parameter(20.0, "give up when the arm is not there by then", low=1.0)
+
+    def target(self) -> NDArray[np.float64]:
+        """(6,) [rad]. Raises ConfigurationError for a wrong number of positions, or positions
+        outside the arm's limits."""
+        if not self.position:
+            return POSES[self.pose]
+        target = np.array(self.position)
+        if len(target) != len(JOINT_NAMES):
+            raise ConfigurationError(
+                f"position has {len(target)} values, expected {len(JOINT_NAMES)}: "
+                f"{', '.join(JOINT_NAMES)}"
+            )
+        limits = SO101_LIMITS
+        for name, at, low, high in zip(
+            JOINT_NAMES, target, limits.lower_rad, limits.upper_rad, strict=True
+        ):
+            if not low <= at <= high:
+                raise ConfigurationError(f"{name}: {at} rad, expected {low} to {high}")
+        return target
+
+
+class MoveNode(Node):
+    """A leader arm that stands still: the follower approaches it and is there.
+
+    An engaged e-stop, and joint states that do not come, end it without a motion.
+    """
+
+    def __init__(self, **overrides: Any) -> None:
+        super().__init__("move", **overrides)
+        self.params = ros.declare_parameters(self, MoveParameters)
+        self._target = self.params.target()
+        self._teleoperation = Teleoperation(SO101_LIMITS, 1.0 / RATE_HZ, self.params.speed_rad_s)
+        self._monotonic = MonotonicClock()
+        self._deadline_ns = self._monotonic.now_ns() + to_ns(self.params.timeout_s)
+        self._there_since_ns: int | None = None
+        self._position: NDArray[np.float64] | None = None
+        self.finished = False
+        self.succeeded = False
+        self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        ros.subscription(self, topics.JOINT_STATES, self._on_joints)
+        ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
+        self.create_timer(1.0 / RATE_HZ, self._on_timer)
+
+    def _on_joints(self, message: JointState) -> None:
+        self._position = ros.read_joints(message, JOINT_NAMES).position
+        self._teleoperation.follower(self._position, self._monotonic.now_ns())
+
+    def _on_estop(self, message: Bool) -> None:
+        if message.data:
+            self._end(False, "the e-stop is engaged")
+
+    def _on_timer(self) -> None:
+        if self.finished:
+            return
+        now_ns = self._monotonic.now_ns()
+        self._teleoperation.leader(self._target, now_ns)
+        guidance = self._teleoperation.next(now_ns)
+        if now_ns > self._deadline_ns:
+            self._end(False, f"not there within {self.params.timeout_s:g} s: {guidance.state}")
+            return
+        if guidance.position_rad is not None:
+            stamp_ns = self.get_clock().now().nanoseconds
+            self._commands.publish(ros.joint_state(JOINT_NAMES, guidance.position_rad, stamp_ns))
+        if guidance.state != FOLLOWING:
+            self._there_since_ns = None
+        elif self._there_since_ns is None:
+            self._there_since_ns = now_ns
+        elif now_ns - self._there_since_ns > to_ns(SETTLE_S) and self._position is not None:
+            distance = float(np.abs(self._position - self._target).max())
+            self._end(True, f"there; the furthest joint is {distance:.3f} rad from its target")
+
+    def _end(self, succeeded: bool, text: str) -> None:
+        self.finished, self.succeeded = True, succeeded
+        if succeeded:
+            self.get_logger().info(text)
+        else:
+            self.get_logger().error(text)
+
+
+def main() -> int:
+    """Console command ``move_node``."""
+    nodes: list[MoveNode] = []
+
+    def create() -> MoveNode:
+        nodes.append(MoveNode())
+        return nodes[0]
+
+    code = ros.run_node(create)
+    return code or int(not (nodes and nodes[0].succeeded))

@@ -1,0 +1,78 @@
+"""The arm is moved to a pose, slowly, and the node ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from act_core.errors import ConfigurationError
+from act_core.parameters import from_values
+from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
+from rclpy.parameter import Parameter
+from so101_driver.move_node import MoveNode, MoveParameters
+from std_msgs.msg import Bool
+
+from tests.so101_driver.test_leader_node import Follower
+
+
+@pytest.fixture
+def moving(ros):
+    """``moving(**parameters)``: the node and an arm at zero that is at once where it is told."""
+    nodes: list = []
+
+    def start(**parameters):
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        nodes.extend([MoveNode(parameter_overrides=overrides), Follower()])
+        return nodes
+
+    yield start
+    for node in nodes:
+        node.destroy_node()
+
+
+def test_it_goes_to_the_pose_in_small_steps_and_ends(moving, spin_until):
+    node, follower = moving(pose="home", speed_rad_s=2.0)
+    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    assert node.succeeded
+    assert follower.position == pytest.approx(HOME_POSE_RAD)
+    assert np.abs(np.diff(np.array(follower.commands), axis=0)).max() < 0.2
+
+
+def test_positions_in_place_of_a_pose(moving, spin_until):
+    target = [0.1, -0.2, 0.2, 0.1, 0.0, 0.3]
+    node, follower = moving(position=target, speed_rad_s=2.0)
+    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    assert follower.position == pytest.approx(target)
+
+
+def test_an_engaged_estop_ends_it_without_a_motion(moving, spin_until):
+    node, follower = moving(pose="rest")
+    follower.estop.publish(Bool(data=True))
+    follower.alive = False
+    spin_until(lambda: node.finished, node, follower)
+    assert not node.succeeded
+    assert follower.commands == []
+
+
+def test_without_joint_states_it_gives_up(moving, spin_until):
+    node, follower = moving(timeout_s=1.0)
+    follower.alive = False
+    spin_until(lambda: node.finished, node, follower)
+    assert not node.succeeded
+    assert follower.commands == []
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"position": (0.0,) * 5}, "position has 5 values, expected 6"),
+        ({"position": (3.0, 0, 0, 0, 0, 0)}, "shoulder_pan: 3.0 rad, expected"),
+        ({"pose": "hom"}, "did you mean 'home'"),
+    ],
+)
+def test_what_cannot_be_is_named(values, text):
+    with pytest.raises(ConfigurationError, match=text):
+        from_values(MoveParameters, values).target()
+
+
+def test_the_poses_are_those_of_the_arm():
+    assert from_values(MoveParameters, {"pose": "rest"}).target() is REST_POSE_RAD
