@@ -20,13 +20,13 @@ REPLY_SLACK_S = 0.003
 RETRIES = 2  # hides what LeRobot's users report (lerobot #1252, #4282: 3 attempts suffice)
 ONE_SERVO_RETRIES = 5  # where there is time; LeRobot's figure for what must not fail
 # A late or doubled reply has the right servo and a right checksum. What tells it from the reply
-# that is waited for is its length: sync reads ask for less than SHORTEST_READ bytes, and reads of
-# one servo for that many or up to READ_LENGTHS - 1 more, another number each time.
+# that is waited for is its length: sync reads ask for less than SHORTEST_READ bytes, reads of one
+# servo for that many or up to READ_LENGTHS - 1 more, another number each time, and reads that
+# share a control period with a sync read for more than all of them.
 SHORTEST_READ, READ_LENGTHS = 9, 16
-# After a reply did not come, another request of the same reply length waits for such a silence, so
-# that the late reply is not taken for its own.
-SETTLE_S = 0.005
-SETTLE_AT_MOST_S = 0.02  # on a line that is never silent
+# Where there is time, the line is emptied for so long after a reply did not come, before anything
+# else is asked. An FTDI adapter with its latency timer as delivered is 16 ms late.
+LATE_S = 0.03
 
 
 class Identity(NamedTuple):
@@ -79,7 +79,6 @@ class Bus:
         self._clock = clock if clock is not None else MonotonicClock()
         self._parser = protocol.Parser()
         self._turn = 0  # of the lengths of reads
-        self._late: tuple[int, bytes] | None = None  # reply length and request that went unanswered
 
     @property
     def clock(self) -> Clock:
@@ -133,11 +132,16 @@ class Bus:
         first, count = reg.span(registers)
         self._turn += 1
         longer = max(0, SHORTEST_READ - count) + self._turn % READ_LENGTHS
+        if deadline_ns is not None:
+            longer = max(0, SHORTEST_READ + READ_LENGTHS - count)  # a length of its own
         start = max(0, first - longer)  # bytes in front of it are read along, or behind it
         request = protocol.read(servo_id, start, count + longer)
+        patient = retries is None and deadline_ns is None
         if retries is None:
-            retries = ONE_SERVO_RETRIES if deadline_ns is None else self._retries
-        replies = self._transact(request, (servo_id,), count + longer, retries, deadline_ns)
+            retries = ONE_SERVO_RETRIES if patient else self._retries
+        replies = self._transact(
+            request, (servo_id,), count + longer, retries, deadline_ns, patient
+        )  # fmt: skip
         if servo_id not in replies:
             return None
         return reg.unpack(registers, replies[servo_id].parameters[first - start :])
@@ -150,7 +154,7 @@ class Bus:
         """
         _check_writable(register)
         request = protocol.write(servo_id, register.address, register.encode(value))
-        replies = self._transact(request, (servo_id,), 0, ONE_SERVO_RETRIES, None)
+        replies = self._transact(request, (servo_id,), 0, ONE_SERVO_RETRIES, None, True)
         if servo_id not in replies:
             raise NoReplyError((servo_id,), f"write {register.name}")
         return _status(replies[servo_id])
@@ -182,7 +186,8 @@ class Bus:
         """
         first, count = reg.span(registers)
         request = protocol.sync_read(servo_ids, first, count)
-        replies = self._transact(request, servo_ids, count, self._retries, deadline_ns)
+        patient = deadline_ns is None
+        replies = self._transact(request, servo_ids, count, self._retries, deadline_ns, patient)
         return SyncReading(
             {i: reg.unpack(registers, reply.parameters) for i, reply in replies.items()},
             {i: _status(reply) for i, reply in replies.items()},
@@ -217,16 +222,15 @@ class Bus:
         count: int,
         retries: int,
         deadline_ns: int | None,
+        patient: bool,
     ) -> dict[int, protocol.Packet]:
         """Sends ``request`` until all ``servo_ids`` have answered with ``count`` parameters.
 
         Returns the replies by servo, in the order of ``servo_ids``.
         """
         self.counters.transactions += 1
-        self._settle(count, request)
         replies: dict[int, protocol.Packet] = {}
         missing = list(servo_ids)
-        first_request = request
         for attempt in range(1 + retries):
             if attempt:
                 if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
@@ -240,9 +244,10 @@ class Bus:
             if not missing:
                 break
             self.counters.lost.update(missing)
+            if patient:
+                self._let_late_replies_pass()
         if missing:
             self.counters.failures += 1
-            self._late = count, first_request
         return {servo_id: replies[servo_id] for servo_id in servo_ids if servo_id in replies}
 
     def _ask(
@@ -279,16 +284,10 @@ class Bus:
     def _answers(packet: protocol.Packet, servo_ids: Collection[int], count: int) -> bool:
         return packet.servo_id in servo_ids and len(packet.parameters) == count
 
-    def _settle(self, count: int, request: bytes) -> None:
-        late, self._late = self._late, None
-        if late is None or late[0] != count or late[1] == request:
-            return
-        until_ns = self._clock.now_ns() + to_ns(SETTLE_AT_MOST_S)
-        while (now_ns := self._clock.now_ns()) < until_ns:
-            data = self.transport.read(now_ns + to_ns(SETTLE_S))
-            if not data:
-                break
-            self.counters.discarded += len(data)
+    def _let_late_replies_pass(self) -> None:
+        until_ns = self._clock.now_ns() + to_ns(LATE_S)
+        while self._clock.now_ns() < until_ns:
+            self.counters.discarded += len(self.transport.read(until_ns))
 
 
 def _is_echo(packet: protocol.Packet, request: bytes) -> bool:
