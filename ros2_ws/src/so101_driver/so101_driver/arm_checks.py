@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from act_core.so101 import JOINT_NAMES
 
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm
-from so101_driver.bus import Bus
+from so101_driver.bus import Bus, Identity
 from so101_driver.bus_errors import ArmError, NoReplyError
 from so101_driver.calibration import Calibration
 
@@ -25,11 +23,16 @@ def check_servos(arm: So101Arm) -> None:
 
     Raises ArmError for missing servos, another baud rate, other models and ids given twice.
     """
-    identities = {i: arm.bus.ping(i) for i in arm.servo_ids}
-    missing = [i for i, identity in identities.items() if identity is None]
+    identities, doubled = {}, []
+    for servo_id in arm.servo_ids:
+        identity, damaged = _ask(arm.bus, servo_id)
+        if identity is not None:
+            identities[servo_id] = identity
+        if damaged:
+            doubled.append(servo_id)
+    missing = [i for i in arm.servo_ids if i not in identities and i not in doubled]
     if len(missing) == len(arm.servo_ids):
         raise ArmError(_nobody_answers(arm))
-    doubled = _doubled_ids(arm.bus, [i for i in arm.servo_ids if i not in missing])
     if doubled:
         names = ", ".join(arm.joint_of(i) for i in doubled)
         lacking = ", ".join(arm.joint_of(i) for i in missing)
@@ -45,7 +48,7 @@ def check_servos(arm: So101Arm) -> None:
             f"({len(arm.servo_ids) - len(missing)} of {len(arm.servo_ids)} servos answer)"
         )
     for identity in identities.values():
-        if identity is not None and not identity.is_sts3215:
+        if not identity.is_sts3215:
             expected = " or ".join(map(str, reg.MODEL_NUMBERS))
             raise ArmError(
                 f"{arm.joint_of(identity.servo_id)} has model number {identity.model_number}, "
@@ -53,20 +56,20 @@ def check_servos(arm: So101Arm) -> None:
             )
 
 
-def _doubled_ids(bus: Bus, servo_ids: Sequence[int]) -> list[int]:
-    """Servos whose replies are always damaged: two that answer at once garble each other."""
-    doubled = []
-    for servo_id in servo_ids:
-        before = bus.counters.damaged + bus.counters.noise
-        silent = 0
+def _ask(bus: Bus, servo_id: int) -> tuple[Identity | None, bool]:
+    """Who answers, and whether what comes is damaged every time: two servos that answer at once
+    garble each other's replies."""
+    before = bus.counters.damaged + bus.counters.noise
+    identity = bus.ping(servo_id)
+    silent = 0 if identity is not None else DOUBLE_ID_READS
+    if identity is not None:
         for _ in range(DOUBLE_ID_READS):
             try:
                 bus.read(servo_id, reg.PRESENT_POSITION)
             except NoReplyError:
                 silent += 1
-        if silent > DOUBLE_ID_READS // 2 and bus.counters.damaged + bus.counters.noise > before:
-            doubled.append(servo_id)
-    return doubled
+    damaged = bus.counters.damaged + bus.counters.noise > before
+    return identity, damaged and silent > DOUBLE_ID_READS // 2
 
 
 def _nobody_answers(arm: So101Arm) -> str:

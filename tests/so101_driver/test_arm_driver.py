@@ -1,0 +1,341 @@
+"""The driver's behaviour, one control period after the other, against the emulated arm."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
+from so101_driver import registers as reg
+from so101_driver.emulator.faults import FaultScript
+from so101_driver.request_queue import RefusedError
+
+from tests.so101_driver.emulated_arm import EmulatedArm, Operator
+
+TARGET = HOME_POSE_RAD + np.array([0.4, -0.3, -0.3, 0.3, 0.5, 0.6])
+
+
+@pytest.fixture
+def emulated() -> EmulatedArm:
+    return EmulatedArm()
+
+
+def started(emulated: EmulatedArm, **settings) -> Operator:
+    operator = Operator(emulated, emulated.driver(**settings))
+    operator.until(lambda cycle: cycle.applied is not None)
+    return operator
+
+
+def following(cycle) -> bool:
+    return cycle.applied is not None and cycle.hold is None
+
+
+def is_smooth(sent: list[np.ndarray], rate_hz: float = 100.0) -> None:
+    """Every goal is inside the limits, and so are the steps between goals."""
+    goals = np.array(sent)
+    step = np.diff(goals, axis=0) * rate_hz
+    assert (goals >= SO101_LIMITS.lower_rad - 1e-9).all()
+    assert (goals <= SO101_LIMITS.upper_rad + 1e-9).all()
+    assert (np.abs(step) <= SO101_LIMITS.max_velocity_rad_s + 1e-6).all()
+
+
+def test_it_starts_with_torque_and_without_motion(emulated):
+    operator = started(emulated)
+    cycles = operator.cycles(0.5)
+    assert {cycle.hold for cycle in cycles} == {"no command yet"}
+    assert np.abs(np.array(operator.sent) - HOME_POSE_RAD).max() < 0.03
+    assert np.ptp(np.array(operator.sent), axis=0).max() == 0.0
+    assert [servo.memory[reg.TORQUE_ENABLE] for servo in emulated.servos] == [1] * 6
+    assert operator.driver.torque
+    assert operator.texts("info") == "connected to six servos"
+
+
+def test_it_follows_commands_within_the_limits(emulated):
+    operator = started(emulated)
+    cycle = operator.cycles(3.0, TARGET)[-1]
+    assert following(cycle)
+    assert np.allclose(operator.sent[-1], TARGET)
+    assert np.abs(cycle.state.position_rad - TARGET).max() < 0.12
+    assert np.abs(np.diff(np.array(operator.sent), n=2, axis=0) * 1e4).max() <= 40.0 + 1e-6
+    is_smooth(operator.sent)
+
+
+def test_without_commands_it_holds(emulated):
+    operator = started(emulated)
+    operator.cycles(0.3, TARGET)
+    cycle = operator.cycles(0.5)[-1]
+    assert cycle.hold == "no command for 20 control periods"
+    assert np.array_equal(operator.sent[-1], operator.sent[-5])
+    is_smooth(operator.sent)
+
+
+def test_the_estop_holds_with_torque_and_survives_a_lost_port(emulated):
+    operator = started(emulated)
+    operator.cycles(0.3, TARGET)
+    operator.driver.estop(True)
+    assert operator.cycles(0.5, TARGET)[-1].hold == "e-stop engaged"
+    emulated.happen("port_gone")
+    operator.cycles(0.2, TARGET)
+    emulated.end("port_gone")
+    operator.until(lambda cycle: cycle.applied is not None, TARGET)
+    held = operator.sent[-1]
+    assert operator.cycles(0.5, TARGET)[-1].hold == "e-stop engaged"
+    assert np.array_equal(operator.sent[-1], held)
+    operator.driver.estop(False)
+    operator.until(following, TARGET)
+    is_smooth(operator.sent)
+
+
+# -- torque and start ----------------------------------------------------------------------------
+
+
+def test_torque_is_switched_by_request(emulated):
+    operator = Operator(emulated, emulated.driver(torque_on_start=False))
+    cycle = operator.until(lambda cycle: cycle.state is not None)
+    assert cycle.applied is None
+    assert cycle.hold == "torque is off; switch it on with the service driver/torque"
+    assert "refused: torque is off" in operator.driver.command(JOINT_NAMES, TARGET, 0)
+    answer = operator.driver.request_torque(True)
+    operator.cycle()
+    assert answer.result(0) == "torque is on; the arm holds where it is"
+    operator.until(following, TARGET)
+    answer = operator.driver.request_torque(False)
+    operator.cycle(TARGET)
+    assert answer.result(0) == "torque is off"
+    assert operator.cycle(TARGET).applied is None
+    assert [servo.memory[reg.TORQUE_ENABLE] for servo in emulated.servos] == [0] * 6
+
+
+def test_a_joint_past_its_limit_is_named_and_nothing_moves_until_it_is_back():
+    emulated = EmulatedArm(HOME_POSE_RAD)
+    shoulder = emulated.servo("shoulder_pan").motor.joint
+    shoulder._upper, shoulder.position_rad = 3.0, 2.2
+    operator = Operator(emulated, emulated.driver())
+    cycles = operator.cycles(0.5, TARGET)
+    assert all(cycle.applied is None for cycle in cycles)
+    assert (
+        "shoulder_pan is at 2.200 rad, outside -1.920 to 1.920: torque stays off; move the j"
+        in (cycles[-1].hold)
+    )
+    shoulder.position_rad = 1.0
+    answer = operator.driver.request_torque(True)
+    operator.cycle()
+    assert answer.result(0)
+    operator.until(following, TARGET)
+    is_smooth(operator.sent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "joint", "text"),
+    [
+        ("dead", "gripper", "servo 6 (gripper) does not answer"),
+        ("dead", None, "no servo answers"),
+        ("port_gone", None, "is gone"),
+    ],
+)
+def test_what_is_wrong_at_the_start_is_named_and_outlived(emulated, kind, joint, text):
+    emulated.happen(kind, joint)
+    operator = Operator(emulated, emulated.driver())
+    assert text in operator.cycles(1.0)[-1].hold
+    assert operator.sent == []
+    refused = operator.driver.request_torque(True)
+    operator.cycle()
+    with pytest.raises(RefusedError, match="answer|gone"):
+        refused.result(0)
+    emulated.end(kind, joint)
+    operator.until(following, TARGET)
+    assert len(operator.texts("error").splitlines()) <= 2, "said once, not with every attempt"
+
+
+def test_an_arm_that_another_program_left_holding_is_taken_over_where_its_goals_are(emulated):
+    arm = emulated.arm()
+    arm.configure()
+    arm.enable_torque()
+    emulated.run(1.5)  # it sags below its goals
+    goals, _ = arm.read_goals()
+    operator = started(emulated)
+    assert np.allclose(operator.sent[0], goals)
+    assert np.abs(goals - emulated.positions()).max() > 0.03
+
+
+# -- faults on the bus ---------------------------------------------------------------------------
+
+
+def test_single_lost_replies_are_asked_for_again_in_the_same_period():
+    emulated = EmulatedArm(faults=FaultScript(seed=2, rates={"lost": 0.03}))
+    operator = started(emulated)
+    cycles = operator.cycles(5.0, TARGET)
+    assert sum(cycle.state is None for cycle in cycles) <= 3
+    counters = operator.driver.arm.bus.counters
+    assert counters.retries > 50
+    is_smooth(operator.sent)
+
+
+def test_a_silent_servo_is_named_and_the_arm_holds_until_it_is_back(emulated):
+    operator = started(emulated)
+    operator.cycles(0.3, TARGET)
+    emulated.wire.faults.set_rates({"unheard": 1.0})
+    cycle = operator.cycles(0.3, TARGET)[-1]
+    assert cycle == (None, None, cycle.hold)
+    assert cycle.hold.startswith("no reply from servo 1 (shoulder_pan), servo 2")
+    assert "command refused: no reply" in operator.driver.command(JOINT_NAMES, TARGET, 0)
+    emulated.wire.faults.set_rates({})
+    operator.until(following, TARGET)
+    assert "the servos answer again" in operator.texts("info")
+    is_smooth(operator.sent)
+
+
+def test_a_servo_that_lost_its_power_is_named_and_recovered_by_request(emulated):
+    operator = started(emulated)
+    operator.cycles(1.0, TARGET)
+    emulated.happen("dead", "elbow_flex")
+    operator.until(lambda cycle: cycle.state is None, TARGET)
+    assert "servo 3 (elbow_flex)" in operator.cycles(0.2, TARGET)[-1].hold
+    emulated.end("dead", "elbow_flex")
+    text = "elbow_flex: torque is off though it was switched on: did its power fail?"
+    operator.until(lambda cycle: cycle.hold == text, TARGET)
+    operator.cycles(3.0, TARGET)
+    assert operator.cycle(TARGET).hold == text, "not without being asked"
+    answer = operator.driver.request_recovery()
+    operator.cycle()
+    assert answer.result(0) == "recovered: elbow_flex"
+    operator.until(following, TARGET)
+    assert emulated.servo("elbow_flex").memory[reg.ACCELERATION] == 254, "configured again"
+    with pytest.raises(RefusedError, match="no latched fault"):
+        ask(operator, operator.driver.request_recovery)
+
+
+def ask(operator: Operator, request) -> str:
+    answer = request()
+    operator.cycle()
+    return answer.result(0)
+
+
+def test_a_port_that_is_gone_comes_back_without_motion(emulated):
+    operator = started(emulated)
+    operator.cycles(1.0, TARGET)
+    before = operator.sent[-1]
+    emulated.happen("port_gone")
+    cycle = operator.cycles(3.0, TARGET)[-1]
+    assert cycle.state is None
+    assert "gone" in cycle.hold
+    emulated.end("port_gone")
+    count = len(operator.sent)
+    operator.until(lambda cycle: cycle.applied is not None)
+    operator.cycles(0.5)
+    assert np.abs(np.array(operator.sent[count:]) - before).max() < 0.002, "where its goals were"
+    assert operator.cycle().hold == "no command yet"
+    operator.until(following, TARGET)
+    assert operator.driver.values()["disconnections"] == "1"
+
+
+def test_commands_from_before_the_port_was_lost_are_refused(emulated):
+    operator = started(emulated)
+    stamp_ns = emulated.clock.now_ns()
+    emulated.happen("port_gone")
+    operator.cycles(0.3)
+    emulated.end("port_gone")
+    operator.until(lambda cycle: cycle.applied is not None)
+    assert "before the last reset" in operator.driver.command(JOINT_NAMES, TARGET, stamp_ns)
+
+
+# -- faults of the arm ---------------------------------------------------------------------------
+
+
+def test_a_stalled_joint_gives_way_and_waits_for_recovery(emulated):
+    operator = started(emulated)
+    emulated.happen("blocked", "shoulder_pan")
+    target = HOME_POSE_RAD + np.array([0.9, 0, 0, 0, 0, 0])
+    cycle = operator.until(lambda cycle: cycle.hold and "in its way" in cycle.hold, target)
+    assert cycle.hold == "shoulder_pan: does not reach 0.90 rad: something is in its way"
+    operator.cycles(0.5, target)
+    assert abs(operator.sent[-1][0] - emulated.positions()[0]) < 0.01, "it no longer pushes"
+    assert abs(emulated.servo("shoulder_pan").motor.duty) < 100
+    emulated.end("blocked", "shoulder_pan")
+    assert ask(operator, operator.driver.request_recovery) == "recovered: shoulder_pan"
+    operator.until(following, target)
+    operator.cycles(2.0, target)
+    assert abs(emulated.positions()[0] - 0.9) < 0.05
+    is_smooth(operator.sent[-200:])
+
+
+def test_an_overload_is_left_by_itself_if_the_user_allows(emulated):
+    operator = started(emulated, auto_recover=True)
+    # Not far enough off for "stalled", but with a low threshold in the servo itself.
+    emulated.servo("wrist_flex").write(reg.OVERLOAD_TORQUE.address, b"\x14")
+    emulated.happen("blocked", "wrist_flex")
+    target = HOME_POSE_RAD - [0, 0, 0, 0.15, 0, 0]
+    overload = "wrist_flex: the servo limits its force: it pushed too hard, too long"
+    operator.until(lambda cycle: cycle.hold == overload, target)
+    emulated.end("blocked", "wrist_flex")
+    operator.until(following, target)
+    operator.cycles(1.0, target)
+    assert abs(emulated.positions()[3] - target[3]) < 0.08
+    assert operator.driver.values()["recoveries"] == "1"
+
+
+def test_a_gripper_that_grips_for_long_is_no_fault(emulated):
+    operator = started(emulated)
+    emulated.happen("blocked", "gripper")
+    target = HOME_POSE_RAD + np.array([0, 0, 0, 0, 0, 1.0])
+    cycles = operator.cycles(6.0, target)
+    assert all(following(cycle) for cycle in cycles[1:])
+    assert emulated.servo("gripper").motor.status == reg.Status.OVERLOAD
+    assert operator.driver.faults.warnings() == [
+        "gripper: the servo limits its force, it has been gripping for long"
+    ]
+
+
+def test_heat_is_warned_of_then_refused_then_over(emulated):
+    operator = started(emulated)
+    motor = emulated.servo("shoulder_lift").motor
+    motor.temperature_c = 62.0
+    operator.cycles(1.0, TARGET)
+    assert following(operator.cycle(TARGET))
+    assert operator.driver.faults.warnings() == ["shoulder_lift: 62 degC"]
+    motor.temperature_c = 69.0
+    operator.until(lambda cycle: cycle.hold and "shoulder_lift: 69 degC" in cycle.hold, TARGET)
+    motor.temperature_c = 64.0
+    operator.cycles(1.5, TARGET)
+    assert operator.cycle(TARGET).hold is not None, "not yet cool"
+    motor.temperature_c = 50.0
+    operator.until(following, TARGET)
+    is_smooth(operator.sent)
+
+
+def test_a_wrong_supply_is_warned_of_then_refused_then_over(emulated):
+    operator = started(emulated)
+    emulated.happen("supply", None, 12.1)
+    operator.cycles(0.3, TARGET)
+    assert following(operator.cycle(TARGET)), "a moment of it is no fault"
+    cycle = operator.until(lambda cycle: cycle.hold is not None, TARGET)
+    assert "outside the servo's limits: is it the right power supply?" in cycle.hold
+    emulated.end("supply")
+    operator.until(following, TARGET)
+
+
+# -- robustness ----------------------------------------------------------------------------------
+
+
+def test_requests_and_commands_may_come_from_other_threads(emulated):
+    operator = started(emulated)
+    ending = threading.Event()
+    failures: list[Exception] = []
+
+    def hammer() -> None:
+        try:
+            while not ending.is_set():
+                operator.driver.command(JOINT_NAMES, TARGET, 0)
+                operator.driver.estop(False)
+                operator.driver.values()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=hammer)
+    thread.start()
+    operator.cycles(2.0)
+    ending.set()
+    thread.join()
+    assert failures == []
+    is_smooth(operator.sent)
