@@ -1,0 +1,62 @@
+"""What our episodes know and LeRobot's format has no place for, in a file beside its own.
+
+    meta/act_episodes.json
+      {"units": "degrees", "joint_units": [...], "action_units": [...],
+       "episodes": [{"seed": 7, "success": true, "placement": {"cube_x": 0.1}}, ...]}
+
+LeRobot ignores the file; without it a dataset reads all the same, and says less.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from act_training.datasets.errors import DatasetError
+
+SIDECAR_FILE = "meta/act_episodes.json"
+UNCHANGED = "unchanged"  # values that were not converted
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """Of one episode; see `datasets.episode_file.Episode`."""
+
+    seed: int
+    success: bool | None
+    placement: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """Of a dataset: how the arm's values were written, the units of everything, the episodes."""
+
+    units: str
+    joint_units: tuple[str, ...]
+    action_units: tuple[str, ...]
+    episodes: tuple[EpisodeFacts, ...]
+
+
+def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
+    (folder / SIDECAR_FILE).write_text(json.dumps(asdict(sidecar), indent=1) + "\n")
+
+
+def read_sidecar(folder: Path) -> Sidecar | None:
+    """None where there is none; DatasetError for a damaged one."""
+    path = folder / SIDECAR_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        return Sidecar(
+            content["units"],
+            tuple(content["joint_units"]),
+            tuple(content["action_units"]),
+            tuple(EpisodeFacts(**episode) for episode in content["episodes"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path} is damaged ({error!r}): delete it to read without it"
+        ) from error

@@ -1,0 +1,126 @@
+"""`act-export-lerobot DATA --out DIR`: a dataset as a LeRobotDataset v3.0."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from act_core.errors import suggest
+from act_core.so101 import JOINT_NAMES
+from so101_driver.calibration import find, load
+from tqdm import tqdm
+
+from act_training.command import run_command
+from act_training.datasets.episode_file import Episode, episode_files, read_episode
+from act_training.datasets.errors import DatasetError
+from act_training.datasets.frame_cache import check_same_features
+from act_training.datasets.lerobot.so101_units import DEGREES, RAD, So101Units, so101_units
+from act_training.datasets.lerobot.video_writer import OPTIONS
+from act_training.datasets.lerobot.writer import LerobotWriter
+from act_training.features import Features
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportLerobotOptions:
+    """What to write where."""
+
+    data: tyro.conf.Positional[Path]
+    """Folder of a dataset of this project."""
+    out: Path
+    """Folder of the new LeRobotDataset; must not exist."""
+    units: str = DEGREES
+    """Units of an SO-101 arm: degrees (LeRobot's default since 0.4.4), percent (before), rad.
+    Values of other robots stay as they are."""
+    calibration: str | None = None
+    """Calibration of the arm (a file, or an id in LeRobot's folder); makes percent exact."""
+    codec: str = "libsvtav1"
+    """Of the videos: libsvtav1 (AV1, as LeRobot's own), h264 or hevc."""
+    crf: int | None = None
+    """Quality of the videos, lower is better; None takes LeRobot's."""
+
+
+def export_lerobot(options: ExportLerobotOptions) -> Path:
+    """Write a dataset as a LeRobotDataset v3.0, which LeRobot loads and trains on."""
+    files = episode_files(options.data)
+    if options.out.exists():
+        raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
+    if options.codec not in OPTIONS:
+        raise DatasetError(suggest("codec", options.codec, OPTIONS))
+    first = read_episode(files[0], with_images=False)
+    units = find_units(first.features, options)
+    partial = options.out.with_name(f".{options.out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with LerobotWriter(
+            partial, first.features, units, codec=options.codec, crf=options.crf
+        ) as writer:
+            refused = _add_episodes(writer, files, first.features)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    os.replace(partial, options.out)
+    said = "values unchanged" if units is None else units.scheme
+    log.info(f"{len(files) - refused} of {len(files)} episodes in {options.out} ({said})")
+    return options.out
+
+
+def _add_episodes(writer: LerobotWriter, files: list[Path], features: Features) -> int:
+    """How many of `files` were refused; DatasetError when all of them were."""
+    refused = []
+    for path in tqdm(files, desc="export", unit="episode"):
+        try:
+            episode = read_episode(path)
+            check_same_features(features, episode.features, path)
+            check_stamps(episode)
+        except DatasetError as error:
+            log.warning(f"refused {path.name}: {error}")
+            refused.append(str(error))
+            continue
+        writer.add(episode)
+    if len(refused) == len(files):
+        raise DatasetError(f"none of {len(files)} episodes can be exported: {refused[0]}")
+    return len(refused)
+
+
+def find_units(features: Features, options: ExportLerobotOptions) -> So101Units | None:
+    """The conversion for an SO-101 arm in rad; None for anything else."""
+    values = {*zip(features.joints, features.joint_units, strict=True)}
+    values |= {*zip(features.actions, features.action_units, strict=True)}
+    orders = {features.joints, features.actions}
+    if orders == {JOINT_NAMES} and {unit for _, unit in values} == {RAD}:
+        calibration = load(find(options.calibration)) if options.calibration else None
+        return so101_units(options.units, calibration)
+    if options.calibration:
+        raise DatasetError(f"a calibration is for an SO-101 arm; this dataset has {orders}")
+    return None
+
+
+def check_stamps(episode: Episode) -> None:
+    """DatasetError when frames are missing: the format has no place to say so.
+
+    A step of 1.5 periods or more is a gap; less is jitter, which the format drops: its stamps are
+    multiples of the period.
+    """
+    periods = np.diff(episode.stamps_ns) * episode.features.rate_hz / 1e9
+    wrong = np.flatnonzero((periods >= 1.5) | (periods <= 0))
+    if len(wrong):
+        raise DatasetError(
+            f"step {wrong[0] + 1} comes {periods[wrong[0]]:.1f} periods after the one before: "
+            "frames are missing, which a LeRobotDataset cannot say"
+        )
+
+
+def main() -> None:
+    run_command(export_lerobot, ExportLerobotOptions)
+
+
+if __name__ == "__main__":
+    main()
