@@ -1,0 +1,237 @@
+"""The driver node on real topics, on a real port: bytes at one end, messages at the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import rclpy
+from act_core import ros, topics
+from act_core.errors import ConfigurationError
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.timing import MonotonicClock, to_ns
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from so101_driver import registers as reg
+from so101_driver.driver_node import DriverNode
+from so101_driver.emulator.arm import emulated_calibration, emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import FaultEvent
+from so101_driver.emulator.pty_port import PtyPort
+
+NODE = "import sys; from so101_driver.driver_node import main; sys.exit(main())"
+
+
+def wait_until(condition, timeout_s: float = 30.0) -> None:
+    clock = MonotonicClock()
+    deadline_ns = clock.now_ns() + to_ns(timeout_s)
+    while not condition():
+        assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
+        clock.sleep_until_ns(clock.now_ns() + to_ns(0.005))
+
+
+class Client(Node):
+    """Remembers the newest message of each topic of the driver."""
+
+    def __init__(self) -> None:
+        super().__init__("client", use_global_arguments=False)
+        self.newest: dict[str, object] = {}
+        self.levels: dict[str, tuple[bytes, str]] = {}
+        for topic in (topics.JOINT_STATES, topics.JOINT_COMMANDS_APPLIED, topics.ESTOP_STATE):
+            ros.subscription(self, topic, lambda m, name=topic.name: self.newest.update({name: m}))
+        ros.subscription(self, topics.DIAGNOSTICS, self._on_diagnostics)
+        self.commands = ros.publisher(self, topics.JOINT_COMMANDS)
+
+    def _on_diagnostics(self, message) -> None:
+        for status in message.status:
+            values = {entry.key: entry.value for entry in status.values}
+            self.levels[status.name] = (status.level, status.message)
+            self.newest[status.name] = values
+
+    def call(self, service: topics.Service, **fields):
+        kind = ros.interface_type(service.type_name)
+        client = self.create_client(kind, service.name)
+        assert client.wait_for_service(20.0)
+        return client.call(kind.Request(**fields), timeout_sec=20.0)
+
+    def command_until(self, target, condition) -> None:
+        def step() -> bool:
+            self.commands.publish(ros.joint_state(JOINT_NAMES, target, 0))
+            return condition()
+
+        wait_until(step)
+
+    @property
+    def position(self) -> np.ndarray:
+        return np.array(self.newest[topics.JOINT_STATES.name].position)
+
+    @property
+    def applied(self) -> np.ndarray:
+        return np.array(self.newest[topics.JOINT_COMMANDS_APPLIED.name].position)
+
+
+@pytest.fixture
+def emulator(tmp_path) -> Iterator[PtyPort]:
+    emulated_calibration().save(tmp_path / "arm.json")
+    servos = emulated_servos(HOME_POSE_RAD)
+    for servo in servos:
+        servo.motor.joint.load_nm = 0.0  # it stays up until torque is on
+    with PtyPort(EmulatedBus(servos), tmp_path / "port") as port:
+        yield port
+
+
+def arguments(emulator: PtyPort, **parameters) -> list[str]:
+    values = {
+        "port": emulator.path,
+        "calibration": emulator.path.parent / "arm.json",
+        "rate_hz": 50.0,  # emulator and node share one interpreter here
+        "guard": False,
+        "exit_policy": "release",
+        "realtime_priority": 0,
+        **parameters,
+    }
+    pairs = (("-p", f"{name}:={value}") for name, value in values.items())
+    return ["--ros-args", *(part for pair in pairs for part in pair)]
+
+
+@contextmanager
+def running(emulator: PtyPort, **parameters) -> Iterator[tuple[DriverNode, Client]]:
+    rclpy.init(args=arguments(emulator, **parameters))
+    ending = threading.Event()
+    node, client = DriverNode(), Client()
+
+    def spin(member: Node) -> None:
+        executor = SingleThreadedExecutor()
+        executor.add_node(member)
+        while not ending.is_set():
+            executor.spin_once(timeout_sec=0.1)
+        executor.shutdown()
+
+    spinners = [threading.Thread(target=spin, args=(member,)) for member in (node, client)]
+    try:
+        for spinner in spinners:
+            spinner.start()
+        wait_until(lambda: client.commands.get_subscription_count() > 0)
+        yield node, client
+    finally:
+        ending.set()
+        for spinner in spinners:
+            spinner.join()
+        node.close()
+        for member in (client, node):
+            member.destroy_node()
+        rclpy.try_shutdown()
+
+
+def torques(emulator: PtyPort) -> list[int]:
+    return [servo.memory[reg.TORQUE_ENABLE] for servo in emulator.bus.servos]
+
+
+def test_states_commands_and_what_was_applied(emulator):
+    with running(emulator) as (_, client):
+        wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
+        state = client.newest[topics.JOINT_STATES.name]
+        assert tuple(state.name) == JOINT_NAMES
+        assert np.abs(client.position - HOME_POSE_RAD).max() < 0.15
+        assert len(state.velocity) == len(state.effort) == 6
+        now_ns = client.get_clock().now().nanoseconds
+        assert abs(now_ns - ros.stamp_ns(state.header.stamp)) < to_ns(5.0)
+        target = HOME_POSE_RAD + 0.3
+        client.command_until(target, lambda: np.allclose(client.applied, target))
+        client.command_until(target, lambda: np.abs(client.position - target).max() < 0.15)
+        emulator.bus.servos[1].motor.joint.load_nm = 0.5
+        client.command_until(
+            target, lambda: client.newest[topics.JOINT_STATES.name].effort[1] < -0.3
+        )  # fmt: skip
+    assert torques(emulator) == [0] * 6, "the exit policy"
+
+
+def test_the_estop_stops_and_latches(emulator):
+    with running(emulator) as (node, client):
+        wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
+        assert client.call(topics.ESTOP, data=True).message == "e-stop engaged"
+        wait_until(lambda: client.newest[topics.ESTOP_STATE.name].data is True)
+        client.command_until(
+            HOME_POSE_RAD + 0.5, lambda: "refused_estop" in node.driver.values()
+        )  # fmt: skip
+        assert np.abs(client.applied - HOME_POSE_RAD).max() < 0.1
+        assert client.call(topics.ESTOP, data=False).success
+        target = HOME_POSE_RAD + 0.1
+        client.command_until(target, lambda: np.allclose(client.applied, target))
+
+
+def test_torque_and_recovery_are_services(emulator):
+    with running(emulator, torque=False) as (_, client):
+        wait_until(lambda: topics.JOINT_STATES.name in client.newest)
+        assert torques(emulator) == [0] * 6
+        answer = client.call(topics.DRIVER_RECOVER)
+        assert (answer.success, answer.message) == (False, "torque is off: switch it on instead")
+        assert client.call(topics.DRIVER_TORQUE, data=True).success
+        assert torques(emulator) == [1] * 6
+        answer = client.call(topics.DRIVER_RECOVER)
+        assert answer.message == "there is no latched fault to recover from"
+        assert client.call(topics.DRIVER_TORQUE, data=False).message == "torque is off"
+        assert torques(emulator) == [0] * 6
+
+
+def test_diagnostics_tell_what_is_wrong(emulator):
+    with running(emulator) as (_, client):
+        wait_until(lambda: "so101_driver: gripper" in client.newest)
+        wait_until(lambda: client.levels["so101_driver: control"][1] == "no command yet")
+        values = client.newest["so101_driver: gripper"]
+        assert set(values) == {"temperature_c", "voltage_v", "current_a", "torque", "status"}
+        assert values["torque"] == "on"
+        assert int(client.newest["so101_driver: bus"]["transactions"]) > 10
+        assert "lateness_p99.9_ms" in client.newest["so101_driver: control"]
+        emulator.bus.servos[2].motor.temperature_c = 75.0
+        text = "elbow_flex: the servo is too hot and has stopped: let it cool"
+        wait_until(lambda: text in client.levels["so101_driver: control"][1])
+        assert client.levels["so101_driver: control"][0] == ros.DIAGNOSTIC_LEVELS["error"]
+
+
+def test_a_pulled_cable_is_reported_and_outlived(emulator):
+    with running(emulator) as (_, client):
+        wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
+        emulator.bus.happen(FaultEvent(0.0, "port_gone"))
+        wait_until(lambda: client.levels.get("so101_driver: bus", (b"", ""))[1] == "not connected")
+        emulator.bus.happen(FaultEvent(0.0, "port_gone", value=0.0))
+        target = HOME_POSE_RAD + 0.1
+        client.command_until(target, lambda: np.allclose(client.applied, target))
+
+
+def test_a_missing_calibration_ends_the_start_with_its_reason(emulator, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="unknown follower calibration 'my_arm'"):
+        with running(emulator, calibration="my_arm"):
+            pass
+    rclpy.try_shutdown()
+
+
+@pytest.mark.parametrize(
+    ("number", "policy"),
+    [(signal.SIGINT, "release"), (signal.SIGTERM, "rest"), (signal.SIGKILL, "release")],
+)
+def test_however_the_process_ends_the_torque_is_seen_to(emulator, number, policy):
+    process = subprocess.Popen(
+        [sys.executable, "-c", NODE, *arguments(emulator, guard=True, exit_policy=policy)],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: torques(emulator) == [1] * 6)
+        process.send_signal(number)
+        wait_until(lambda: torques(emulator) == [0] * 6)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+    if number == signal.SIGTERM:
+        assert "end: the arm is at rest; torque is off" in errors
+        rest = emulator.bus.servos[1].motor.joint.position_rad
+        assert rest < HOME_POSE_RAD[1] - 0.4

@@ -1,0 +1,179 @@
+"""What happens to the torque at the end, the bitter one included."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from act_core.errors import ConfigurationError
+from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
+from act_core.timing import MonotonicClock, to_ns
+from so101_driver import registers as reg
+from so101_driver.bus_errors import PortError
+from so101_driver.emulator.arm import emulated_calibration, emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import FaultScript
+from so101_driver.emulator.pty_port import PtyPort
+from so101_driver.exit_policy import carry_out
+
+from tests.so101_driver.emulated_arm import EmulatedArm, Operator
+
+
+def torques(servos) -> list[int]:
+    return [servo.memory[reg.TORQUE_ENABLE] for servo in servos]
+
+
+def holding(**arguments):
+    emulated = EmulatedArm(HOME_POSE_RAD, **arguments)
+    arm = emulated.arm()
+    arm.configure()
+    arm.enable_torque()
+    return emulated, arm
+
+
+def test_hold_changes_nothing():
+    emulated, arm = holding()
+    assert carry_out("hold", arm, clock=emulated.clock) == "the servos hold their goals"
+    assert torques(emulated.servos) == [1] * 6
+
+
+def test_release_switches_off():
+    emulated, arm = holding()
+    assert carry_out("release", arm, clock=emulated.clock) == "torque is off"
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_rest_moves_slowly_to_the_rest_pose_first():
+    emulated, arm = holding()
+    goals: list[np.ndarray] = []
+    write = arm.write_goals
+    arm.write_goals = lambda position: (goals.append(np.array(position)), write(position))[1]
+    start_ns = emulated.clock.now_ns()
+    assert carry_out("rest", arm, clock=emulated.clock) == "the arm is at rest; torque is off"
+    assert np.abs(emulated.positions() - REST_POSE_RAD).max() < 0.2
+    assert np.abs(np.diff(np.array(goals), axis=0)).max() * 50 <= 0.4 * 4.0 + 1e-6
+    assert emulated.clock.now_ns() - start_ns < to_ns(4.5), "launch does not wait for longer"
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_an_arm_that_cannot_get_there_is_released_all_the_same():
+    emulated, arm = holding()
+    emulated.happen("blocked", "shoulder_lift")
+    done = carry_out("rest", arm, clock=emulated.clock)
+    assert done.startswith("the rest pose was not reached (0.7")
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_a_bad_bus_does_not_keep_the_torque_on():
+    emulated, arm = holding()
+    emulated.wire.faults.set_rates({"lost": 0.2, "unheard": 0.1, "late": 0.1})
+    for servo in emulated.servos[:3]:
+        servo.memory[reg.P_COEFFICIENT] = 16
+    carry_out("rest", arm, clock=emulated.clock)
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_who_does_not_answer_is_named():
+    emulated, arm = holding()
+    emulated.happen("dead", "gripper")
+    done = carry_out("rest", arm, clock=emulated.clock)
+    assert "read the goals: no valid reply from servo 6" in done
+    assert done.endswith("torque off was sent, but gripper did not confirm it")
+    assert torques(emulated.servos)[:5] == [0] * 5
+
+
+def test_wrong_policies_and_lost_ports_are_errors():
+    emulated, arm = holding()
+    with pytest.raises(ConfigurationError, match="unknown exit policy 'relaese'; did you"):
+        carry_out("relaese", arm)
+    emulated.happen("port_gone")
+    with pytest.raises(PortError):
+        carry_out("release", arm, clock=emulated.clock)
+
+
+@pytest.mark.parametrize(("policy", "torque"), [("hold", 1), ("release", 0), ("rest", 0)])
+def test_the_driver_carries_it_out(policy, torque):
+    emulated = EmulatedArm(HOME_POSE_RAD)
+    operator = Operator(emulated, emulated.driver())
+    operator.until(lambda cycle: cycle.applied is not None)
+    operator.driver.shut_down(policy)
+    assert torques(emulated.servos) == [torque] * 6
+    assert "not connected" in operator.driver.shut_down(policy)
+
+
+def test_the_driver_says_when_it_could_not():
+    emulated = EmulatedArm(HOME_POSE_RAD)
+    operator = Operator(emulated, emulated.driver())
+    operator.until(lambda cycle: cycle.applied is not None)
+    emulated.happen("port_gone")
+    assert "exit policy 'rest' failed: the emulated port is gone" in operator.driver.shut_down(
+        "rest"
+    )
+
+
+# -- the guard: real processes, a real port ------------------------------------------------------
+
+DRIVER = """
+    import sys, time
+    from pathlib import Path
+    from so101_driver.arm import So101Arm
+    from so101_driver.bus import Bus
+    from so101_driver.calibration import load
+    from so101_driver.torque_guard import TorqueGuard
+    from so101_driver.transport import SerialTransport
+
+    port, calibration, policy, end = sys.argv[1:]
+    guard = TorqueGuard(port, 1_000_000, Path(calibration), policy)
+    arm = So101Arm(Bus(SerialTransport(port), reply_slack_s=0.5), load(Path(calibration)))
+    arm.enable_torque()
+    print("holding", flush=True)
+    if end == "orderly":
+        arm.bus.close()
+        guard.dismiss()
+        sys.exit(0)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    emulated_calibration().save(tmp_path / "calibration.json")
+    # At rest: holding costs nothing, and the rest pose is near.
+    bus = EmulatedBus(emulated_servos(REST_POSE_RAD), faults=FaultScript())
+    with PtyPort(bus, tmp_path / "arm") as port:
+        yield port
+
+
+def driver_process(emulator: PtyPort, policy: str, end: str) -> subprocess.Popen:
+    folder = emulator.path.parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVER), str(emulator.path),
+         str(folder / "calibration.json"), policy, end],
+        stdout=subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "holding\n"
+    return process
+
+
+@pytest.mark.parametrize("policy", ["release", "rest"])
+def test_after_sigkill_the_guard_sees_to_the_torque(emulator, policy):
+    process = driver_process(emulator, policy, "killed")
+    assert torques(emulator.bus.servos) == [1] * 6
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    clock = MonotonicClock()
+    deadline_ns = clock.now_ns() + to_ns(30.0)
+    while torques(emulator.bus.servos) != [0] * 6:
+        assert clock.now_ns() < deadline_ns, "torque is still on"
+        clock.sleep_until_ns(clock.now_ns() + to_ns(0.02))
+
+
+def test_after_an_orderly_end_the_guard_does_nothing(emulator):
+    process = driver_process(emulator, "release", "orderly")
+    assert process.wait(30) == 0, "dismiss() has waited for the guard's end"
+    assert torques(emulator.bus.servos) == [1] * 6
