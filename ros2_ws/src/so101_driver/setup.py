@@ -20,6 +20,7 @@ setup(
     entry_points={
         "console_scripts": [
             "driver_node = so101_driver.driver_node:main",
+            "emulator_node = so101_driver.emulator_node:main",
             "leader_node = so101_driver.leader_node:main",
             "move_node = so101_driver.move_node:main",
             "so101-emulator = so101_driver.emulator.command:main",

@@ -1,4 +1,4 @@
-"""Console command ``so101-setup``: from a box of parts to an arm that is ready."""
+"""The command ``so101-setup``."""
 
 from __future__ import annotations
 
@@ -168,7 +168,9 @@ Run = Callable[[argparse.Namespace, Console], int]
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser("so101-setup", description=__doc__)
+    top = argparse.ArgumentParser(
+        "so101-setup", description="Sets an SO-101 arm up, from a box of parts to a ready arm."
+    )
     commands = top.add_subparsers(metavar="command", required=True)
 
     def command(name: str, run: Run) -> argparse.ArgumentParser:

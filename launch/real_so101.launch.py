@@ -1,0 +1,293 @@
+"""The SO-101 arm on its servo bus, with cameras and, if named, a policy or a leader arm.
+
+ros2 launch act_bringup real_so101.launch.py port:=/dev/so101_follower calibration:=my_arm
+ros2 launch act_bringup real_so101.launch.py ... cameras:=front=/dev/video0,wrist=/dev/video2 \
+    policy:=/path/to/bundle
+ros2 service call /policy/enable std_srvs/srv/SetBool '{data: true}'
+
+Without an arm, the same nodes in front of an emulated servo bus and the simulated arm and cameras:
+
+ros2 launch act_bringup real_so101.launch.py hardware:=emulated
+
+docs/real_robot.md leads from the wiring to the first motion.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+REAL, EMULATED = "real", "emulated"
+NOBODY = "none"
+POLICIES = Path(__file__).resolve().parent.parent / "policies"
+HOME_POSE = [0.0, -1.0, 1.0, 1.0, 0.0, 0.0]  # HOME_POSE_RAD of act_core.so101
+REST_POSE = [0.0, -1.7, 1.65, 1.2, 0.0, 0.0]  # REST_POSE_RAD
+POSES = {"home": HOME_POSE, "rest": REST_POSE}
+
+# Handed on to the driver as they are: name, default, description.
+DRIVER_ARGUMENTS = (
+    ("port", "/dev/ttyACM0", "of the servo bus; so101-setup find-port finds it"),
+    ("calibration", "", "id of the arm's calibration (LeRobot's files are found), or a file"),
+    ("rate_hz", "100.0", "of the control loop, 10 to 250"),
+    ("command_timeout_s", "0.2", "without a command for so long the arm holds"),
+    ("max_velocity_rad_s", "0.0", "of every joint, below the arm's own limits; 0: those"),
+    ("max_acceleration_rad_s2", "0.0", "likewise"),
+    ("torque", "true", "switch torque on at the start, where the arm is"),
+    (
+        "exit_policy",
+        "",
+        "torque at the end: hold, release, or rest pose then release; empty: rest (emulated: hold)",
+    ),
+    ("auto_recover", "false", "leave overloads and stalls without being asked"),
+)
+CAMERA_ARGUMENTS = (
+    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
+    ("height", "480", "of the images"),
+    ("camera_rate_hz", "30.0", "frames a second"),
+    ("exposure_ms", "0.0", "fixed exposure of all cameras; 0: automatic"),
+)
+ARGUMENTS = (
+    (
+        "cameras",
+        "",
+        "name=device, e.g. front=/dev/video0,wrist=/dev/v4l/by-id/...; name=synthetic for a "
+        "pattern, name=<file> for a video",
+    ),
+    (
+        "policy",
+        "",
+        f"the folder of a policy bundle, or {NOBODY}; empty: {NOBODY}, but with emulated hardware "
+        "the one that ships for the task",
+    ),
+    (
+        "enable_policy",
+        "",
+        "true: it acts as soon as the arm is near its start; empty: with emulated hardware only",
+    ),
+    ("start_within_rad", "0.3", "how near to the policy's start each joint must be; 0: anywhere"),
+    ("start_pose", "", "home, rest or six numbers [rad], in place of the policy's own start"),
+    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
+    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+    ("leader_port", "", "of a leader arm that commands this one; empty: none"),
+    ("leader_calibration", "", "id of the leader's calibration, or a file"),
+    ("params_file", "", "YAML with more parameters of any node; wins over the arguments"),
+    ("faults", "", "emulated: script of what goes wrong on the bus, see so101-emulator --help"),
+)
+# With emulated hardware handed on to the simulation behind it.
+SIM_ARGUMENTS = (
+    ("task", "pick_place", "emulated: pick_place, lift_cube or reach"),
+    ("level", "0", "emulated: domain randomization, 0 (none) to 2"),
+    ("seed", "0", "emulated: of the first episode; the next ones count up"),
+    ("episodes", "0", "emulated: end after so many; 0: never"),
+    ("viewer", "false", "emulated: open a window to watch and push things"),
+)
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    def values(arguments: tuple[tuple[str, str, str], ...]) -> dict[str, object]:
+        return {name: as_yaml(value(name)) for name, _, _ in arguments}
+
+    emulated = value("hardware") == EMULATED
+    more = [value("params_file")] if value("params_file") else []
+    policy = value("policy")
+    if not policy and emulated and (POLICIES / f"so101_{value('task')}").is_dir():
+        policy = str(POLICIES / f"so101_{value('task')}")
+    bundle = None if policy in ("", NOBODY) else Path(policy)
+    if bundle is not None and value("leader_port"):
+        raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
+    driver = values(DRIVER_ARGUMENTS)
+    # An emulated bus ends with the launch: nobody is left to be brought to rest.
+    driver["exit_policy"] = value("exit_policy") or ("hold" if emulated else "rest")
+    cameras = camera_sources(value("cameras"))
+    seen = policy_cameras(bundle) if bundle is not None else []
+    nodes: list[LaunchDescriptionEntity] = []
+    if emulated:
+        if cameras:
+            raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
+        sim = {**values(SIM_ARGUMENTS), **values(CAMERA_ARGUMENTS)}
+        del sim["exposure_ms"]
+        nodes, driver["port"], driver["calibration"] = emulated_arm(
+            {**sim, "cameras": seen or ["front", "wrist"]}, value("faults"), more
+        )
+    nodes.append(
+        Node(
+            package="so101_driver",
+            executable="driver_node",
+            output="screen",
+            parameters=[driver, *more],
+            on_exit=Shutdown(reason="the driver has ended"),
+        )
+    )
+    shared = values(CAMERA_ARGUMENTS)
+    shared["rate_hz"] = shared.pop("camera_rate_hz")
+    nodes += [  # a camera that ends does not end the arm: no on_exit
+        Node(
+            package="act_camera",
+            executable="camera_node",
+            name=f"camera_{name}",
+            output="screen",
+            parameters=[{"camera": name, **source, **shared}, *more],
+        )
+        for name, source in cameras.items()
+    ]
+    if bundle is not None:
+        missing = [name for name in seen if name not in cameras]
+        if missing and not emulated:
+            raise RuntimeError(
+                f"the policy sees with {', '.join(seen)}, but there is no {', '.join(missing)} in "
+                f"cameras:={value('cameras')}"
+            )
+        parameters: dict[str, object] = {
+            "bundle": policy,
+            "enabled": as_yaml(value("enable_policy")) if value("enable_policy") else emulated,
+            "start_within": float(value("start_within_rad")),
+            "mode": value("mode"),
+            "control_rate_hz": float(value("control_rate_hz")),
+        }
+        if value("start_pose"):
+            parameters["start_pose"] = pose(value("start_pose"))
+        elif emulated and not states_its_start(bundle):
+            parameters["start_pose"] = HOME_POSE  # where the simulated arm begins
+        nodes.append(
+            Node(
+                package="act_policy",
+                executable="policy_node",
+                output="screen",
+                parameters=[parameters, *more],
+                on_exit=Shutdown(reason="the policy has ended"),
+            )
+        )
+    if value("leader_port"):
+        leader = {"port": value("leader_port"), "calibration": value("leader_calibration")}
+        nodes.append(
+            Node(
+                package="so101_driver",
+                executable="leader_node",
+                output="screen",
+                parameters=[leader, *more],
+            )
+        )
+    return nodes
+
+
+def emulated_arm(
+    sim: dict[str, object], faults: str, more: list[str]
+) -> tuple[list[LaunchDescriptionEntity], str, str]:
+    """The simulated arm behind an emulated bus: nodes, port and calibration file."""
+    from so101_driver.emulator.arm import emulated_calibration
+
+    folder = Path(tempfile.mkdtemp(prefix="so101_emulated_"))
+    port, calibration = folder / "port", folder / "calibration.json"
+    emulated_calibration().save(calibration)
+    # The simulation's own joint topics and stop are behind the bus; what it shows is for all.
+    hidden = ("joint_states", "joint_commands", "joint_commands/applied", "estop", "estop/state")
+    behind = [(name, f"emulated/{name}") for name in hidden]
+    nodes: list[LaunchDescriptionEntity] = [
+        Node(
+            package="act_sim",
+            executable="sim_node",
+            output="screen",
+            parameters=[sim, *more],
+            remappings=behind,
+            on_exit=Shutdown(reason="the simulation has ended"),
+        ),
+        Node(
+            package="so101_driver",
+            executable="emulator_node",
+            output="screen",
+            parameters=[{"port": str(port), "faults": faults}, *more],
+            remappings=behind[:2],
+        ),
+    ]
+    return nodes, str(port), str(calibration)
+
+
+def camera_sources(text: str) -> dict[str, dict[str, str]]:
+    """Camera name -> parameters of its node, from ``front=/dev/video0,wrist=synthetic``."""
+    cameras: dict[str, dict[str, str]] = {}
+    for entry in filter(None, text.split(",")):
+        name, equals, source = entry.partition("=")
+        if not (name and equals and source):
+            raise RuntimeError(f"cameras: '{entry}', expected name=device, e.g. front=/dev/video0")
+        if name in cameras:
+            raise RuntimeError(f"cameras: '{name}' is named twice")
+        if source == "synthetic":
+            cameras[name] = {"source": "synthetic"}
+        elif source.startswith("/dev/"):
+            cameras[name] = {"source": "v4l2", "device": source}
+        else:
+            cameras[name] = {"source": "video", "file": source}
+    return cameras
+
+
+def pose(text: str) -> list[float]:
+    """A named pose, or six numbers."""
+    if text in POSES:
+        return POSES[text]
+    try:
+        return [float(number) for number in text.strip("[]").split(",")]
+    except ValueError:
+        known = ", ".join(POSES)
+        raise RuntimeError(f"start_pose is '{text}', expected {known} or six numbers") from None
+
+
+def read_spec(folder: Path) -> dict[str, Any]:
+    """A bundle's policy.json."""
+    try:
+        return json.loads((folder / "policy.json").read_text())
+    except OSError as error:
+        raise RuntimeError(
+            f"policy:={folder}: expected {NOBODY} or the folder of a policy bundle, with a "
+            f"policy.json in it ({error.strerror})"
+        ) from error
+
+
+def policy_cameras(folder: Path) -> list[str]:
+    """Names of the cameras that a policy bundle sees with."""
+    return [entry["camera"] for entry in read_spec(folder)["inputs"] if entry["kind"] == "image"]
+
+
+def states_its_start(folder: Path) -> bool:
+    """Whether a bundle says where its episodes start."""
+    return "start" in read_spec(folder)
+
+
+def as_yaml(text: str) -> bool | int | float | str:
+    """The value that a parameter file would give for ``text``."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in (
+            *DRIVER_ARGUMENTS,
+            *CAMERA_ARGUMENTS,
+            *ARGUMENTS,
+            *SIM_ARGUMENTS,
+        )
+    ]
+    hardware = DeclareLaunchArgument(
+        "hardware",
+        default_value=REAL,
+        description="the arm, or a simulated one behind an emulated servo bus",
+        choices=[REAL, EMULATED],
+    )
+    return LaunchDescription([hardware, *arguments, OpaqueFunction(function=start_nodes)])

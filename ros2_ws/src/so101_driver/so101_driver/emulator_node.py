@@ -1,0 +1,88 @@
+"""The emulated servo bus in front of a simulated arm: `sim_node`, in a namespace of its own.
+
+    driver_node -- bytes on a pseudo-terminal --> emulator_node -- joint_commands --> sim_node
+                <------------------------------                 <-- joint_states ----
+
+The driver on the other end of the bytes cannot tell it from an arm.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from act_core import ros, topics
+from act_core.errors import ConfigurationError
+from act_core.parameters import parameter
+from act_core.so101 import JOINT_NAMES
+from rclpy.client import Client
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool
+
+from so101_driver.emulator.arm import emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import FaultScript, load_script
+from so101_driver.emulator.pty_port import PtyPort
+from so101_driver.emulator.remote_arm import RemoteArm
+
+
+@dataclass(frozen=True)
+class EmulatorParameters:
+    """Parameters of the emulator node."""
+
+    port: str = parameter("", "file name of the port that it offers")
+    faults: str = parameter("", "YAML script of faults; see so101_driver/emulator/faults.py")
+
+
+class EmulatorNode(Node):
+    """Passes positions of the simulation to the servos and their setpoints back.
+
+    ``joint_states`` and ``joint_commands`` here are the simulation's: remap them. When the
+    simulation begins another episode, its arm is suddenly elsewhere, as if somebody had put it
+    there; as a person would, this switches the driver's torque off and on for it.
+    """
+
+    def __init__(self, **overrides: Any) -> None:
+        super().__init__("so101_emulator", **overrides)
+        p = self.params = ros.declare_parameters(self, EmulatorParameters)
+        if not p.port:
+            raise ConfigurationError("parameter port is empty, expected a file name for the port")
+        self._faults = load_script(Path(p.faults)) if p.faults else FaultScript()
+        self._arm = RemoteArm()
+        self._serving = ExitStack()
+        self.bus: EmulatedBus | None = None  # None until the joints' positions are known
+        self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._torque: Client[Any, Any] = self.create_client(SetBool, topics.DRIVER_TORQUE.name)
+        ros.subscription(self, topics.JOINT_STATES, self._on_joints)
+        self.get_logger().info("waiting for the simulated arm")
+
+    def close(self) -> None:
+        """Takes the port away."""
+        self._serving.close()
+
+    def _on_joints(self, message: JointState) -> None:
+        reading = ros.read_joints(message, JOINT_NAMES)
+        speed = reading.velocity if reading.velocity is not None else [0.0] * len(JOINT_NAMES)
+        placed = self._arm.report(reading.position, speed)
+        if self.bus is None:
+            self.bus = EmulatedBus(emulated_servos(joints=self._arm.joints), faults=self._faults)
+            self._serving.enter_context(PtyPort(self.bus, Path(self.params.port)))
+            self.get_logger().info(f"six servos on {self.params.port}")
+        if placed and self._torque.service_is_ready():
+            off = self._torque.call_async(SetBool.Request(data=False))
+            off.add_done_callback(self._on_torque_off)
+        targets = self._arm.targets()
+        if targets is not None:
+            now_ns = self.get_clock().now().nanoseconds
+            self._commands.publish(ros.joint_state(JOINT_NAMES, targets, now_ns))
+
+    def _on_torque_off(self, _answer: Any) -> None:
+        self._torque.call_async(SetBool.Request(data=True))
+
+
+def main() -> int:
+    """Console command ``emulator_node``."""
+    return ros.run_node(EmulatorNode)
