@@ -21,7 +21,7 @@ import torch
 from act_core.errors import ConfigurationError
 from act_policy.bundle import FP32, ParitySample, write_bundle
 from act_policy.load_policy import load_policy
-from act_policy.policy_spec import ExecutionSpec, PolicySpec, VariantSpec
+from act_policy.policy_spec import ExecutionSpec, PolicySpec, StartRange, VariantSpec
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -71,7 +71,9 @@ def export(options: ExportOptions) -> Path:
     execution = ExecutionSpec(options.mode, options.m, options.open_loop_rows)
     spec = make_spec(config, checkpoint.step, name=options.name, execution=execution)
     graphs = {FP32: to_onnx(checkpoint.policy, spec)}
-    observed = draw_observations(checkpoint, options.data or Path(config.data))
+    data = options.data or Path(config.data)
+    observed = draw_observations(checkpoint, data)
+    spec = replace(spec, start=start_range(checkpoint, data))
     expected = predict(checkpoint.policy, observed)
     if options.fast:
         measured = ParitySample(observed.joint_position, observed.images, expected)
@@ -152,6 +154,16 @@ class Observations:
 
     joint_position: NDArray[np.float32]
     images: Mapping[str, NDArray[np.uint8]]
+
+
+def start_range(checkpoint: Checkpoint, data: Path) -> StartRange:
+    """Where the joints were in the first frames of the demonstrations that are there."""
+    config = checkpoint.config
+    names = (*config.training_episodes, *config.validation_episodes)
+    paths = [data / name for name in names if (data / name).is_file()]
+    first = np.stack([read_episode(path, with_images=False).joints[0] for path in paths])
+    lowest, highest = first.min(axis=0).astype(float), first.max(axis=0).astype(float)
+    return StartRange(tuple(lowest.round(4).tolist()), tuple(highest.round(4).tolist()))
 
 
 def draw_observations(checkpoint: Checkpoint, data: Path) -> Observations:

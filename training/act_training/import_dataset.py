@@ -56,6 +56,8 @@ class ImportOptions:
 def import_dataset(options: ImportOptions) -> ImportRecord:
     """Import recordings of another project as a dataset for act-train."""
     folder = local_dataset(options.source)
+    if all((folder / name).is_file() for name in CHECKPOINT_FILES):
+        raise DatasetError(f"'{options.source}' is the checkpoint of a policy, not a dataset")
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
     origin = {**asdict(options), "layout": layout, "out": None}
     record = import_episodes(open_source(folder, layout, options), options.out, origin)
@@ -72,8 +74,6 @@ def detect_layout(source: Path) -> str:
     """The layout of a folder or file; DatasetError when it is none of those known."""
     if (source / INFO_FILE).is_file():
         return "lerobot"
-    if all((source / name).is_file() for name in CHECKPOINT_FILES):
-        raise DatasetError(f"'{source}' is the checkpoint of a policy, not a dataset")
     if source.is_dir() and any(source.glob("episode_*.h*5")):
         return "act"
     files = [*source.glob("*.hdf5"), *source.glob("*.h5")] if source.is_dir() else [source]

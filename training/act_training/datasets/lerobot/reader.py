@@ -15,7 +15,7 @@ from so101_driver.calibration import Calibration
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.info import ACTION, STATE, CameraFeature, read_info
-from act_training.datasets.lerobot.sidecar import UNCHANGED, read_sidecar
+from act_training.datasets.lerobot.sidecar import UNCHANGED, EpisodeFacts, Sidecar, read_sidecar
 from act_training.datasets.lerobot.so101_units import (
     OLD_DEGREES,
     RAD,
@@ -89,9 +89,7 @@ class LerobotSource:
         actions = vector_column(rows, ACTION, len(self._actions))
         if self._units is not None:
             joints, actions = self._units.to_rad(joints), self._units.to_rad(actions)
-        facts = None
-        if self._sidecar is not None and entry.index < len(self._sidecar.episodes):
-            facts = self._sidecar.episodes[entry.index]
+        facts = self._facts(entry)
         stamps_ns = np.rint(np.arange(entry.length) * 1e9 / self.info.rate_hz).astype(np.int64)
         return Episode(
             features=self.features,
@@ -104,6 +102,13 @@ class LerobotSource:
             images={camera.name: self._images(camera, entry, rows) for camera in self._cameras},
             placement=facts.placement if facts is not None else {},
         )
+
+    def _facts(self, entry: EpisodeEntry) -> EpisodeFacts | None:
+        """What the sidecar says of an episode; None when LeRobot has changed the dataset since."""
+        if self._sidecar is None or entry.index >= len(self._sidecar.episodes):
+            return None
+        facts = self._sidecar.episodes[entry.index]
+        return facts if facts.length == entry.length else None
 
     def _table(self, path: Path) -> pa.Table:
         if self._file is None or self._file[0] != path:
@@ -147,15 +152,13 @@ class LerobotSource:
     def _find_units(self, calibration: Calibration | None) -> So101Units | None:
         """The conversion to rad for an SO-101 arm; None for any other robot."""
         wanted = self._declared_unit
+        if self._sidecar is not None:
+            return self._units_of_sidecar(self._sidecar, calibration)
         if self._joints != JOINT_NAMES or self._actions != JOINT_NAMES:
             if calibration is not None:
                 raise DatasetError(
                     f"a calibration is for an SO-101 arm; this dataset has {self._joints}"
                 )
-            return None
-        if wanted is None and self._sidecar is not None:
-            wanted = self._sidecar.units
-        if wanted == UNCHANGED:
             return None
         if wanted is None and all(n.startswith(OLD_PREFIX) for n in self.info.state_names):
             wanted = OLD_DEGREES
@@ -175,6 +178,19 @@ class LerobotSource:
             )
         return so101_units(wanted, calibration)
 
+    def _units_of_sidecar(
+        self, sidecar: Sidecar, calibration: Calibration | None
+    ) -> So101Units | None:
+        """What act-export-lerobot wrote down; DatasetError for a contradiction."""
+        if calibration is not None or self._declared_unit not in (None, sidecar.units):
+            raise DatasetError(
+                f"the dataset says itself that its values are '{sidecar.units}': leave --units and "
+                "--calibration out"
+            )
+        if sidecar.units == UNCHANGED:
+            return None
+        return So101Units(sidecar.units, np.array(sidecar.scale), np.array(sidecar.offset))
+
     def _sample(self) -> NDArray[np.float32]:
         """(N, 6) states of all rows of the first data file."""
         path = self._entries[0].data_file
@@ -183,10 +199,10 @@ class LerobotSource:
     def _unit_names(self, names: tuple[str, ...], which: str) -> tuple[str, ...]:
         if self._units is not None:
             return (RAD,) * len(names)
-        if self._declared_unit is not None:
-            return (self._declared_unit,) * len(names)
         if self._sidecar is not None:
             return tuple(getattr(self._sidecar, which))
+        if self._declared_unit is not None:
+            return (self._declared_unit,) * len(names)
         if which == "joint_units":
             self.notes.append("nothing says in which units the values are: name them with --units")
         return (UNKNOWN_UNIT,) * len(names)

@@ -1,8 +1,9 @@
 """What our episodes know and LeRobot's format has no place for, in a file beside its own.
 
     meta/act_episodes.json
-      {"units": "degrees", "joint_units": [...], "action_units": [...],
-       "episodes": [{"seed": 7, "success": true, "placement": {"cube_x": 0.1}}, ...]}
+      {"units": "degrees", "scale": [...], "offset": [...],     rad = offset + scale * value
+       "joint_units": [...], "action_units": [...],             before the conversion
+       "episodes": [{"length": 150, "seed": 7, "success": true, "placement": {"cube_x": 0.1}}, ...]}
 
 LeRobot ignores the file; without it a dataset reads all the same, and says less.
 """
@@ -22,8 +23,9 @@ UNCHANGED = "unchanged"  # values that were not converted
 
 @dataclass(frozen=True)
 class EpisodeFacts:
-    """Of one episode; see `datasets.episode_file.Episode`."""
+    """Of one episode; see `datasets.episode_file.Episode`. A changed `length`: another episode."""
 
+    length: int
     seed: int
     success: bool | None
     placement: Mapping[str, float]
@@ -31,9 +33,17 @@ class EpisodeFacts:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """Of a dataset: how the arm's values were written, the units of everything, the episodes."""
+    """Of a dataset.
+
+    Attributes:
+        units: scheme that the SO-101's values were written in (see so101_units), or `UNCHANGED`.
+        scale, offset: of that scheme, and of the calibration used; empty when `UNCHANGED`.
+        joint_units, action_units: of our episodes.
+    """
 
     units: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
     joint_units: tuple[str, ...]
     action_units: tuple[str, ...]
     episodes: tuple[EpisodeFacts, ...]
@@ -52,6 +62,8 @@ def read_sidecar(folder: Path) -> Sidecar | None:
         content = json.loads(path.read_text())
         return Sidecar(
             content["units"],
+            tuple(content["scale"]),
+            tuple(content["offset"]),
             tuple(content["joint_units"]),
             tuple(content["action_units"]),
             tuple(EpisodeFacts(**episode) for episode in content["episodes"]),

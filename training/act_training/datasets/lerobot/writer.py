@@ -120,7 +120,9 @@ class LerobotWriter:
             {**row, "meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
             | flat_stats(stats)
         )
-        self._facts.append(EpisodeFacts(episode.seed, episode.success, dict(episode.placement)))
+        self._facts.append(
+            EpisodeFacts(length, episode.seed, episode.success, dict(episode.placement))
+        )
         self._sampled += len(sample_rows(length))
         self._steps += length
 
@@ -147,11 +149,17 @@ class LerobotWriter:
         )
         pq.write_table(pa.Table.from_pylist(self._rows), self._folder / EPISODES_PATH)
         pq.write_table(_task_table(self._tasks), meta / "tasks.parquet")
-        scheme = UNCHANGED if self._units is None else self._units.scheme
-        features = self._features
+        units, features = self._units, self._features
         write_sidecar(
             self._folder,
-            Sidecar(scheme, features.joint_units, features.action_units, tuple(self._facts)),
+            Sidecar(
+                units=UNCHANGED if units is None else units.scheme,
+                scale=() if units is None else tuple(units.scale.tolist()),
+                offset=() if units is None else tuple(units.offset.tolist()),
+                joint_units=features.joint_units,
+                action_units=features.action_units,
+                episodes=tuple(self._facts),
+            ),
         )
         _write_json(meta / "info.json", self._info())
 
