@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 
 import numpy as np
@@ -51,6 +52,20 @@ def test_the_bundle_says_what_the_policy_is(options):
     assert spec.execution.max_jump == 0.005
     assert spec.provenance["steps"] == 2
     assert spec.provenance["episodes"] == 3
+
+
+def test_the_bundle_says_where_episodes_start(options, make_episode):
+    first = np.stack([make_episode(seed).joints[0] for seed in range(4)])
+    start = read_bundle(options.out).spec.start
+    assert start.lower == pytest.approx(first.min(axis=0), abs=1e-4)
+    assert start.upper == pytest.approx(first.max(axis=0), abs=1e-4)
+
+
+def test_the_training_record_travels_with_the_bundle(options):
+    folder = options.out / "training"
+    assert (folder / "log.jsonl").read_text() == (options.checkpoint / "log.jsonl").read_text()
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["step"], config["data"]) == (2, "data")  # a name: no path of this machine
 
 
 def test_the_bundle_equals_torch_on_images_it_never_saw(options):
