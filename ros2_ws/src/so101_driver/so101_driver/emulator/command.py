@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
+from act_core.realtime import prepare_process, request_fifo
 
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
@@ -35,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="of the random faults")
     parser.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
+    parser.add_argument(
+        "--priority", type=int, default=0,
+        help="SCHED_FIFO (0: none), where that is granted: a servo never waits for a processor",
+    )  # fmt: skip
     parser.add_argument(
         "--save-calibration", type=Path, metavar="FILE", help="write the arm's calibration, too"
     )
@@ -73,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         emulated_calibration().save(arguments.save_calibration)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: port.close())
+    if arguments.priority and not (prepare_process() and request_fifo(arguments.priority)):
+        print("so101-emulator: real-time priority is not granted", file=sys.stderr)
     print(f"{len(bus.servos)} servos on {arguments.pty} at {bus.baud} baud", flush=True)
     port.serve()
     port.path.unlink(missing_ok=True)

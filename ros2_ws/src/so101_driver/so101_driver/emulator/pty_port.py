@@ -15,7 +15,7 @@ from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 
 from so101_driver.emulator.bus import EmulatedBus
 
-IDLE_S = 0.02  # the physics is brought up to date at least this often
+IDLE_S = 0.002  # between steps of the physics: little is left to do when a request comes
 _BAUD_RATES = {
     getattr(termios, name): int(name[1:])
     for name in dir(termios)
