@@ -1,9 +1,11 @@
 """Success rate of a policy through the ROS graph, in real time. One JSON line.
 
 python -m bench.sim_success --episodes 50 --first-seed 200000 --out out/evaluation_ros
+python -m bench.sim_success --episodes 50 --emulated     # the same starts through the servo bus
 
-Starts `ros2 launch act_bringup sim.launch.py` as a user would and listens to the episodes. Takes
-about six seconds an episode. ``--out`` keeps a record that `act-report` puts beside those of
+Starts `ros2 launch act_bringup sim.launch.py` as a user would (with --emulated, the whole real path
+in front of the same simulation: bytes, driver, limits) and listens to the episodes. Takes about six
+seconds an episode. ``--out`` keeps a record that `act-report` puts beside those of
 `act-evaluate`.
 """
 
@@ -65,9 +67,10 @@ class Listener(Node):
 
 def run(arguments: argparse.Namespace) -> Listener:
     """Launches the simulation and listens until it ends."""
+    emulated = ["real_so101.launch.py", "hardware:=emulated"]
     command = [
-        "ros2", "launch", "act_bringup", "sim.launch.py", f"policy:={arguments.policy.resolve()}",
-        f"task:={arguments.task}", f"level:={arguments.level}", f"episodes:={arguments.episodes}",
+        "ros2", "launch", "act_bringup", *(emulated if arguments.emulated else ["sim.launch.py"]),
+        f"policy:={arguments.policy.resolve()}", f"task:={arguments.task}", f"level:={arguments.level}", f"episodes:={arguments.episodes}",
         f"seed:={arguments.first_seed}", f"mode:={arguments.mode}",
     ]  # fmt: skip
     rclpy.init()
@@ -100,6 +103,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--first-seed", type=int, default=200_000)
     parser.add_argument("--mode", default="bundle", help="ensemble, newest, open_loop")
+    parser.add_argument("--emulated", action="store_true", help="through the emulated servo bus")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json")
     arguments = parser.parse_args()
     spec = read_bundle(arguments.policy).spec
@@ -109,6 +113,7 @@ def main() -> None:
         sys.exit(f"{len(results)} of {arguments.episodes} episodes came to an end")
     successes = sum(result["success"] for result in results)
     interval = list(wilson_interval(successes, len(results)))
+    path = "through the emulated servo bus" if arguments.emulated else "through ROS"
     mode = arguments.mode if arguments.mode != "bundle" else spec.execution.mode
     record = {
         "policy": str(arguments.policy),
@@ -123,7 +128,7 @@ def main() -> None:
         "command": shlex.join(["python", "-m", "bench.sim_success", *sys.argv[1:]]),
         "conditions": [
             {
-                "condition": f"through ROS in real time, {mode}",
+                "condition": f"{path} in real time, {mode}",
                 "successes": successes,
                 "episodes": len(results),
                 "interval_95": interval,
@@ -142,6 +147,7 @@ def main() -> None:
                 "machine": cpu_name(),
                 "policy": spec.name,
                 "level": arguments.level,
+                "path": path,
                 "successes": successes,
                 "episodes": len(results),
                 "interval_95": [round(bound, 4) for bound in interval],

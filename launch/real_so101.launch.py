@@ -14,22 +14,25 @@ docs/real_robot.md leads from the wiring to the first motion.
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from so101_driver.emulator.arm import emulated_calibration
 
 REAL, EMULATED = "real", "emulated"
 NOBODY = "none"
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
-HOME_POSE = [0.0, -1.0, 1.0, 1.0, 0.0, 0.0]  # HOME_POSE_RAD of act_core.so101
-REST_POSE = [0.0, -1.7, 1.65, 1.2, 0.0, 0.0]  # REST_POSE_RAD
-POSES = {"home": HOME_POSE, "rest": REST_POSE}
+HOME_POSE = HOME_POSE_RAD.tolist()
+POSES = {"home": HOME_POSE, "rest": REST_POSE_RAD.tolist()}
 
 # Handed on to the driver as they are: name, default, description.
 DRIVER_ARGUMENTS = (
@@ -95,7 +98,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         return LaunchConfiguration(name).perform(context)
 
     def values(arguments: tuple[tuple[str, str, str], ...]) -> dict[str, object]:
-        return {name: as_yaml(value(name)) for name, _, _ in arguments}
+        return {
+            # An arm may well be called 7: what is text by default stays text.
+            name: value(name) if isinstance(as_yaml(default), str) else as_yaml(value(name))
+            for name, default, _ in arguments
+        }
 
     emulated = value("hardware") == EMULATED
     more = [value("params_file")] if value("params_file") else []
@@ -184,9 +191,8 @@ def emulated_arm(
     sim: dict[str, object], faults: str, more: list[str]
 ) -> tuple[list[LaunchDescriptionEntity], str, str]:
     """The simulated arm behind an emulated bus: nodes, port and calibration file."""
-    from so101_driver.emulator.arm import emulated_calibration
-
     folder = Path(tempfile.mkdtemp(prefix="so101_emulated_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     port, calibration = folder / "port", folder / "calibration.json"
     emulated_calibration().save(calibration)
     # The simulation's own joint topics and stop are behind the bus; what it shows is for all.

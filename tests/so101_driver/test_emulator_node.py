@@ -1,0 +1,116 @@
+"""The emulated bus between a driver's port and a simulation's topics."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from act_core import ros as act_ros
+from act_core import topics
+from act_core.errors import ConfigurationError
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from so101_driver.arm import So101Arm
+from so101_driver.bus import Bus
+from so101_driver.emulator.arm import emulated_calibration
+from so101_driver.emulator_node import EmulatorNode
+from so101_driver.transport import SerialTransport
+from std_srvs.srv import SetBool
+
+COUNT_RAD = 2 * np.pi / 4096
+
+
+class Simulation(Node):
+    """An arm that is at once where it is told to be, and a driver's torque service."""
+
+    def __init__(self) -> None:
+        super().__init__("simulation")
+        self.position = np.array(HOME_POSE_RAD)
+        self.commanded = 0
+        self.torque: list[bool] = []
+        self._states = act_ros.publisher(self, topics.JOINT_STATES)
+        act_ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
+        act_ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
+        self.create_timer(0.01, self._on_timer)
+
+    def _on_timer(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        state = act_ros.joint_state(JOINT_NAMES, self.position, now_ns, np.zeros(6))
+        self._states.publish(state)
+
+    def _on_command(self, message) -> None:
+        self.position = act_ros.read_joints(message, JOINT_NAMES).position
+        self.commanded += 1
+
+    def _on_torque(self, request: SetBool.Request, response: SetBool.Response):
+        self.torque.append(request.data)
+        response.success = True
+        return response
+
+
+@pytest.fixture
+def rig(ros, tmp_path):
+    """The node, its simulation and the file name of the port."""
+    port = tmp_path / "arm"
+    node = EmulatorNode(parameter_overrides=[Parameter("port", value=str(port))])
+    simulation = Simulation()
+    yield node, simulation, port
+    node.close()
+    for member in (node, simulation):
+        member.destroy_node()
+
+
+class Driver(threading.Thread):
+    """Works on an arm in a thread of its own while the test spins the nodes."""
+
+    def __init__(self, port, work) -> None:
+        super().__init__(daemon=True)
+        self._port, self._work = port, work
+        self.result = None
+        self.start()
+
+    def run(self) -> None:
+        bus = Bus(SerialTransport(str(self._port)), reply_slack_s=0.2)
+        self.result = self._work(So101Arm(bus, emulated_calibration()))
+        bus.close()
+
+
+def test_the_port_is_there_once_the_joints_are_known(rig, spin_until):
+    node, simulation, port = rig
+    assert not port.exists()
+    spin_until(lambda: node.bus is not None, node, simulation)
+    driver = Driver(port, lambda arm: arm.read_state().position_rad)
+    spin_until(lambda: not driver.is_alive(), node, simulation)
+    assert driver.result == pytest.approx(HOME_POSE_RAD, abs=COUNT_RAD)
+    node.close()
+    assert not port.exists()
+
+
+def test_goals_on_the_wire_become_commands_of_the_simulation(rig, spin_until):
+    node, simulation, port = rig
+    goal = HOME_POSE_RAD + np.array([0.2, 0.1, -0.1, 0.2, -0.3, 0.4])
+    spin_until(lambda: node.bus is not None, node, simulation)
+
+    def move(arm: So101Arm) -> None:
+        arm.enable_torque()
+        arm.write_goals(goal)
+
+    driver = Driver(port, move)
+    spin_until(lambda: not driver.is_alive(), node, simulation)
+    spin_until(lambda: np.abs(simulation.position - goal).max() < 2 * COUNT_RAD, node, simulation)
+
+
+def test_a_new_episode_switches_the_driver_s_torque_off_and_on(rig, spin_until):
+    node, simulation, _port = rig
+    spin_until(lambda: node.bus is not None, node, simulation)
+    spin_until(lambda: node._torque.service_is_ready(), node, simulation)
+    simulation.position = HOME_POSE_RAD + 0.4
+    spin_until(lambda: simulation.torque == [False, True], node, simulation)
+    assert simulation.commanded == 0
+
+
+def test_a_port_without_a_name_is_refused(ros):
+    with pytest.raises(ConfigurationError, match="parameter port is empty"):
+        EmulatorNode()

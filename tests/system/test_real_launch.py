@@ -1,0 +1,116 @@
+"""`ros2 launch act_bringup real_so101.launch.py` as a user types it, on emulated hardware."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+from so101_driver.emulator.arm import emulated_calibration, emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.pty_port import PtyPort
+
+from tests.act_policy.policies import make_bundle
+from tests.system.test_sim_launch import alive, finish, pids_of
+
+SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["ros2", "launch", "act_bringup", "real_so101.launch.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def read_until(process: subprocess.Popen, *texts: str) -> str:
+    """The output up to where all ``texts`` have appeared."""
+    lines = ""
+    missing = set(texts)
+    while missing:
+        line = process.stdout.readline()
+        assert line, f"ended without {missing}:\n{lines}"
+        lines += line
+        missing = {text for text in missing if text not in lines}
+    return lines
+
+
+@pytest.fixture
+def arm(tmp_path) -> list[str]:
+    """Arguments for an emulated arm on a port."""
+    calibration = tmp_path / "arm.json"
+    emulated_calibration().save(calibration)
+    with PtyPort(EmulatedBus(emulated_servos()), tmp_path / "arm"):
+        yield [f"port:={tmp_path / 'arm'}", f"calibration:={calibration}"]
+
+
+def test_arm_and_cameras_and_an_end_at_rest(arm):
+    process = start(*arm, "cameras:=front=synthetic,wrist=/dev/video99", *SMALL)
+    output = read_until(
+        process,
+        "connected to six servos",
+        "camera front: synthetic pattern, 64x48 at 10 Hz",
+        "camera wrist: there is no /dev/video99",  # and the launch goes on
+    )
+    process.send_signal(signal.SIGINT)
+    output += finish(process, timeout_s=30.0)
+    assert "torque is off" in output, output
+    assert len(pids_of(output)) == 3
+    assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_emulated_hardware_moves_the_simulated_arm():
+    process = start("hardware:=emulated", "policy:=none", "task:=reach", *SMALL)
+    output = read_until(process, "connected to six servos", "holding: no command yet")
+    position = "position:=[0.2, -0.8, 0.8, 0.8, 0.2, 0.5]"
+    move = subprocess.run(
+        ["ros2", "run", "so101_driver", "move_node", "--ros-args", "-p", position],
+        capture_output=True, text=True, timeout=60.0, check=False,
+    )  # fmt: skip
+    assert move.returncode == 0, move.stderr
+    assert "there; the furthest joint is 0." in move.stderr + move.stdout
+    process.send_signal(signal.SIGINT)
+    output += finish(process, timeout_s=30.0)
+    assert "[act_sim]: following" in output, "through the bus, not beside it"
+    assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_show_args_lists_every_argument():
+    output = finish(start("--show-args"))
+    for name in ("hardware", "port", "calibration", "cameras", "policy", "start_within_rad",
+                 "max_velocity_rad_s", "exit_policy", "leader_port"):  # fmt: skip
+        assert f"'{name}':" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (["cameras:=front"], ["cameras: 'front', expected name=device"]),
+        (["cameras:=a=synthetic,a=synthetic"], ["cameras: 'a' is named twice"]),
+        (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected none or the folder"]),
+        (["hardware:=emulatd"], ["hardware", "real", "emulated"]),
+        (["hardware:=emulated", "cameras:=a=synthetic"], ["the simulation has them; omit it"]),
+        (["calibration:=/no/file.json"], ["no calibration can be read from /no/file.json"]),
+    ],
+)
+def test_what_cannot_be_is_said_and_ends_the_launch(arguments, texts):
+    process = start(*arguments)
+    output = finish(process)
+    for text in texts:
+        assert text in output
+    assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_a_policy_whose_camera_is_not_there_is_refused(tmp_path):
+    bundle = make_bundle(tmp_path / "toy").folder
+    output = finish(start(f"policy:={bundle}", "cameras:=top=synthetic"))
+    assert "the policy sees with front, but there is no front in cameras:=top=synthetic" in output
+
+
+def test_a_policy_and_a_leader_are_one_too_many(tmp_path):
+    bundle = make_bundle(tmp_path / "toy").folder
+    output = finish(start(f"policy:={bundle}", "leader_port:=/dev/ttyACM1"))
+    assert "two would command one arm" in output
