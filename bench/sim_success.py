@@ -67,10 +67,11 @@ class Listener(Node):
 
 def run(arguments: argparse.Namespace) -> Listener:
     """Launches the simulation and listens until it ends."""
-    emulated = ["real_so101.launch.py", "hardware:=emulated"]
+    path = ["real_so101.launch.py", "hardware:=emulated"]
     command = [
-        "ros2", "launch", "act_bringup", *(emulated if arguments.emulated else ["sim.launch.py"]),
-        f"policy:={arguments.policy.resolve()}", f"task:={arguments.task}", f"level:={arguments.level}", f"episodes:={arguments.episodes}",
+        "ros2", "launch", "act_bringup", *(path if arguments.emulated else ["sim.launch.py"]),
+        f"policy:={arguments.policy.resolve()}", f"task:={arguments.task}",
+        f"level:={arguments.level}", f"episodes:={arguments.episodes}",
         f"seed:={arguments.first_seed}", f"mode:={arguments.mode}",
     ]  # fmt: skip
     rclpy.init()
