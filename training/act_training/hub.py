@@ -22,10 +22,14 @@ SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://(?:datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
 
 
-def local_dataset(source: str) -> Path:
+def local_dataset(source: str, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
     """The folder or file that `source` means: a path, or hf://owner/name[@revision] downloaded.
 
     What has been downloaded before is not downloaded again and is found without a network.
+
+    Args:
+        endpoint, cache: address of the hub, folder of downloads; None takes huggingface_hub's own,
+            which HF_ENDPOINT and HF_HOME change.
 
     Raises:
         ConfigurationError: `source` is neither, or the hub has no such dataset.
@@ -43,7 +47,11 @@ def local_dataset(source: str) -> Path:
         raise ConfigurationError(f"'{source}' is no address: expected hf://owner/name[@revision]")
     name, revision = address["name"], address["revision"]
     try:
-        return Path(snapshot_download(name, repo_type="dataset", revision=revision))
+        return Path(
+            snapshot_download(
+                name, repo_type="dataset", revision=revision, endpoint=endpoint, cache_dir=cache
+            )
+        )
     except GatedRepoError as error:
         raise ConfigurationError(
             f"the dataset {name} asks for an agreement on its page first, then for `hf auth login`"
