@@ -114,10 +114,10 @@ def test_a_joint_past_its_limit_is_named_and_nothing_moves_until_it_is_back():
     operator = Operator(emulated, emulated.driver())
     cycles = operator.cycles(0.5, TARGET)
     assert all(cycle.applied is None for cycle in cycles)
-    assert (
-        "shoulder_pan is at 2.200 rad, outside -1.920 to 1.920: torque stays off; move the j"
-        in (cycles[-1].hold)
-    )
+    text = "shoulder_pan is at 2.200 rad, outside -1.920 to 1.920: torque is not switched on;"
+    assert cycles[-1].hold.startswith(text)
+    assert [servo.memory[reg.TORQUE_ENABLE] for servo in emulated.servos] == [0] * 6
+    assert text in operator.driver.command(JOINT_NAMES, TARGET, 0)
     shoulder.position_rad = 1.0
     answer = operator.driver.request_torque(True)
     operator.cycle()
@@ -157,6 +157,18 @@ def test_an_arm_that_another_program_left_holding_is_taken_over_where_its_goals_
     operator = started(emulated)
     assert np.allclose(operator.sent[0], goals)
     assert np.abs(goals - emulated.positions()).max() > 0.03
+
+
+def test_a_held_joint_past_its_limit_is_left_alone_too(emulated):
+    arm = emulated.arm()
+    arm.enable_torque()
+    shoulder = emulated.servo("shoulder_pan").motor.joint
+    shoulder._upper, shoulder.position_rad, shoulder.blocked = 3.0, 2.2, True
+    operator = Operator(emulated, emulated.driver())
+    cycle = operator.cycles(0.5, TARGET)[-1]
+    assert "shoulder_pan is at 2.200 rad" in cycle.hold
+    assert operator.sent == []
+    assert not operator.driver.torque
 
 
 # -- faults on the bus ---------------------------------------------------------------------------

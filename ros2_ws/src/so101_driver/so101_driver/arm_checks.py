@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES
 
 from so101_driver import registers as reg
-from so101_driver.arm import So101Arm
+from so101_driver.arm import ArmState, So101Arm
 from so101_driver.bus import Bus, Identity
 from so101_driver.bus_errors import ArmError, NoReplyError
 from so101_driver.calibration import Calibration
@@ -108,6 +110,19 @@ def check_calibration(arm: So101Arm) -> None:
         raise ArmError(
             "the servos hold another calibration than the file: is it this arm's? "
             f"({'; '.join(differences)}) Write the file to the servos, or calibrate again"
+        )
+
+
+def check_position(state: ArmState, limits: JointLimits, tolerance_rad: float) -> None:
+    """No joint is further past a limit than ``tolerance_rad``. Raises ArmError that names one."""
+    here = state.position_rad
+    beyond = np.maximum(limits.lower_rad - here, here - limits.upper_rad)
+    worst = int(np.argmax(beyond))
+    if beyond[worst] > tolerance_rad:
+        raise ArmError(
+            f"{JOINT_NAMES[worst]} is at {here[worst]:.3f} rad, outside "
+            f"{limits.lower_rad[worst]:.3f} to {limits.upper_rad[worst]:.3f}: torque is not "
+            "switched on; move the joint by hand and try again, or calibrate again"
         )
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
-from act_core.command_gate import Applied, CommandGate
+from act_core.command_gate import Applied
 from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
+from so101_driver import arm_checks
 from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
-from so101_driver.bus_errors import BusError, NoReplyError, PortError
+from so101_driver.bus_errors import ArmError, BusError, NoReplyError, PortError
 from so101_driver.calibration import Vector
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import carry_out
+from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError, RequestQueue
 
 BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
@@ -70,18 +71,16 @@ class ArmDriver:
         self._model_limits = limits
         self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
-        self._lock = threading.Lock()  # of the gate
-        self._gate = CommandGate(limits, self._period_s, self.settings.command_timeout_s)
+        self._gate = ReadyGate(limits, self._period_s, self.settings.command_timeout_s)
         self._has_limits = False
         self.faults = FaultMonitor(self._period_s, self.settings.faults)
-        self._estop: str | None = None
-        self._torque = False
+        self._torque = False  # whether this drives the arm: torque is on, goals are sent
         self._torque_wanted = self.settings.torque_on_start
         self._sent: Vector | None = None  # (6,) last goals
-        self._why = "not connected yet"  # commands are refused because of it, if not ""
         self._silent = 0  # cycles without a state
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
+        self._at_rest = False  # the goals no longer move
         self._requests = RequestQueue()
         self._health_turn = 0
         self._health_every = self.settings.periods(1 / (len(JOINT_NAMES) * self.settings.health_hz))
@@ -94,17 +93,11 @@ class ArmDriver:
         self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
     ) -> str | None:
         """See `CommandGate.command`; refused as well while the arm may not move."""
-        with self._lock:
-            if self._why:
-                self.counts["refused_not_ready"] += 1
-                return f"command refused: {self._why}"
-            return self._gate.command(names, position_rad, stamp_ns)
+        return self._gate.command(names, position_rad, stamp_ns)
 
     def estop(self, engage: bool) -> None:
         """Engages or releases the e-stop: the arm holds, with torque."""
-        with self._lock:
-            self._estop = "e-stop engaged" if engage else None
-            self._gate.estop(engage)
+        self._gate.estop(engage)
 
     def request_torque(self, on: bool) -> Future[str]:
         """Switches torque on or off in the next cycle; fails with RefusedError and a reason."""
@@ -131,7 +124,7 @@ class ArmDriver:
         """
         arm, self._link.arm = self._link.arm, None
         if arm is None:
-            return f"the arm is not connected: torque stays as it is ({self._why})"
+            return f"the arm is not connected: torque stays as it is ({self._gate.reason})"
         try:
             return carry_out(policy, arm, self._model_limits, self._clock)
         except BusError as error:
@@ -141,9 +134,8 @@ class ArmDriver:
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
-        with self._lock:
-            gate = dict(self._gate.counts())
-        return {**gate, **{key: str(count) for key, count in sorted(self.counts.items())}}
+        counts = {key: str(count) for key, count in sorted(self.counts.items())}
+        return {**self._gate.counts(), **counts}
 
     # -- every period --------------------------------------------------------------------------
 
@@ -155,12 +147,12 @@ class ArmDriver:
             arm = self._link.arm
             if arm is None:
                 self._connect(now_ns)
-                return Cycle(None, None, self._why)
+                return Cycle(None, None, self._gate.reason)
             self._requests.carry_out(now_ns)
             return self._run(arm, now_ns, started_ns + self._budget_ns)
         except PortError as error:
             self._disconnect(str(error))
-            return Cycle(None, None, self._why)
+            return Cycle(None, None, self._gate.reason)
         except BusError as error:  # requests that went wrong have had their own answer
             self._note("warning", str(error))
             return Cycle(None, None, str(error))
@@ -178,12 +170,12 @@ class ArmDriver:
             self._look_at_one_servo(arm, deadline_ns)
         self._judge(arm, state, now_ns)
         if not self._torque:
-            return Cycle(state, None, self._why)
-        with self._lock:
-            applied = self._gate.next()
+            return Cycle(state, None, self._gate.reason)
+        applied = self._gate.next()
         arm.write_goals(applied.position_rad)
+        self._at_rest = self._sent is not None and np.array_equal(applied.position_rad, self._sent)
         self._sent = applied.position_rad
-        return Cycle(state, applied, self._why or applied.hold)
+        return Cycle(state, applied, self._gate.reason or applied.hold)
 
     def _silence(self, arm: So101Arm, error: NoReplyError) -> Cycle:
         self._silent += 1
@@ -191,14 +183,14 @@ class ArmDriver:
         names = ", ".join(arm.joint_of(i) for i in error.servo_ids)
         text = f"no reply from {names}"
         if self._silent == self.settings.periods(self.settings.patience_s):
-            self._block(text)
+            self._gate.shut(text)
             self._note("error", f"{text}: holding")
-        return Cycle(None, None, self._why or text)
+        return Cycle(None, None, self._gate.reason or text)
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
             self._start_where_it_is(arm, now_ns)  # where it raises, the next cycle tries again
-            self._unblock()
+            self._reopen()
             self._note("info", "the servos answer again")
         self._silent = 0
 
@@ -219,17 +211,16 @@ class ArmDriver:
             if self._fault_cycles:
                 self._fault_cycles = 0
                 self._relaxed.clear()
-                self._unblock()
+                self._reopen()
                 self._note("info", "no fault is left")
             return
         text = "; ".join(fault.text for fault in faults)
-        if text != self._why:
-            self._block(text)
+        if text != self._gate.reason:
+            self._gate.shut(text)
             self._note("error", text)
             self.counts.update(f"fault_{fault.kind}" for fault in faults)
         self._fault_cycles += 1
-        # Braking takes a few periods; then a joint that presses gives way.
-        if self._fault_cycles * self._period_s > 0.2:
+        if self._at_rest:  # it brakes first; then a joint that presses gives way
             self._relax({f.joint for f in faults if f.relaxes} - self._relaxed, state, now_ns)
         due = self._fault_cycles * self._period_s >= self.settings.recover_after_s
         if self.settings.auto_recover and due and any(f.is_latched for f in faults):
@@ -244,9 +235,7 @@ class ArmDriver:
             return
         self._relaxed |= joints
         here = [joint in joints for joint in JOINT_NAMES]
-        with self._lock:
-            self._gate.reset(np.where(here, state.position_rad, self._sent), now_ns)
-            self._gate.hold(self._why)
+        self._gate.reset(np.where(here, state.position_rad, self._sent), now_ns)
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -256,7 +245,7 @@ class ArmDriver:
             self._torque = self._torque_wanted = False
             self._sent = None
             unconfirmed = arm.release()
-            self._block(TORQUE_OFF)
+            self._gate.shut(TORQUE_OFF)
             if unconfirmed:
                 raise RefusedError(f"torque off is not confirmed by {', '.join(unconfirmed)}")
             return "torque is off"
@@ -281,7 +270,7 @@ class ArmDriver:
 
     def _connected(self) -> So101Arm:
         if self._link.arm is None:
-            raise RefusedError(self._why)
+            raise RefusedError(self._gate.reason)
         return self._link.arm
 
     # -- start and end -------------------------------------------------------------------------
@@ -296,9 +285,9 @@ class ArmDriver:
                 self._note("info", "connected to six servos")
         except BusError as error:
             self._link.drop()
-            if str(error) != self._why:
+            if str(error) != self._gate.reason:
                 self._note("error", str(error))
-            self._block(str(error))
+            self._gate.shut(str(error))
             self.counts["failed_connections"] += 1
         if self._link.arm is None:
             self._requests.carry_out(now_ns)  # they find no arm, and their futures say why
@@ -308,44 +297,34 @@ class ArmDriver:
         if self._has_limits:
             return
         self._has_limits = True
-        limits = arm.conversion.limits(self._model_limits)
-        with self._lock:
-            gate = CommandGate(limits, self._period_s, self.settings.command_timeout_s)
-            gate.estop(self._estop is not None)
-            self._gate = gate
+        self._gate.narrow(arm.conversion.limits(self._model_limits))
 
     def _adopt(self, arm: So101Arm, now_ns: int) -> None:
         """Takes over an arm that was just connected, without moving it."""
         _, torque = arm.read_goals()
-        self._torque = bool(torque.all())
-        self._block(TORQUE_OFF)
-        if not (self._torque_wanted or self._torque):
+        self._torque = False
+        self._gate.shut(TORQUE_OFF)
+        if not (self._torque_wanted or torque.all()):
             return
         try:
             self._energise(arm, now_ns)
-        except RefusedError as error:
+        except ArmError as error:
+            self._gate.shut(str(error))
             self._note("error", str(error))
 
     def _energise(self, arm: So101Arm, now_ns: int) -> None:
-        """Torque on at the present position, or on as it was."""
-        state = arm.read_state()
-        limits = self._gate.limits
-        beyond = np.maximum(limits.lower_rad - state.position_rad,
-                            state.position_rad - limits.upper_rad)  # fmt: skip
-        for j in np.flatnonzero(beyond > self.settings.start_tolerance_rad):
-            text = (
-                f"{JOINT_NAMES[j]} is at {state.position_rad[j]:.3f} rad, outside "
-                f"{limits.lower_rad[j]:.3f} to {limits.upper_rad[j]:.3f}: torque stays off; move "
-                "the joint by hand and switch torque on, or calibrate again"
-            )
-            self._block(text)
-            raise RefusedError(text)
-        if not self._torque:
+        """Torque on at the present position, or on as it was. Raises ArmError for a joint that is
+        past its limit."""
+        arm_checks.check_position(
+            arm.read_state(), self._gate.limits, self.settings.start_tolerance_rad
+        )  # fmt: skip
+        _, torque = arm.read_goals()
+        if not torque.all():
             arm.enable_torque()
         self._torque = True
         self._start_where_it_is(arm, now_ns)
         self.faults.clear()
-        self._unblock()
+        self._gate.open()
 
     def _start_where_it_is(self, arm: So101Arm, now_ns: int) -> None:
         """The limiter starts from the goals that the servos hold, or where those are not theirs
@@ -353,9 +332,7 @@ class ArmDriver:
         goals, torque = arm.read_goals()
         state = arm.read_state()
         kept = torque & (np.abs(goals - state.position_rad) <= NO_GOAL_JUMP_RAD)
-        with self._lock:
-            start = self._gate.reset(np.where(kept, goals, state.position_rad), now_ns)
-        self._sent = start.position_rad
+        self._sent = self._gate.reset(np.where(kept, goals, state.position_rad), now_ns)
         for joint, on in zip(JOINT_NAMES, torque, strict=True):
             if self._torque and not on:
                 health = arm.read_health(joint)
@@ -366,19 +343,14 @@ class ArmDriver:
         self._sent = None
         self.counts["disconnections"] += 1
         self._note("error", f"{text} Trying to connect again; the servos hold their goals")
-        self._block(text)
+        self._gate.shut(text)
 
-    # -- small things --------------------------------------------------------------------------
-
-    def _block(self, why: str) -> None:
-        with self._lock:
-            self._why = why
-            self._gate.hold(why)
-
-    def _unblock(self) -> None:
-        with self._lock:
-            self._why = "" if self._torque else TORQUE_OFF
-            self._gate.hold(self._why or "no command yet")
+    def _reopen(self) -> None:
+        """What kept it from moving is over."""
+        if self._torque:
+            self._gate.open()
+        else:
+            self._gate.shut(TORQUE_OFF)
 
     def _note(self, level: str, text: str) -> None:
         self.events.append((level, text))

@@ -90,7 +90,7 @@ class FaultMonitor:
         found = []
         if self.gripper_is_limited:
             found.append("gripper: the servo limits its force, it has been gripping for long")
-        for joint, health in self.health.items():
+        for joint, health in list(self.health.items()):  # another thread may add one
             if self.limits.warn_celsius <= health.celsius and not self._has(joint, "overheat"):
                 found.append(f"{joint}: {health.celsius} degC")
             if health.status & Status.VOLTAGE and not self._has(joint, "voltage"):

@@ -1,0 +1,80 @@
+"""A `CommandGate` that several threads use, and that is shut while the arm may not move."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from act_core.command_gate import Applied, CommandGate
+from act_core.limits import JointLimits
+from numpy.typing import ArrayLike
+
+from so101_driver.calibration import Vector
+
+
+class ReadyGate:
+    """Refuses every command for as long as there is a reason to; otherwise see `CommandGate`."""
+
+    def __init__(self, limits: JointLimits, period_s: float, timeout_s: float) -> None:
+        self.reason = "not connected yet"  # commands are refused because of it, unless it is ""
+        self._lock = threading.Lock()
+        self._refused = 0
+        self._gate = CommandGate(limits, period_s, timeout_s)
+        self._period_s, self._timeout_s = period_s, timeout_s
+
+    @property
+    def limits(self) -> JointLimits:
+        """Of the joints."""
+        return self._gate.limits
+
+    def narrow(self, limits: JointLimits) -> None:
+        """Begins anew with other limits; the e-stop stays as it is."""
+        with self._lock:
+            gate = CommandGate(limits, self._period_s, self._timeout_s)
+            if self._gate.is_stopped:
+                gate.estop(True)
+            self._gate = gate
+
+    def command(
+        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
+    ) -> str | None:
+        """Why a command is refused, or None."""
+        with self._lock:
+            if self.reason:
+                self._refused += 1
+                return f"command refused: {self.reason}"
+            return self._gate.command(names, position_rad, stamp_ns)
+
+    def estop(self, engage: bool) -> None:
+        """Engages or releases the e-stop."""
+        with self._lock:
+            self._gate.estop(engage)
+
+    def shut(self, reason: str) -> None:
+        """Drops the command in force and refuses others: the arm comes to a stop."""
+        with self._lock:
+            self.reason = reason
+            self._gate.hold(reason)
+
+    def open(self) -> None:
+        """Commands are followed from now on."""
+        with self._lock:
+            self.reason = ""
+            self._gate.hold("no command yet")
+
+    def reset(self, position_rad: ArrayLike, epoch_ns: int) -> Vector:
+        """Starts from rest at a position (6,) [rad]; returns it, moved inside the limits."""
+        with self._lock:
+            start = self._gate.reset(position_rad, epoch_ns).position_rad
+            self._gate.hold(self.reason or "no command yet")
+            return start
+
+    def next(self) -> Applied:
+        """What to send in this period."""
+        with self._lock:
+            return self._gate.next()
+
+    def counts(self) -> Mapping[str, str]:
+        """For a diagnostics message, as text."""
+        with self._lock:
+            return {**self._gate.counts(), "refused_not_ready": str(self._refused)}
