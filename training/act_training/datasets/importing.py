@@ -60,6 +60,7 @@ def import_episodes(source: EpisodeSource, out: Path, origin: dict) -> ImportRec
 
     Raises DatasetError when no episode can be imported, or when `out` holds other episodes.
     """
+    origin = json.loads(json.dumps(origin))  # as it is read back: tuples are lists
     _claim(out, origin)
     refused: list[Refusal] = []
     features: Features | None = None
@@ -91,7 +92,10 @@ def import_episodes(source: EpisodeSource, out: Path, origin: dict) -> ImportRec
 def _claim(out: Path, origin: dict) -> None:
     """Make `out` the folder of this import; DatasetError when it is something else's."""
     path = out / RECORD_FILE
-    before = json.loads(path.read_text()).get("source") if path.is_file() else None
+    try:
+        before = json.loads(path.read_text())["source"]
+    except (OSError, ValueError, KeyError):
+        before = None
     if before != origin and any(out.glob("episode_*.hdf5")):
         whose = "another import" if before else "another origin"
         raise DatasetError(
