@@ -198,7 +198,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
     )  # fmt: skip
     try:
         assert wait_for_port(path, 30.0)
-        bus = Bus(SerialTransport(str(path)))
+        bus = Bus(SerialTransport(str(path)), reply_slack_s=0.3)
         assert [bus.read(i, reg.ID) for i in (1, 2, 3, 4, 5, 6)] == [1, 2, 3, 4, 5, 6]
         bus.close()
     finally:

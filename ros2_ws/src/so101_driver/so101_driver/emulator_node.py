@@ -16,6 +16,7 @@ from typing import Any
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
+from act_core.realtime import prepare_process, request_fifo
 from act_core.so101 import JOINT_NAMES
 from rclpy.client import Client
 from rclpy.node import Node
@@ -34,6 +35,10 @@ class EmulatorParameters:
     """Parameters of the emulator node."""
 
     port: str = parameter("", "file name of the port that it offers")
+    realtime_priority: int = parameter(
+        60, "SCHED_FIFO of the servos, above the driver's: hardware never waits; 0: none",
+        low=0, high=99,
+    )  # fmt: skip
     faults: str = parameter("", "YAML script of faults; see so101_driver/emulator/faults.py")
 
 
@@ -57,6 +62,9 @@ class EmulatorNode(Node):
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._torque: Client[Any, Any] = self.create_client(SetBool, topics.DRIVER_TORQUE.name)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
+        if p.realtime_priority:
+            prepare_process()
+        request_fifo(p.realtime_priority // 2)  # this thread, which will spin
         self.get_logger().info("waiting for the simulated arm")
 
     def close(self) -> None:
@@ -69,7 +77,8 @@ class EmulatorNode(Node):
         placed = self._arm.report(reading.position, speed)
         if self.bus is None:
             self.bus = EmulatedBus(emulated_servos(joints=self._arm.joints), faults=self._faults)
-            self._serving.enter_context(PtyPort(self.bus, Path(self.params.port)))
+            p = self.params
+            self._serving.enter_context(PtyPort(self.bus, Path(p.port), p.realtime_priority))
             self.get_logger().info(f"six servos on {self.params.port}")
         if placed and self._torque.service_is_ready():
             off = self._torque.call_async(SetBool.Request(data=False))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
-from act_core.realtime import prepare_process, request_fifo
+from act_core.realtime import prepare_process
 
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
     parser.add_argument(
         "--priority", type=int, default=0,
-        help="SCHED_FIFO (0: none), where that is granted: a servo never waits for a processor",
+        help="SCHED_FIFO, where that is granted, so that replies are never late; 0: none",
     )  # fmt: skip
     parser.add_argument(
         "--save-calibration", type=Path, metavar="FILE", help="write the arm's calibration, too"
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         bus = EmulatedBus(emulated_servos(), faults=_script(arguments))
-        port = PtyPort(bus, arguments.pty)
+        port = PtyPort(bus, arguments.pty, arguments.priority)
     except ConfigurationError as error:
         print(f"so101-emulator: {error}", file=sys.stderr)
         return 2
@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         emulated_calibration().save(arguments.save_calibration)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: port.close())
-    if arguments.priority and not (prepare_process() and request_fifo(arguments.priority)):
-        print("so101-emulator: real-time priority is not granted", file=sys.stderr)
+    if arguments.priority:
+        prepare_process()
     print(f"{len(bus.servos)} servos on {arguments.pty} at {bus.baud} baud", flush=True)
     port.serve()
     port.path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import tty
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
+from act_core.realtime import request_fifo
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 
 from so101_driver.emulator.bus import EmulatedBus
@@ -28,13 +29,17 @@ class PtyPort:
 
     While the bus' ``port_gone`` is set, there is no such file and open ports are hung up. Raises
     ConfigurationError where ``path`` is something else already.
+
+    priority: SCHED_FIFO of the serving thread, where it is granted; 0 for none. A servo never waits
+    for a processor: without priority, other programs make replies late on a loaded machine.
     """
 
-    def __init__(self, bus: EmulatedBus, path: Path) -> None:
+    def __init__(self, bus: EmulatedBus, path: Path, priority: int = 0) -> None:
         if path.exists() and not path.is_symlink():
             raise ConfigurationError(f"{path} exists already and is no link: choose another name")
         self.bus = bus
         self.path = path
+        self._priority = priority
         self._clock = MonotonicClock()
         self._descriptors: tuple[int, int] | None = None  # of the bus' and the host's end
         self._wake_read, self._wake_write = os.pipe()
@@ -63,6 +68,7 @@ class PtyPort:
 
     def serve(self) -> None:
         """Answers until `close`."""
+        request_fifo(self._priority)
         while not self._closing.is_set():
             now_ns = self._clock.now_ns()
             self.bus.advance(now_ns)
