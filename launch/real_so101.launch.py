@@ -31,8 +31,7 @@ from so101_driver.emulator.arm import emulated_calibration
 REAL, EMULATED = "real", "emulated"
 NOBODY = "none"
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
-HOME_POSE = HOME_POSE_RAD.tolist()
-POSES = {"home": HOME_POSE, "rest": REST_POSE_RAD.tolist()}
+POSES = {"home": HOME_POSE_RAD.tolist(), "rest": REST_POSE_RAD.tolist()}
 
 # Handed on to the driver as they are: name, default, description.
 DRIVER_ARGUMENTS = (
@@ -164,7 +163,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if value("start_pose"):
             parameters["start_pose"] = pose(value("start_pose"))
         elif emulated and not states_its_start(bundle):
-            parameters["start_pose"] = HOME_POSE  # where the simulated arm begins
+            parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
         nodes.append(
             Node(
                 package="act_policy",

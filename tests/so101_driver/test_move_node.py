@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
 from act_core.parameters import from_values
-from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD
 from rclpy.parameter import Parameter
 from so101_driver.move_node import MoveNode, MoveParameters
 from std_msgs.msg import Bool
@@ -72,6 +74,23 @@ def test_without_joint_states_it_gives_up(moving, spin_until):
 def test_what_cannot_be_is_named(values, text):
     with pytest.raises(ConfigurationError, match=text):
         from_values(MoveParameters, values).target()
+
+
+def test_the_start_of_a_policy_is_found_by_the_names_of_its_joints(tmp_path):
+    names = list(reversed(JOINT_NAMES))
+    content = {
+        "inputs": [{"kind": "image"}, {"kind": "joints", "joints": names}],
+        "start": {"lower": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], "upper": [0.2, 0.1, 0.2, 0.3, 0.4, 0.5]},
+    }
+    (tmp_path / "policy.json").write_text(json.dumps(content))
+    target = from_values(MoveParameters, {"start_of": str(tmp_path)}).target()
+    assert target == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1, 0.1])
+    del content["start"]
+    (tmp_path / "policy.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match="policy.json has no 'start'"):
+        from_values(MoveParameters, {"start_of": str(tmp_path)}).target()
+    with pytest.raises(ConfigurationError, match="no policy bundle in"):
+        from_values(MoveParameters, {"start_of": "/no/bundle"}).target()
 
 
 def test_the_poses_are_those_of_the_arm():

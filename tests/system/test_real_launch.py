@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
+from act_core.so101 import JOINT_NAMES
+from act_policy.policy_spec import ActionOutput, JointInput, StartRange
+from act_sim.simulation import Simulation
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
@@ -26,15 +33,18 @@ def start(*arguments: str) -> subprocess.Popen:
     )
 
 
-def read_until(process: subprocess.Popen, *texts: str) -> str:
+def read_until(process: subprocess.Popen, *texts: str, timeout_s: float = 60.0) -> str:
     """The output up to where all ``texts`` have appeared."""
+    killer = threading.Timer(timeout_s, os.killpg, (process.pid, signal.SIGKILL))
+    killer.start()
     lines = ""
-    missing = set(texts)
-    while missing:
-        line = process.stdout.readline()
-        assert line, f"ended without {missing}:\n{lines}"
-        lines += line
-        missing = {text for text in missing if text not in lines}
+    try:
+        while missing := {text for text in texts if text not in lines}:
+            line = process.stdout.readline()
+            assert line, f"ended, or took longer than {timeout_s} s, without {missing}:\n{lines}"
+            lines += line
+    finally:
+        killer.cancel()
     return lines
 
 
@@ -102,6 +112,42 @@ def test_what_cannot_be_is_said_and_ends_the_launch(arguments, texts):
     for text in texts:
         assert text in output
     assert not any(alive(pid) for pid in pids_of(output))
+
+
+def so101_bundle(folder: Path, start: np.ndarray) -> Path:
+    """A policy for this arm that moves all joints on, from where they are."""
+    joints = JointInput("joint_position", JOINT_NAMES)
+    range_ = StartRange(tuple(start), tuple(start))
+    output = ActionOutput("action", JOINT_NAMES)
+    return make_bundle(folder, joint_input=joints, output=output, start=range_).folder
+
+
+def simulated_start() -> np.ndarray:
+    sim = Simulation("reach", control_hz=100)
+    sim.reset(0)
+    return sim.joint_position
+
+
+def test_a_policy_acts_through_the_bus_from_its_start(tmp_path):
+    bundle = so101_bundle(tmp_path / "toy", simulated_start())
+    process = start("hardware:=emulated", "task:=reach", f"policy:={bundle}", *SMALL)
+    read_until(
+        process,
+        "enabled at the start: acting",
+        "[so101_driver]: following",
+        "[act_sim]: following",
+    )
+    process.send_signal(signal.SIGINT)
+    finish(process, timeout_s=30.0)
+
+
+def test_a_policy_is_not_enabled_far_from_its_start(tmp_path):
+    bundle = so101_bundle(tmp_path / "toy", simulated_start() + 0.6)
+    process = start("hardware:=emulated", "task:=reach", f"policy:={bundle}", *SMALL)
+    output = read_until(process, "enabled at the start: refused: too far from where the policy's")
+    process.send_signal(signal.SIGINT)
+    output += finish(process, timeout_s=30.0)
+    assert "[act_sim]: following" not in output
 
 
 def test_a_policy_whose_camera_is_not_there_is_refused(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,31 +27,47 @@ POSES = {"home": HOME_POSE_RAD, "rest": REST_POSE_RAD}
 
 @dataclass(frozen=True)
 class MoveParameters:
-    """Parameters of the move node."""
+    """Parameters of the move node. A bundle comes before positions, positions before a pose."""
 
     pose: str = parameter("home", "where to", choices=tuple(POSES))
-    position: tuple[float, ...] = parameter((), "six positions [rad] in place of a pose")
+    position: tuple[float, ...] = parameter((), "six positions [rad]")
+    start_of: str = parameter("", "folder of a policy bundle: to where its episodes start")
     speed_rad_s: float = parameter(0.5, "of every joint", low=0.01, high=2.0)
     timeout_s: float = parameter(20.0, "give up when the arm is not there by then", low=1.0)
 
     def target(self) -> NDArray[np.float64]:
-        """(6,) [rad]. Raises ConfigurationError for a wrong number of positions, or positions
-        outside the arm's limits."""
-        if not self.position:
+        """(6,) [rad]. Raises ConfigurationError for a wrong number of positions, positions outside
+        the arm's limits, and a bundle that does not say where it starts."""
+        wanted = start_of(Path(self.start_of)) if self.start_of else self.position
+        if not wanted:
             return POSES[self.pose]
-        target = np.array(self.position)
-        if len(target) != len(JOINT_NAMES):
+        if len(wanted) != len(JOINT_NAMES):
             raise ConfigurationError(
-                f"position has {len(target)} values, expected {len(JOINT_NAMES)}: "
+                f"position has {len(wanted)} values, expected {len(JOINT_NAMES)}: "
                 f"{', '.join(JOINT_NAMES)}"
             )
         limits = SO101_LIMITS
         for name, at, low, high in zip(
-            JOINT_NAMES, target, limits.lower_rad, limits.upper_rad, strict=True
+            JOINT_NAMES, wanted, limits.lower_rad, limits.upper_rad, strict=True
         ):
             if not low <= at <= high:
                 raise ConfigurationError(f"{name}: {at} rad, expected {low} to {high}")
-        return target
+        return np.array(wanted)
+
+
+def start_of(bundle: Path) -> tuple[float, ...]:
+    """The middle of the range where a policy's episodes start (policy.json, docs/policy_bundle.md),
+    in the order of `JOINT_NAMES`."""
+    try:
+        content = json.loads((bundle / "policy.json").read_text())
+        joints = next(entry["joints"] for entry in content["inputs"] if entry["kind"] == "joints")
+        ends = zip(content["start"]["lower"], content["start"]["upper"], strict=True)
+        middle = {name: (low + high) / 2 for name, (low, high) in zip(joints, ends, strict=True)}
+        return tuple(middle[name] for name in JOINT_NAMES)
+    except KeyError as error:
+        raise ConfigurationError(f"{bundle}/policy.json has no {error}") from error
+    except (OSError, ValueError, StopIteration) as error:
+        raise ConfigurationError(f"no policy bundle in '{bundle}': {error}") from error
 
 
 class MoveNode(Node):
