@@ -13,6 +13,8 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.hdf5_source import Hdf5Source, act_places, demo_places
 from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 SAID = Declared(rate_hz=50.0, units="rad")
@@ -212,3 +214,19 @@ def test_folders_without_episodes(tmp_path, make_episode):
     write_episode(episode_path(tmp_path, 0), make_episode(0))
     with pytest.raises(DatasetError, match="is a dataset of this project: nothing to import"):
         act_places(tmp_path)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(where=st.floats(0, 1, exclude_max=True), junk=st.binary(max_size=8), cut=st.booleans())
+def test_damaged_bytes_are_refused_or_harmless(tmp_path, where, junk, cut):
+    """Whatever is overwritten or cut off: a whole episode, or a DatasetError."""
+    make_act(tmp_path, (0,))
+    path = tmp_path / "episode_0.hdf5"
+    content = path.read_bytes()
+    at = int(where * len(content))
+    path.write_bytes(content[:at] + junk + (b"" if cut else content[at + len(junk) :]))
+    try:
+        episode = Hdf5Source(act_places(tmp_path), SAID).read(0)
+    except DatasetError:
+        return
+    assert len(episode) == len(episode.images["top"])

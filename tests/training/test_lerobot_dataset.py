@@ -29,7 +29,7 @@ from act_training.datasets.lerobot.writer import FileSizes, LerobotWriter
 from act_training.datasets.source import Declared
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.features import Camera, Features
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 RATE_HZ = 10
@@ -331,7 +331,7 @@ def other_size(folder):
         (lost_rows, r"has 5 rows of it, the table of episodes says 6"),
         (skipped_frame, "row 5 is frame 6: frames are missing"),
         (late_stamp, r"frame 5 has the time stamp 0.5500 s, expected 0.5000 s at 10 Hz"),
-        (cut_parquet, r"\.parquet cannot be read .*missing or damaged"),
+        (cut_parquet, r"\.parquet is damaged or missing: .*[Pp]arquet"),
         (cut_video, r"\.mp4 (cannot be decoded|ends after \d of 6 frames).*truncated"),
         (no_video, r"\.mp4 cannot be decoded .*missing"),
         (short_video, r"\.mp4 ends after 5 of 6 frames"),
@@ -592,7 +592,7 @@ def test_the_dataset_is_believed_about_its_units(ours, tmp_path):
     source = LerobotSource(folder, Declared())
     assert [source.read(e).seed for e in range(3)] == [40, 1, 42]  # 1 is another episode now
     sidecar.write_text("{}")
-    with pytest.raises(DatasetError, match=r"act_episodes.json is damaged \(KeyError"):
+    with pytest.raises(DatasetError, match=r"act_episodes.json is damaged or missing: KeyError"):
         LerobotSource(folder, Declared())
 
 
@@ -671,3 +671,40 @@ def test_sampled_rows(count):
     assert (
         len(np.unique(chosen)) == len(chosen) == min(count, max(100, min(int(count**0.75), 10_000)))
     )
+
+
+# ------------------------------------------------------------------------------------ damaged bytes
+
+DAMAGED = (
+    "meta/info.json",
+    "meta/episodes/chunk-000/file-000.parquet",
+    "data/chunk-000/file-000.parquet",
+    f"videos/{KEY}/chunk-000/file-000.mp4",
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    name=st.sampled_from(DAMAGED),
+    where=st.floats(0, 1, exclude_max=True),
+    junk=st.binary(max_size=8),
+    cut=st.booleans(),
+)
+def test_damaged_bytes_are_refused_or_harmless(made_v30, tmp_path_factory, name, where, junk, cut):
+    """Whatever is overwritten or cut off: whole episodes of the right shape, or a DatasetError."""
+    folder = tmp_path_factory.mktemp("damaged") / "made"
+    shutil.copytree(made_v30, folder)
+    path = folder / name
+    content = path.read_bytes()
+    at = int(where * len(content))
+    path.write_bytes(content[:at] + junk + (b"" if cut else content[at + len(junk) :]))
+    try:
+        source = LerobotSource(folder, Declared())
+    except DatasetError:
+        return
+    for position in range(len(source.names)):
+        try:
+            episode = source.read(position)
+        except DatasetError:
+            continue
+        assert episode.images["front"].shape == (len(episode), 32, 48, 3)

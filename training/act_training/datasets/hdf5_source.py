@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from act_training.datasets.episode_file import FORMAT, Episode
-from act_training.datasets.errors import DatasetError
+from act_training.datasets.errors import DatasetError, damage_of
 from act_training.datasets.source import UNKNOWN_UNIT, Declared
 from act_training.features import Camera, Features
 
@@ -111,11 +111,8 @@ class Hdf5Source:
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says what is wrong with it."""
         place = self._places[position]
-        with _open(place.file) as file:
-            try:
-                return self._read(file[place.group], place, position)
-            except (OSError, KeyError) as error:
-                raise DatasetError(f"{place.name} is damaged: {error}") from error
+        with damage_of(place.name), _open(place.file) as file:
+            return self._read(file[place.group], place, position)
 
     def _read(self, group: h5py.Group, place: Place, position: int) -> Episode:
         joints, actions = _vectors(group, JOINTS), _vectors(group, ACTIONS)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from act_training.datasets.errors import DatasetError
+from act_training.datasets.errors import DatasetError, damage_of
 
 INFO_FILE = "meta/info.json"
 VERSIONS = ("v2.0", "v2.1", "v3.0")
+REQUIRED = ("codebase_version", "fps", "total_episodes", "chunks_size", "data_path", "features")
 STATE = "observation.state"
 ACTION = "action"
 CAMERA_PREFIXES = ("observation.images.", "observation.image.", "observation.")
@@ -55,8 +56,11 @@ class LerobotInfo:
 def read_info(folder: Path) -> LerobotInfo:
     """Read meta/info.json; DatasetError names what is missing or unknown."""
     path = folder / INFO_FILE
-    try:
+    with damage_of(path):
         content = json.loads(path.read_text(encoding="utf-8"))
+        for key in REQUIRED:
+            if key not in content:
+                raise DatasetError(f"{path} has no '{key}', which every LeRobotDataset has")
         version = content["codebase_version"]
         if version not in VERSIONS:
             raise DatasetError(
@@ -80,14 +84,6 @@ def read_info(folder: Path) -> LerobotInfo:
             video_path=content.get("video_path"),
             skipped=skipped,
         )
-    except DatasetError:
-        raise
-    except OSError as error:
-        raise DatasetError(f"'{folder}' is no LeRobotDataset: {error}") from error
-    except KeyError as error:
-        raise DatasetError(f"{path} has no {error}, which every LeRobotDataset has") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is damaged: {error}") from error
 
 
 def _names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from so101_driver.calibration import Calibration
 
 from act_training.datasets.episode_file import Episode
-from act_training.datasets.errors import DatasetError
+from act_training.datasets.errors import DatasetError, damage_of
 from act_training.datasets.lerobot.info import ACTION, STATE, CameraFeature, read_info
 from act_training.datasets.lerobot.sidecar import UNCHANGED, EpisodeFacts, Sidecar, read_sidecar
 from act_training.datasets.lerobot.so101_units import (
@@ -84,6 +84,10 @@ class LerobotSource:
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says what is wrong with it."""
         entry = self._entries[position]
+        with damage_of(entry.data_file):
+            return self._read(entry)
+
+    def _read(self, entry: EpisodeEntry) -> Episode:
         rows = episode_rows(self._table(entry.data_file), entry, self.info.rate_hz)
         joints = vector_column(rows, STATE, len(self._joints))
         actions = vector_column(rows, ACTION, len(self._actions))
@@ -126,7 +130,8 @@ class LerobotSource:
         size = (camera.height, camera.width)
         if camera.is_video:
             span = entry.videos[camera.key]
-            return read_frames(span, entry.length, self.info.rate_hz, size)
+            with damage_of(span.path):
+                return read_frames(span, entry.length, self.info.rate_hz, size)
         if camera.key not in rows.column_names:
             raise DatasetError(f"there is no column '{camera.key}' with the images of the camera")
         cells = rows[camera.key].to_pylist()

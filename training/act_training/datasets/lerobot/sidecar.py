@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from act_training.datasets.errors import DatasetError
+from act_training.datasets.errors import damage_of
 
 SIDECAR_FILE = "meta/act_episodes.json"
 UNCHANGED = "unchanged"  # values that were not converted
@@ -58,7 +58,7 @@ def read_sidecar(folder: Path) -> Sidecar | None:
     path = folder / SIDECAR_FILE
     if not path.is_file():
         return None
-    try:
+    with damage_of(path):
         content = json.loads(path.read_text())
         return Sidecar(
             content["units"],
@@ -68,7 +68,3 @@ def read_sidecar(folder: Path) -> Sidecar | None:
             tuple(content["action_units"]),
             tuple(EpisodeFacts(**episode) for episode in content["episodes"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path} is damaged ({error!r}): delete it to read without it"
-        ) from error

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from act_training.datasets.errors import DatasetError
+from act_training.datasets.errors import DatasetError, damage_of
 from act_training.datasets.lerobot.info import LerobotInfo
 
 TIME_TOLERANCE_S = 1e-4  # LeRobot's own for time stamps
@@ -42,14 +42,8 @@ class EpisodeEntry:
 
 def read_episode_entries(info: LerobotInfo) -> list[EpisodeEntry]:
     """All episodes in order; DatasetError when a table is missing, damaged or incomplete."""
-    try:
+    with damage_of(f"the table of episodes below {info.folder / 'meta'}"):
         entries = _entries_v3(info) if info.version == "v3.0" else _entries_v2(info)
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(
-            f"the table of episodes below {info.folder / 'meta'} cannot be read: {error!r}"
-        ) from error
     if not entries:
         raise DatasetError(f"{info.folder} holds no episodes")
     return sorted(entries, key=lambda entry: entry.index)
@@ -118,10 +112,8 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_data_file(path: Path) -> pa.Table:
     """The rows of all episodes in one file; DatasetError when it is missing or damaged."""
-    try:
+    with damage_of(path):
         return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} cannot be read ({error}): it is missing or damaged") from error
 
 
 def episode_rows(table: pa.Table, entry: EpisodeEntry, rate_hz: float) -> pa.Table:

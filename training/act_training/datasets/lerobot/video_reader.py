@@ -63,7 +63,7 @@ def read_frames(
 
 def _decode(span: VideoSpan) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Time and image of every frame from the key frame before the span's start on."""
-    with av.open(str(span.path)) as container:
+    with av.open(str(span.path), metadata_errors="replace") as container:
         if not container.streams.video:
             raise DatasetError(f"{span.path} holds no video")
         stream = container.streams.video[0]
