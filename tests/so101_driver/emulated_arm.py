@@ -30,10 +30,11 @@ class EmulatedArm:
         position_rad: ArrayLike = HOME_POSE_RAD,
         faults: FaultScript | None = None,
         servos: Sequence[EmulatedServo] | None = None,
+        latency_s: float = 0.0,
     ) -> None:
         self.clock = FakeClock(START_NS)
         self.servos = list(servos) if servos is not None else emulated_servos(position_rad)
-        self.wire = EmulatedBus(self.servos, faults=faults)
+        self.wire = EmulatedBus(self.servos, faults=faults, latency_s=latency_s)
 
     def bus(self, **arguments) -> Bus:
         return Bus(MemoryTransport(self.wire, self.clock), clock=self.clock, **arguments)

@@ -146,6 +146,12 @@ def test_nobody_answers(emulated):
         arm_checks.check_servos(emulated.arm())
 
 
+def test_an_adapter_that_keeps_replies_back_is_named():
+    arm_checks.check_servos(EmulatedArm(latency_s=0.002).arm())
+    with pytest.raises(ArmError, match="servos answer, but too late.*latency_timer"):
+        arm_checks.check_servos(EmulatedArm(latency_s=0.016).arm())
+
+
 def test_another_rate_is_found(emulated):
     for servo in emulated.servos:
         servo.memory.keep(reg.BAUD_RATE, reg.BAUD_RATES.index(115_200))

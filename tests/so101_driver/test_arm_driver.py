@@ -61,6 +61,12 @@ def test_it_follows_commands_within_the_limits(emulated):
     is_smooth(operator.sent)
 
 
+def test_the_usual_delay_of_usb_changes_nothing():
+    operator = started(EmulatedArm(latency_s=0.002))
+    assert all(following(cycle) for cycle in operator.cycles(1.0, TARGET)[1:])
+    assert operator.driver.arm.bus.counters.retries == 0
+
+
 def test_without_commands_it_holds(emulated):
     operator = started(emulated)
     operator.cycles(0.3, TARGET)
@@ -346,7 +352,7 @@ def test_requests_and_commands_may_come_from_other_threads(emulated):
 
     thread = threading.Thread(target=hammer)
     thread.start()
-    operator.cycles(2.0)
+    operator.cycles(0.5)
     ending.set()
     thread.join()
     assert failures == []

@@ -17,6 +17,10 @@ CALIBRATION_REGISTERS = {
     "range_min": reg.MIN_POSITION_LIMIT,
     "range_max": reg.MAX_POSITION_LIMIT,
 }
+TOO_LATE = (
+    "servos answer, but too late: the adapter keeps their replies. FTDI adapters collect bytes for "
+    "16 ms; as root: echo 1 > /sys/bus/usb-serial/devices/ttyUSB0/latency_timer (its own name)"
+)
 DOUBLE_ID_READS = 4  # two servos under one id are rarely in the same place
 
 
@@ -25,6 +29,7 @@ def check_servos(arm: So101Arm) -> None:
 
     Raises ArmError for missing servos, another baud rate, other models and ids given twice.
     """
+    before = arm.bus.counters.discarded
     identities, doubled = {}, []
     for servo_id in arm.servo_ids:
         identity, damaged = _ask(arm.bus, servo_id)
@@ -34,7 +39,8 @@ def check_servos(arm: So101Arm) -> None:
             doubled.append(servo_id)
     missing = [i for i in arm.servo_ids if i not in identities and i not in doubled]
     if len(missing) == len(arm.servo_ids):
-        raise ArmError(_nobody_answers(arm))
+        late = arm.bus.counters.discarded > before
+        raise ArmError(TOO_LATE if late else _nobody_answers(arm))
     if doubled:
         names = ", ".join(arm.joint_of(i) for i in doubled)
         lacking = ", ".join(arm.joint_of(i) for i in missing)

@@ -21,6 +21,7 @@ from so101_driver.bus_errors import ArmError, BusError, NoReplyError, PortError
 from so101_driver.calibration import Vector
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import carry_out
+from so101_driver.health_round import HealthRound
 from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError, RequestQueue
 
@@ -82,9 +83,7 @@ class ArmDriver:
         self._relaxed: set[str] = set()
         self._at_rest = False  # the goals no longer move
         self._requests = RequestQueue()
-        self._health_turn = 0
-        self._health_every = self.settings.periods(1 / (len(JOINT_NAMES) * self.settings.health_hz))
-        self._cycles = 0
+        self._health = HealthRound(self.settings)
         self.read_s = 0.0  # how long the last reading of the joints took
 
     # -- from any thread -----------------------------------------------------------------------
@@ -135,13 +134,12 @@ class ArmDriver:
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
         counts = {key: str(count) for key, count in sorted(self.counts.items())}
-        return {**self._gate.counts(), **counts}
+        return {**self._gate.counts(), **counts, "health_missed": str(self._health.missed)}
 
     # -- every period --------------------------------------------------------------------------
 
     def cycle(self, now_ns: int) -> Cycle:
         """One control period at ``now_ns`` [ns of ROS time]: read, judge, send."""
-        self._cycles += 1
         started_ns = self._clock.now_ns()
         try:
             arm = self._link.arm
@@ -166,8 +164,9 @@ class ArmDriver:
         if self._silent:
             self._heard_again(arm, now_ns)
         self.faults.see_state(state, self._sent if self._torque else None)
-        if self._cycles % self._health_every == 0:
-            self._look_at_one_servo(arm, deadline_ns)
+        seen = self._health.look(arm, deadline_ns)
+        if seen is not None:
+            self.faults.see_health(*seen, torque_wanted=self._torque)
         self._judge(arm, state, now_ns)
         if not self._torque:
             return Cycle(state, None, self._gate.reason)
@@ -193,16 +192,6 @@ class ArmDriver:
             self._reopen()
             self._note("info", "the servos answer again")
         self._silent = 0
-
-    def _look_at_one_servo(self, arm: So101Arm, deadline_ns: int) -> None:
-        joint = JOINT_NAMES[self._health_turn % len(JOINT_NAMES)]
-        self._health_turn += 1
-        try:
-            health = arm.read_health(joint, deadline_ns)
-        except NoReplyError:
-            self.counts["health_missed"] += 1
-            return
-        self.faults.see_health(joint, health, self._torque)
 
     def _judge(self, arm: So101Arm, state: ArmState, now_ns: int) -> None:
         """Faults stop the arm, relax what presses, and end."""

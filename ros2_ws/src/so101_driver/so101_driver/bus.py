@@ -257,15 +257,17 @@ class Bus:
         self.counters.discarded += self.transport.discard_input() + self._parser.clear()
         self.transport.write(request)
         slot = count + protocol.OVERHEAD + protocol.SLOT_GAP_BYTES
-        size = len(request) + slot * len(servo_ids)
-        wait_s = protocol.wire_time_s(size, self.transport.baud) + self._slack_s
+        expected = slot * len(servo_ids)
+        wait_s = protocol.wire_time_s(len(request) + expected, self.transport.baud) + self._slack_s
         until_ns = self._clock.now_ns() + to_ns(wait_s)
         if deadline_ns is not None:
             until_ns = min(until_ns, deadline_ns)
         replies: dict[int, protocol.Packet] = {}
+        received = 0
         waiting = True
         while waiting:
             data = self.transport.read(until_ns)
+            received += len(data)
             # At the deadline, what looks like the beginning of a packet is none.
             packets = self._parser.feed(data) if data else self._parser.flush()
             for packet in packets:
@@ -275,8 +277,10 @@ class Bus:
                     replies[packet.servo_id] = packet
                 else:
                     self.counters.stray += 1
-            in_time = self._clock.now_ns() < until_ns  # on a line that is never silent, too
-            waiting = bool(data) and in_time and len(replies) < len(servo_ids)
+            # Past the deadline, what has arrived meanwhile is still read, because this process may
+            # have been asleep; but not for ever: some lines are never silent.
+            more = self._clock.now_ns() < until_ns or received < expected
+            waiting = bool(data) and more and len(replies) < len(servo_ids)
         self.counters.noise, self.counters.damaged = self._parser.noise, self._parser.damaged
         return replies
 

@@ -43,6 +43,7 @@ class EmulatedBus:
         servos: two may have the same id: their replies overlay each other.
         baud: of the host; servos that are set to another rate hear nothing.
         faults: what goes wrong.
+        latency_s: replies reach the host so much later, as through a USB adapter.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class EmulatedBus:
         servos: Sequence[EmulatedServo],
         baud: int = 1_000_000,
         faults: FaultScript | None = None,
+        latency_s: float = 0.0,
     ) -> None:
         self.servos = list(servos)
         self.baud = baud
@@ -57,6 +59,7 @@ class EmulatedBus:
         script = faults if faults is not None else FaultScript()
         self.faults = ReplyFaults(script.rates, script.seed)
         self._echo = script.echo
+        self._latency_ns = to_ns(latency_s)
         self._pending = sorted(_with_ends(script.events), key=lambda event: event.at_s)
         self._parser = Parser()
         self._outgoing: list[tuple[int, int, bytes]] = []  # heap: due, number, bytes
@@ -171,7 +174,7 @@ class EmulatedBus:
 
     def _send(self, due_ns: int, data: bytes) -> None:
         self._number += 1  # keeps the order of what is due at the same time
-        heapq.heappush(self._outgoing, (due_ns, self._number, data))
+        heapq.heappush(self._outgoing, (due_ns + self._latency_ns, self._number, data))
 
     def _wire_ns(self, size: int) -> int:
         return size * BITS_PER_BYTE * NS_PER_S // self.baud

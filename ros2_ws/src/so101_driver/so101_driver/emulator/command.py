@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the random faults")
     parser.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
     parser.add_argument(
+        "--latency-ms", type=float, default=0.0, help="of the adapter: 1 to 2 for USB CDC"
+    )
+    parser.add_argument(
         "--priority", type=int, default=0,
         help="SCHED_FIFO, where that is granted, so that replies are never late; 0: none",
     )  # fmt: skip
@@ -69,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs until SIGINT or SIGTERM."""
     arguments = _parser().parse_args(argv)
     try:
-        bus = EmulatedBus(emulated_servos(), faults=_script(arguments))
+        bus = EmulatedBus(
+            emulated_servos(), faults=_script(arguments), latency_s=arguments.latency_ms / 1000
+        )
         port = PtyPort(bus, arguments.pty, arguments.priority)
     except ConfigurationError as error:
         print(f"so101-emulator: {error}", file=sys.stderr)
