@@ -72,3 +72,41 @@ def flat_stats(stats: Mapping[str, Stats]) -> dict[str, list]:
         for feature, values in stats.items()
         for name, value in values.items()
     }
+
+
+class RunningStats:
+    """Statistics of all episodes together: of every row, and of all sampled pixels."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[NDArray]] = {}
+        self._histograms: dict[str, NDArray[np.int64]] = {}
+        self._frames = 0
+
+    def add(
+        self, columns: Mapping[str, NDArray], images: Mapping[str, NDArray[np.uint8]]
+    ) -> dict[str, Stats]:
+        """Take an episode in; returns the statistics of it alone.
+
+        Args:
+            columns: per feature rows (T,) or (T, n).
+            images: per camera feature (T, H, W, 3).
+        """
+        stats = {}
+        for name, rows in columns.items():
+            self._rows.setdefault(name, []).append(rows)
+            stats[name] = vector_stats(rows)
+        sampled = len(sample_rows(len(next(iter(columns.values())))))
+        for name, frames in images.items():
+            histogram = image_histogram(frames)
+            self._histograms[name] = self._histograms.get(name, 0) + histogram
+            stats[name] = image_stats(histogram, sampled)
+        self._frames += sampled
+        return stats
+
+    def of_all(self) -> dict[str, Stats]:
+        """Statistics of every episode added."""
+        vectors = {name: vector_stats(np.concatenate(r)) for name, r in self._rows.items()}
+        return vectors | {
+            name: image_stats(histogram, self._frames)
+            for name, histogram in self._histograms.items()
+        }
