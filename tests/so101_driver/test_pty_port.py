@@ -81,6 +81,14 @@ def test_the_sdk_moves_joints_with_its_group_packets(client):
         positions = [read.getData(servo_id, 56, 2) for servo_id in (2, 3)]
 
 
+def test_the_sdks_delayed_write_waits_for_the_action(client):
+    port, packets = client
+    assert packets.regWriteTxRx(port, 1, 46, 2, [44, 1]) == (sdk.COMM_SUCCESS, 0)
+    assert packets.read2ByteTxRx(port, 1, 46)[0] == 0
+    assert packets.action(port, 254) == sdk.COMM_SUCCESS
+    assert packets.read2ByteTxRx(port, 1, 46)[0] == 300
+
+
 def test_the_sdk_sees_a_complaint(client, emulator):
     port, packets = client
     emulator.bus.servos[3].motor.temperature_c = 90.0
