@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
 import yaml
 from act_camera.camera_node import CameraNode
-from act_camera.synthetic_source import frame_index
+from act_camera.synthetic_source import SyntheticSource, frame_index
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.timing import MonotonicClock, to_ns
@@ -110,6 +111,23 @@ def test_the_known_delay_is_subtracted_from_the_stamp():
         assert received_ns - stamp_of(rig.client.images[0]) >= to_ns(1.0)
 
 
+@pytest.mark.parametrize(
+    ("degrees", "clockwise", "back"),
+    [
+        (90, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE),
+        (180, cv2.ROTATE_180, cv2.ROTATE_180),
+        (270, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_90_CLOCKWISE),
+    ],
+)
+def test_images_are_turned_clockwise(degrees, clockwise, back):
+    with running(rotate_deg=degrees) as rig:
+        rig.wait_for(lambda: len(rig.client.images) >= 3 and len(rig.client.infos) >= 1)
+        image = ros.image_to_array(rig.client.images[-1])
+        assert (rig.client.infos[0].height, rig.client.infos[0].width) == image.shape[:2]
+        upright = SyntheticSource(48, 64, 50.0)._draw(frame_index(cv2.rotate(image, back)))
+        assert np.array_equal(image, cv2.rotate(upright, clockwise))
+
+
 def test_without_a_calibration_the_camera_info_says_so():
     with running() as rig:
         rig.wait_for(lambda: len(rig.client.infos) >= 1)
@@ -200,6 +218,7 @@ def test_a_camera_that_is_unplugged_comes_back(monkeypatch):
         ({"source": "usb"}, "unknown source 'usb'; known: synthetic, v4l2, video"),
         ({"source": "video"}, "parameter file is '', expected a video file"),
         ({"camera": "my-cam"}, "expected letters, digits and '_'"),
+        ({"rotate_deg": 45}, "rotate_deg is 45, expected 0, 90, 180 or 270"),
         ({"fourcc": "JPEG2"}, "expected four letters"),
         ({"calibration_file": "/no/file.yaml"}, "/no/file.yaml"),
         ({"jpeg_quality": 0}, "got 0, expected 1 to 100"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 from act_core import ros, topics
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.node import Node
@@ -35,7 +36,7 @@ class CameraNode(Node):
         p.check()
         self._calibration = read_calibration(p.calibration_file) if p.calibration_file else None
         if self._calibration is not None and p.source != VIDEO:
-            self._calibration.check_size(p.width, p.height)
+            self._calibration.check_size(*p.image_size())
         self._frame_id = f"{p.camera}_optical_frame"
         self._delay_ns = to_ns(p.delay_s)
         self._monotonic = MonotonicClock()
@@ -77,12 +78,13 @@ class CameraNode(Node):
     def _publish(self, frame: Frame) -> None:
         age_ns = self._monotonic.now_ns() - frame.captured_ns + self._delay_ns
         stamp_ns = max(self.get_clock().now().nanoseconds - age_ns, 0)
+        pixels = np.rot90(frame.image, -self.params.rotate_deg // 90)  # rot90 turns to the left
         if self.params.compressed and self._jpegs.get_subscription_count():
             quality = self.params.jpeg_quality
             self._jpegs.publish(
-                ros.array_to_compressed(frame.image, stamp_ns, self._frame_id, quality=quality)
+                ros.array_to_compressed(pixels, stamp_ns, self._frame_id, quality=quality)
             )
-        image = ros.array_to_image(frame.image, stamp_ns, self._frame_id)
+        image = ros.array_to_image(pixels, stamp_ns, self._frame_id)
         self._images.publish(image)
         self._infos.publish(self._info(image))
 

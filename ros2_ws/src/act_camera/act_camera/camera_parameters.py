@@ -38,6 +38,10 @@ class CameraParameters:
     exposure_ms: float = parameter(0.0, "v4l2: fixed exposure time; 0: automatic", low=0.0)
     gain: float = parameter(-1.0, "v4l2: in the camera's units; -1: as it is", low=-1.0)
     white_balance_k: float = parameter(0.0, "v4l2: colour temperature [K]; 0: automatic", low=0.0)
+    rotate_deg: int = parameter(
+        0, "turn the images clockwise, for a camera that is mounted so: 90, 180 or 270",
+        low=0, high=270,
+    )  # fmt: skip
     delay_s: float = parameter(
         0.0, "known time from the exposure to the camera's own stamp; subtracted from the stamp",
         low=0.0, high=1.0,
@@ -54,10 +58,20 @@ class CameraParameters:
                 f"parameter camera is '{self.camera}', expected letters, digits and '_': it is "
                 "part of a topic's name"
             )
+        if self.rotate_deg % 90:
+            raise ConfigurationError(
+                f"parameter rotate_deg is {self.rotate_deg}, expected 0, 90, 180 or 270"
+            )
         if len(self.fourcc) != 4:
             raise ConfigurationError(f"parameter fourcc is '{self.fourcc}', expected four letters")
         if self.source == VIDEO:
             VideoSource(self.file).close()  # says now what is wrong with the file
+
+    def image_size(self) -> tuple[int, int]:
+        """Width and height of the images as they are published (a video has its own)."""
+        if self.rotate_deg % 180:
+            return self.height, self.width
+        return self.width, self.height
 
     def open_source(self) -> Callable[[], FrameSource]:
         """What opens the camera."""

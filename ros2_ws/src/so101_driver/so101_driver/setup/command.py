@@ -107,6 +107,7 @@ def run_assign_id(arguments: argparse.Namespace, console: Console) -> int:
         new_id = JOINTS[JOINT_NAMES.index(name)].servo_id
         while True:
             console.ask(f"Plug ONLY the {name} servo into the adapter, power on, then Enter:")
+            console.say("  searching all ids and rates")
             try:
                 servo = find_single_servo(opener)
                 break
