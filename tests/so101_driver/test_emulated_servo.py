@@ -139,6 +139,14 @@ def test_motion_reports_speed_in_steps_of_50(servo):
     assert read(servo, reg.MOVING) == 1
 
 
+def test_the_highest_speed_is_the_identified_one(servo):
+    """Rhoban/bam's identification of the 7.4 V servo: 3400 counts/s."""
+    servo.motor.joint.position_rad = -2.9
+    torque_on(servo, 2048 + 1890)
+    run(servo, 0.7)
+    assert abs(read(servo, reg.PRESENT_VELOCITY) - 3400) <= 100
+
+
 def test_a_soft_servo_sags_under_load_as_the_figures_say():
     """duty = P e / 4 + 16 in 0.1 %; 0.335 N m of 3.35 are 10 % duty: (100 - 16) / 4 = 21 counts."""
     servo = EmulatedServo(ServoMemory({reg.ID: 7, reg.P_COEFFICIENT: 16}),

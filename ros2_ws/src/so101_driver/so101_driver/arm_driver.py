@@ -13,7 +13,7 @@ from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
-from so101_driver import arm_checks
+from so101_driver import arm_start
 from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
@@ -27,7 +27,6 @@ from so101_driver.request_queue import RefusedError, RequestQueue
 
 BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
 TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
-NO_GOAL_JUMP_RAD = 0.35  # a goal further from the joint than this is not one that it was following
 
 
 class Cycle(NamedTuple):
@@ -188,7 +187,7 @@ class ArmDriver:
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
-            self._start_where_it_is(arm, now_ns)  # where it raises, the next cycle tries again
+            self._take_over(arm, now_ns)  # where it raises, the next cycle tries again
             self._reopen()
             self._note("info", "the servos answer again")
         self._silent = 0
@@ -253,7 +252,7 @@ class ArmDriver:
             if needs_restart:
                 arm.recover(joint)
             self.faults.recovered(joint)
-        self._start_where_it_is(arm, now_ns)
+        self._take_over(arm, now_ns)
         self.counts["recoveries"] += len(joints)
         return f"recovered: {', '.join(sorted(joints))}"
 
@@ -302,30 +301,17 @@ class ArmDriver:
             self._note("error", str(error))
 
     def _energise(self, arm: So101Arm, now_ns: int) -> None:
-        """Torque on at the present position, or on as it was. Raises ArmError for a joint that is
-        past its limit."""
-        arm_checks.check_position(
-            arm.read_state(), self._gate.limits, self.settings.start_tolerance_rad
-        )  # fmt: skip
-        _, torque = arm.read_goals()
-        if not torque.all():
-            arm.enable_torque()
+        tolerance_rad = self.settings.start_tolerance_rad
+        self._sent = arm_start.energise(arm, self._gate, tolerance_rad, now_ns).goals_rad
         self._torque = True
-        self._start_where_it_is(arm, now_ns)
         self.faults.clear()
         self._gate.open()
 
-    def _start_where_it_is(self, arm: So101Arm, now_ns: int) -> None:
-        """The limiter starts from the goals that the servos hold, or where those are not theirs
-        (a servo restarted), from the measured positions."""
-        goals, torque = arm.read_goals()
-        state = arm.read_state()
-        kept = torque & (np.abs(goals - state.position_rad) <= NO_GOAL_JUMP_RAD)
-        self._sent = self._gate.reset(np.where(kept, goals, state.position_rad), now_ns)
-        for joint, on in zip(JOINT_NAMES, torque, strict=True):
-            if self._torque and not on:
-                health = arm.read_health(joint)
-                self.faults.see_health(joint, health, torque_wanted=True)
+    def _take_over(self, arm: So101Arm, now_ns: int) -> None:
+        start = arm_start.take_over(arm, self._gate, now_ns)
+        self._sent = start.goals_rad
+        for joint in start.limp if self._torque else ():
+            self.faults.see_health(joint, arm.read_health(joint), torque_wanted=True)
 
     def _disconnect(self, text: str) -> None:
         self._link.drop()
