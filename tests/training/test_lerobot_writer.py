@@ -67,12 +67,17 @@ def arm_episode(seed: int, steps: int = 7, **changes) -> Episode:
     return Episode(**{**values, **changes})
 
 
+def write_episodes(folder: Path, episodes: list[Episode]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, episode in enumerate(episodes):
+        write_episode(episode_path(folder, number), episode)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def ours(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("ours")
-    for seed in range(3):
-        write_episode(episode_path(folder, seed), arm_episode(seed, steps=7 + seed))
-    return folder
+    return write_episodes(folder, [arm_episode(seed, steps=7 + seed) for seed in range(3)])
 
 
 def check_same(before: Episode, after: Episode) -> None:

@@ -1,0 +1,83 @@
+"""LeRobot reads what we write and we read what it writes, frame by frame.
+
+LeRobot's pins do not fit ours, so it lives in an environment of its own:
+
+    python -m venv /tmp/lerobot && /tmp/lerobot/bin/pip install lerobot==0.4.4
+    LEROBOT_PYTHON=/tmp/lerobot/bin/python pytest tests/training/test_lerobot_itself.py
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from act_training.datasets.episode_file import episode_files, read_episode
+from act_training.datasets.lerobot.so101_units import so101_units
+from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
+from act_training.import_dataset import ImportOptions, import_dataset
+
+from tests.training.test_lerobot_writer import arm_episode, psnr_db, write_episodes
+
+PYTHON = os.environ.get("LEROBOT_PYTHON")
+SMALLEST_PSNR_DB = 36
+
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="LEROBOT_PYTHON names no Python that has lerobot"
+)
+
+
+def run_lerobot(action: str, folder: Path) -> dict[str, np.ndarray]:
+    out = folder.with_suffix(".npz")
+    script = Path(__file__).with_name("lerobot_reference.py")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "HF_HUB_OFFLINE": "1"}
+    subprocess.run(
+        [str(PYTHON), str(script), action, str(folder), str(out)], env=environment, check=True
+    )
+    return dict(np.load(out))
+
+
+def concatenated(folder: Path):
+    return [read_episode(path) for path in episode_files(folder)]
+
+
+def test_lerobot_reads_what_we_write(tmp_path):
+    ours = write_episodes(tmp_path / "ours", [arm_episode(s, steps=7 + s) for s in range(3)])
+    folder = export_lerobot(ExportLerobotOptions(ours, tmp_path / "lerobot"))
+    found = run_lerobot("read", folder)
+    import_dataset(ImportOptions("lerobot", str(folder), tmp_path / "back"))
+    before, back = concatenated(ours), concatenated(tmp_path / "back")
+    assert len(found["index"]) == sum(map(len, before)) == 24
+    units = so101_units("degrees")
+    start = 0
+    for index, episode in enumerate(before):
+        rows = slice(start, start + len(episode))
+        start = rows.stop
+        assert set(found["episode_index"][rows]) == {index}
+        assert set(found["task"][rows]) == {episode.task}
+        assert found["frame_index"][rows].tolist() == list(range(len(episode)))
+        np.testing.assert_allclose(found["timestamp"][rows], episode.stamps_ns / 1e9, atol=1e-6)
+        for key, values in (("observation.state", episode.joints), ("action", episode.actions)):
+            np.testing.assert_array_equal(found[key][rows], units.from_rad(values))
+        for camera, images in episode.images.items():
+            np.testing.assert_array_equal(found[camera][rows], back[index].images[camera])
+            assert psnr_db(found[camera][rows], images) > SMALLEST_PSNR_DB
+    np.testing.assert_allclose(found["action_mean"], found["action"].mean(axis=0), rtol=1e-5)
+
+
+def test_we_read_what_lerobot_writes(tmp_path):
+    given = run_lerobot("write", tmp_path / "theirs")
+    record = import_dataset(ImportOptions("auto", str(tmp_path / "theirs"), tmp_path / "back"))
+    assert (record.imported, record.refused) == (3, ())
+    units = so101_units("degrees")  # its values prove it: some are beyond 100
+    for index, episode in enumerate(concatenated(tmp_path / "back")):
+        rows = given["episode_index"] == index
+        assert (episode.task, episode.success) == ("pick", None)
+        np.testing.assert_array_equal(
+            episode.joints, units.to_rad(given["observation.state"][rows])
+        )
+        np.testing.assert_array_equal(episode.actions, units.to_rad(given["action"][rows]))
+        for camera, images in episode.images.items():
+            assert psnr_db(images, given[camera][rows]) > SMALLEST_PSNR_DB
