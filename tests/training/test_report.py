@@ -48,6 +48,13 @@ def test_warnings(make_episode):
     assert describe_dataset(shared).warnings == ["3 episodes share 2 different starts"]
 
 
+def test_episodes_that_nobody_judged_are_no_failures(make_episode):
+    episodes = [make_episode(seed, success=(True, False, None)[seed % 3]) for seed in range(6)]
+    described = describe_dataset(episodes)
+    assert (described.successes, described.failures) == (2, 2)
+    assert described.warnings == ["2 episodes are failures"]
+
+
 def test_command(dataset, capsys):
     report_dataset(dataset)
     text = capsys.readouterr().out

@@ -39,6 +39,7 @@ class DatasetReport:
     Attributes:
         lengths: (E,) steps.
         successes: episodes judged a success; None when nobody judged.
+        failures: episodes judged a failure; those that nobody judged are neither.
         idle_share: share of steps in which no commanded value moves.
         jerk: per joint, RMS of the third derivative [unit/s^3].
         missing_frames: frames that the stamps say are not there.
@@ -51,6 +52,7 @@ class DatasetReport:
     tasks: tuple[str, ...]
     lengths: NDArray[np.int64]
     successes: int | None
+    failures: int
     idle_share: float
     jerk: NDArray[np.float64]
     missing_frames: int
@@ -71,8 +73,8 @@ class DatasetReport:
             found.append(f"nothing moves in {self.idle_share:.0%} of the steps: policies stall")
         if self.missing_frames:
             found.append(f"{self.missing_frames} frames are missing by their stamps")
-        if self.successes is not None and self.successes < count:
-            found.append(f"{count - self.successes} episodes are failures")
+        if self.failures:
+            found.append(f"{self.failures} episodes are failures")
         return found
 
 
@@ -90,6 +92,7 @@ def describe_dataset(episodes: list[Episode]) -> DatasetReport:
         tasks=tuple(sorted({episode.task for episode in episodes})),
         lengths=np.array([len(episode) for episode in episodes]),
         successes=sum(judged) if judged else None,
+        failures=len(judged) - sum(judged),
         idle_share=_idle_share(actions),
         jerk=_jerk(joints, features.rate_hz),
         missing_frames=sum(_missing(e.stamps_ns, features.rate_hz) for e in episodes),
