@@ -80,6 +80,26 @@ def test_a_silent_arm_ends_the_commands_and_then_the_approach_begins_again(who):
     assert guidance.position_rad == pytest.approx([-0.495, 0.5])
 
 
+def test_a_follower_that_stays_behind_is_approached_again_and_does_not_leap():
+    arms = Arms((0.0, 0.0))
+    arms.period()
+    arms.leader = (0.99, 0.0)  # the follower is blocked at 0
+    assert all(step.position_rad[0] == 0.99 for step in arms.periods(51)), "0.5 s of patience"
+    steps = arms.periods(400)
+    assert steps[0].position_rad[0] == pytest.approx(0.005)
+    # Over and over again from where it is: at most 0.6 rad and what half a second adds ahead of it.
+    assert 0.6 < max(step.position_rad[0] for step in steps) < 0.6 + 0.25 + 0.01
+    assert {step.state for step in steps} == {APPROACHING}
+
+
+def test_a_follower_that_is_a_little_behind_is_followed_by_nothing_but_the_leader():
+    arms = Arms((0.0, 0.0))
+    for k in range(300):
+        arms.leader = (0.9 * np.sin(k / 20), 0.0)
+        arms.follower = (0.9 * np.sin((k - 10) / 20) if k >= 10 else 0.0, 0.05)
+        assert arms.period().state == FOLLOWING
+
+
 def test_before_both_were_heard_there_is_no_command():
     arms = Arms(None, (0.0, 0.0))
     assert arms.period() == Guidance(None, "waiting for the leader's position")

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 Vector = NDArray[np.float64]
 
 APPROACHING, FOLLOWING = "approaching", "following"
+# A soft servo is up to 0.3 rad behind a fast command. One that stays further behind is not coming:
+# it is blocked, or its driver holds it.
+LEFT_BEHIND_RAD, LEFT_BEHIND_S = 0.6, 0.5
 
 
 class Guidance(NamedTuple):
@@ -27,7 +30,8 @@ class Teleoperation:
     The approach starts where the follower is and moves every joint towards the leader at no more
     than ``approach_rad_s``; it ends when all are within ``arrived_rad``. From then on the leader's
     position, inside the follower's limits, is the command. After every interruption (either arm was
-    silent for ``max_age_s``, a stop, a start) it begins again with the approach.
+    silent for ``max_age_s``, the follower stayed behind its commands, a stop, a start) it begins
+    again with the approach, so that an arm that comes free does not leap.
 
     Example (one joint, 0.5 rad/s, 100 periods a second, arrived at 0.05 rad): follower at 0, leader
     held at 0.104 rad: the commands are 0.005, 0.010, ..., 0.055 and then 0.104. A leader that moves
@@ -52,6 +56,7 @@ class Teleoperation:
         self._follower: tuple[int, Vector] | None = None
         self._command: Vector | None = None  # last one; None: begin with the approach
         self._following = False
+        self._behind_since_ns: int | None = None
         self._stopped: str | None = None
 
     def leader(self, position_rad: ArrayLike, now_ns: int) -> None:
@@ -78,8 +83,9 @@ class Teleoperation:
         if obstacle or self._leader is None or self._follower is None:
             self._command = None
             return Guidance(None, obstacle or "")
-        if self._command is None:
+        if self._command is None or self._is_left_behind(self._follower[1], now_ns):
             self._command, self._following = self._follower[1], False
+            self._behind_since_ns = None
         target = np.clip(self._leader[1], self._limits.lower_rad, self._limits.upper_rad)
         gap = target - self._command
         self._following = self._following or bool((np.abs(gap) <= self._arrived_rad).all())
@@ -88,6 +94,14 @@ class Teleoperation:
             return Guidance(target, FOLLOWING)
         self._command = self._command + np.clip(gap, -self._step_rad, self._step_rad)
         return Guidance(self._command, APPROACHING)
+
+    def _is_left_behind(self, follower_rad: Vector, now_ns: int) -> bool:
+        if self._command is None or np.abs(self._command - follower_rad).max() < LEFT_BEHIND_RAD:
+            self._behind_since_ns = None
+            return False
+        if self._behind_since_ns is None:
+            self._behind_since_ns = now_ns
+        return now_ns - self._behind_since_ns >= to_ns(LEFT_BEHIND_S)
 
     def _silent(self, who: str, heard: tuple[int, Vector] | None, now_ns: int) -> str | None:
         if heard is None:
