@@ -1,96 +1,35 @@
-"""hf:// addresses against a stand-in of the hub on this machine: its web interface."""
-
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote, urlparse
 
 import pytest
 from act_core.errors import ConfigurationError
+from act_training import export_lerobot, import_dataset
 from act_training.command import CommandError
-from act_training.hub import local_dataset
+from act_training.hub import local_copy, publish
+
+from tests.training.hub_stand_in import TOKEN, Hub, running_hub
 
 NOBODY = "http://127.0.0.1:1"  # no server listens there
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"meta/info.json": b'{"fps": 30}', "data/chunk-000/file-000.parquet": bytes(range(256))}
 
 
-class StandIn(BaseHTTPRequestHandler):
-    """Serves the dataset owner/pick at the revisions main and v3.0, as huggingface.co does."""
-
-    requested: list[str]
-
-    def do_HEAD(self) -> None:
-        self.answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self.answer(with_body=True)
-
-    def answer(self, *, with_body: bool) -> None:
-        path = unquote(urlparse(self.path).path)
-        self.requested.append(path)
-        parts = path.strip("/").split("/")
-        if parts[:1] == ["api"] and parts[1:4] != ["datasets", "owner", "pick"]:
-            self.reply(401, b"{}", {"X-Error-Code": "RepoNotFound"}, with_body)
-        elif parts[4:5] == ["revision"] and parts[5] not in ("main", "v3.0", COMMIT):
-            self.reply(404, b"{}", {"X-Error-Code": "RevisionNotFound"}, with_body)
-        elif parts[4:5] == ["revision"]:
-            siblings = [{"rfilename": name} for name in FILES]
-            content = {"id": "owner/pick", "sha": COMMIT, "siblings": siblings, "tags": []}
-            self.reply(200, json.dumps(content).encode(), {}, with_body)
-        elif parts[4:5] == ["tree"]:
-            tree = [
-                {"type": "file", "path": n, "size": len(c), "oid": hashlib.sha1(c).hexdigest()}
-                for n, c in FILES.items()
-            ]
-            self.reply(200, json.dumps(tree).encode(), {}, with_body)
-        elif parts[3:4] == ["resolve"] and "/".join(parts[5:]) in FILES:
-            body = FILES["/".join(parts[5:])]
-            tag = f'"{hashlib.sha1(body).hexdigest()}"'
-            self.reply(200, body, {"ETag": tag, "X-Repo-Commit": COMMIT}, with_body)
-        else:
-            self.reply(404, b"{}", {"X-Error-Code": "EntryNotFound"}, with_body)
-
-    def reply(self, status: int, body: bytes, headers: dict[str, str], with_body: bool) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Silent."""
-
-
-class Hub(NamedTuple):
-    """A running stand-in, the paths that were asked of it, and where downloads go."""
-
-    endpoint: str
-    requested: list[str]
-    cache: Path
-
-    def fetch(self, address: str, endpoint: str | None = None) -> Path:
-        return local_dataset(address, endpoint=endpoint or self.endpoint, cache=self.cache)
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running_hub() as hub:
+        hub.repositories["datasets/owner/pick"] = dict(FILES)
+        hub.tags["datasets/owner/pick"] = {"v3.0"}
+        yield hub
 
 
 @pytest.fixture
-def hub(tmp_path) -> Iterator[Hub]:
-    requested: list[str] = []
-    handler = type("Handler", (StandIn,), {"requested": requested})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield Hub(f"http://127.0.0.1:{server.server_port}", requested, tmp_path / "cache")
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def fetch(hub, tmp_path):
+    def fetch(address: str, endpoint: str = hub.endpoint) -> Path:
+        return local_copy(address, endpoint=endpoint, cache=tmp_path / "cache")
+
+    return fetch
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -105,46 +44,109 @@ def contents(folder: Path) -> dict[str, bytes]:
     "address",
     ["hf://owner/pick", "hf://datasets/owner/pick", "hf://owner/pick@v3.0", "hf://owner/pick/"],
 )
-def test_a_dataset_is_downloaded(hub, address):
-    assert contents(hub.fetch(address)) == FILES
-    assert any(path.startswith("/api/datasets/owner/pick") for path in hub.requested)
+def test_a_dataset_is_downloaded(fetch, address):
+    assert contents(fetch(address)) == FILES
 
 
-def test_what_was_downloaded_is_not_downloaded_again(hub):
-    first = hub.fetch("hf://owner/pick")
+def test_what_was_downloaded_is_not_downloaded_again(hub, fetch):
+    first = fetch("hf://owner/pick")
     assert any("/resolve/" in path for path in hub.requested)
     hub.requested.clear()
-    assert hub.fetch("hf://owner/pick") == first
+    assert fetch("hf://owner/pick") == first
     assert not any("/resolve/" in path for path in hub.requested)
 
 
-def test_what_was_downloaded_is_found_without_a_network(hub):
-    first = hub.fetch("hf://owner/pick")
-    assert hub.fetch("hf://owner/pick", NOBODY) == first
+def test_what_was_downloaded_is_found_without_a_network(fetch):
+    assert fetch("hf://owner/pick") == fetch("hf://owner/pick", NOBODY)
 
 
-def test_without_a_network_the_error_says_so(hub):
+def test_without_a_network_the_error_says_so(fetch):
     with pytest.raises(CommandError, match=r"hf://owner/pick could not be downloaded .*a network"):
-        hub.fetch("hf://owner/pick", NOBODY)
+        fetch("hf://owner/pick", NOBODY)
 
 
-def test_unknown_names_are_named(hub):
+def test_unknown_names_are_named(fetch):
     with pytest.raises(ConfigurationError, match="the hub has no dataset owner/pik"):
-        hub.fetch("hf://owner/pik")
+        fetch("hf://owner/pik")
     with pytest.raises(ConfigurationError, match="owner/pick has no revision 'v9'"):
-        hub.fetch("hf://owner/pick@v9")
+        fetch("hf://owner/pick@v9")
 
 
 @pytest.mark.parametrize("address", ["hf://pick", "hf://a/b/c", "hf://a/b@", "hf://"])
 def test_addresses_that_are_none(address):
     with pytest.raises(ConfigurationError, match=r"is no address: expected hf://owner/name"):
-        local_dataset(address)
+        local_copy(address)
 
 
 def test_paths(tmp_path, monkeypatch):
-    assert local_dataset(str(tmp_path)) == tmp_path
+    assert local_copy(str(tmp_path)) == tmp_path
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match=r"there is no 'owner/pick'; .*is hf://owner/pick"):
-        local_dataset("owner/pick")
+        local_copy("owner/pick")
     with pytest.raises(ConfigurationError, match=r"there is no '/nowhere/at/all'$"):
-        local_dataset("/nowhere/at/all")
+        local_copy("/nowhere/at/all")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "folder"
+    for name, content in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content[::-1])
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["dataset", "model"])
+def test_what_is_published_comes_back(hub, folder, tmp_path, kind):
+    page = publish(folder, "hf://me/new", kind, tag="v1", endpoint=hub.endpoint, token=TOKEN)
+    assert page == f"{hub.endpoint}/{'datasets/' if kind == 'dataset' else ''}me/new"
+    assert hub.tags[f"{kind}s/me/new"] == {"v1"}
+    back = local_copy("hf://me/new@v1", kind, endpoint=hub.endpoint, cache=tmp_path / "cache")
+    assert contents(back) == contents(folder)
+
+
+def test_publishing_again_replaces_files_and_moves_the_tag(hub, folder):
+    publish(folder, "hf://owner/pick", tag="v3.0", endpoint=hub.endpoint, token=TOKEN)
+    assert hub.repositories["datasets/owner/pick"] == contents(folder)
+    assert hub.tags["datasets/owner/pick"] == {"v3.0"}
+
+
+def test_publishing_needs_leave_and_a_network(hub, folder):
+    with pytest.raises(ConfigurationError, match=r"hf://me/new may not be published by you: `hf "):
+        publish(folder, "hf://me/new", endpoint=hub.endpoint, token="hf_reader")
+    with pytest.raises(CommandError, match=r"hf://me/new could not be published .*a network"):
+        publish(folder, "hf://me/new", endpoint=NOBODY, token=TOKEN)
+    with pytest.raises(ConfigurationError, match="has no revision yet, leave it out"):
+        publish(folder, "hf://me/new@v1", endpoint=hub.endpoint, token=TOKEN)
+
+
+def test_an_exported_dataset_is_pushed_and_imported(hub, dataset, tmp_path, monkeypatch):
+    """LeRobot asks the hub for a tag with the version of the format."""
+    monkeypatch.setattr(
+        export_lerobot, "publish", partial(publish, endpoint=hub.endpoint, token=TOKEN)
+    )
+    monkeypatch.setattr(
+        import_dataset,
+        "local_copy",
+        partial(local_copy, endpoint=hub.endpoint, cache=tmp_path / "cache"),
+    )
+    export_lerobot.export_lerobot(
+        export_lerobot.ExportLerobotOptions(
+            dataset, tmp_path / "lerobot", codec="h264", push="hf://me/toy"
+        )
+    )
+    assert hub.tags["datasets/me/toy"] == {"v3.0"}
+    assert b"tags: [LeRobot]" in hub.repositories["datasets/me/toy"]["README.md"]
+    record = import_dataset.import_dataset(
+        import_dataset.ImportOptions("lerobot", "hf://me/toy", tmp_path / "back")
+    )
+    assert (record.imported, record.refused) == (4, ())
+
+
+def test_a_wrong_address_is_refused_before_the_work(dataset, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"'hf://toy' is no address"):
+        export_lerobot.export_lerobot(
+            export_lerobot.ExportLerobotOptions(dataset, tmp_path / "lerobot", push="hf://toy")
+        )
+    assert not (tmp_path / "lerobot").exists()

@@ -19,10 +19,23 @@ from act_training.command import run_command
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import check_same_features
+from act_training.datasets.lerobot.description import VERSION
 from act_training.datasets.lerobot.so101_units import DEGREES, RAD, So101Units, so101_units
 from act_training.datasets.lerobot.video_writer import OPTIONS
 from act_training.datasets.lerobot.writer import LerobotWriter
 from act_training.features import Features
+from act_training.hub import parse_address, publish
+
+# The hub's description of the dataset: by the tag, LeRobot's pages and viewers find it.
+CARD = """---
+task_categories: [robotics]
+tags: [LeRobot]
+configs:
+- config_name: default
+  data_files: data/*/*.parquet
+---
+A LeRobotDataset v3.0, written by act-export-lerobot.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +57,10 @@ class ExportLerobotOptions:
     """Of the videos: libsvtav1 (AV1, as LeRobot's own), h264 or hevc."""
     crf: int | None = None
     """Quality of the videos, lower is better; None takes LeRobot's."""
+    push: str | None = None
+    """Then upload it to hf://owner/name on the Hugging Face hub, where LeRobot finds it."""
+    private: bool = False
+    """A dataset that is new on the hub can be seen by its owner only."""
 
 
 def export_lerobot(options: ExportLerobotOptions) -> Path:
@@ -51,6 +68,8 @@ def export_lerobot(options: ExportLerobotOptions) -> Path:
     files = episode_files(options.data)
     if options.out.exists():
         raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
+    if options.push is not None:
+        parse_address(options.push)
     if options.codec not in OPTIONS:
         raise DatasetError(suggest("codec", options.codec, OPTIONS))
     first = read_episode(files[0], with_images=False)
@@ -66,9 +85,12 @@ def export_lerobot(options: ExportLerobotOptions) -> Path:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    (partial / "README.md").write_text(CARD)
     os.replace(partial, options.out)
     said = "values unchanged" if units is None else units.scheme
     log.info(f"{len(files) - refused} of {len(files)} episodes in {options.out} ({said})")
+    if options.push is not None:
+        log.info(publish(options.out, options.push, tag=VERSION, private=options.private))
     return options.out
 
 

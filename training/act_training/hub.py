@@ -1,74 +1,145 @@
-"""hf://owner/name: datasets on the Hugging Face hub, as folders on this machine."""
+"""hf://owner/name: datasets and models on the Hugging Face hub, to this machine and back."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from act_core.errors import ConfigurationError
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
 from act_training.command import CommandError
 
+Kind = Literal["dataset", "model"]
+
 SCHEME = "hf://"
-ADDRESS = re.compile(r"hf://(?:datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
+PATTERN = re.compile(r"hf://(?:datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
+NOT_ALLOWED = (401, 403)  # HTTP
 
 
-def local_dataset(source: str, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
+class Address(NamedTuple):
+    """Of a repository on the hub; `revision` is a branch, a tag or a commit, None the newest."""
+
+    name: str
+    revision: str | None
+
+
+def parse_address(text: str) -> Address:
+    """The parts of hf://owner/name[@revision]; ConfigurationError for anything else."""
+    found = PATTERN.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"'{text}' is no address: expected hf://owner/name[@revision]")
+    return Address(found["name"], found["revision"])
+
+
+def local_copy(
+    source: str,
+    kind: Kind = "dataset",
+    *,
+    endpoint: str | None = None,
+    cache: Path | None = None,
+) -> Path:
     """The folder or file that `source` means: a path, or hf://owner/name[@revision] downloaded.
 
     What has been downloaded before is not downloaded again and is found without a network.
 
     Args:
+        kind: of repository.
         endpoint, cache: address of the hub, folder of downloads; None takes huggingface_hub's own,
             which HF_ENDPOINT and HF_HOME change.
 
     Raises:
-        ConfigurationError: `source` is neither, or the hub has no such dataset.
+        ConfigurationError: `source` is neither, or the hub has no such repository.
         CommandError: the hub cannot be reached.
     """
     if not source.startswith(SCHEME):
         path = Path(source).expanduser()
         if not path.exists():
-            on_hub = ADDRESS.fullmatch(f"{SCHEME}{source}")
-            hint = f"; a dataset on the hub is hf://{source}" if on_hub else ""
+            on_hub = PATTERN.fullmatch(f"{SCHEME}{source}")
+            hint = f"; a {kind} on the hub is hf://{source}" if on_hub else ""
             raise ConfigurationError(f"there is no '{source}'{hint}")
         return path
-    address = ADDRESS.fullmatch(source)
-    if address is None:
-        raise ConfigurationError(f"'{source}' is no address: expected hf://owner/name[@revision]")
-    name, revision = address["name"], address["revision"]
-    try:
+    address = parse_address(source)
+    with _explained(source, kind, "downloaded"):
         return Path(
             snapshot_download(
-                name, repo_type="dataset", revision=revision, endpoint=endpoint, cache_dir=cache
+                address.name,
+                repo_type=kind,
+                revision=address.revision,
+                endpoint=endpoint,
+                cache_dir=cache,
             )
         )
+
+
+def publish(
+    folder: Path,
+    target: str,
+    kind: Kind = "dataset",
+    *,
+    tag: str | None = None,
+    private: bool = False,
+    endpoint: str | None = None,
+    token: str | None = None,
+) -> str:
+    """Upload the files of `folder` to hf://owner/name, made if it is not there; returns its page.
+
+    Args:
+        tag: moved to what was uploaded; LeRobot looks datasets up by a tag with their version.
+        private: of a repository that has to be made.
+        token: None takes the one that `hf auth login` stored.
+
+    Raises ConfigurationError and CommandError as `local_copy` does.
+    """
+    address = parse_address(target)
+    if address.revision is not None:
+        raise ConfigurationError(f"'{target}': what is published has no revision yet, leave it out")
+    api = HfApi(endpoint=endpoint, token=token)
+    with _explained(target, kind, "published"):
+        page = api.create_repo(address.name, repo_type=kind, private=private, exist_ok=True)
+        api.upload_folder(repo_id=address.name, folder_path=folder, repo_type=kind)
+        if tag is not None:
+            tags = api.list_repo_refs(address.name, repo_type=kind).tags
+            if tag in [known.name for known in tags]:
+                api.delete_tag(address.name, tag=tag, repo_type=kind)
+            api.create_tag(address.name, tag=tag, repo_type=kind)
+    return str(page)
+
+
+@contextmanager
+def _explained(target: str, kind: Kind, done: str) -> Iterator[None]:
+    """What huggingface_hub raises within, as errors for the person who asked."""
+    address = parse_address(target)
+    try:
+        yield
     except GatedRepoError as error:
         raise ConfigurationError(
-            f"the dataset {name} asks for an agreement on its page first, then for `hf auth login`"
+            f"the {kind} {address.name} asks for an agreement on its page, then for `hf auth login`"
         ) from error
     except RepositoryNotFoundError as error:
         raise ConfigurationError(
-            f"the hub has no dataset {name} (a private one needs `hf auth login`)"
+            f"the hub has no {kind} {address.name} (a private one needs `hf auth login`)"
         ) from error
     except RevisionNotFoundError as error:
-        raise ConfigurationError(f"the dataset {name} has no revision '{revision}'") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise CommandError(
-            f"{source} could not be downloaded ({_first_line(error)}): is there a network? "
-            "A folder that was copied here by other means can be imported just as well"
+        raise ConfigurationError(
+            f"the {kind} {address.name} has no revision '{address.revision}'"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
+    except Exception as error:  # its network errors have no type that all its versions share
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in NOT_ALLOWED:
+            raise ConfigurationError(
+                f"{target} may not be {done} by you: `hf auth login` with a token that may"
+            ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CommandError(
+            f"{target} could not be {done} ({reason}): is there a network? A folder that is copied "
+            "by other means does just as well"
+        ) from error

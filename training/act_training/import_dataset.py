@@ -18,7 +18,7 @@ from act_training.datasets.importing import ImportRecord, import_episodes
 from act_training.datasets.lerobot.info import INFO_FILE
 from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.source import Declared, EpisodeSource
-from act_training.hub import local_dataset
+from act_training.hub import local_copy
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
 
@@ -55,7 +55,7 @@ class ImportOptions:
 
 def import_dataset(options: ImportOptions) -> ImportRecord:
     """Import recordings of another project as a dataset for act-train."""
-    folder = local_dataset(options.source)
+    folder = local_copy(options.source)
     if all((folder / name).is_file() for name in CHECKPOINT_FILES):
         raise DatasetError(f"'{options.source}' is the checkpoint of a policy, not a dataset")
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
