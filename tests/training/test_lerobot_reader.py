@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
+from PIL import Image
 
 from tests.training.lerobot_folders import (
     KEY,
@@ -76,6 +78,31 @@ def test_what_nobody_says_is_unknown(made):
     assert source.features.actions == ("a", "b")
     assert set(source.features.joint_units) == {"unknown"}
     assert source.notes == ["nothing says in which units the values are: name them with --units"]
+
+
+def test_images_inside_the_parquet_files(made_v21, tmp_path):
+    """PNG bytes in place of a video; without loss."""
+    folder = tmp_path / "images"
+    shutil.copytree(made_v21, folder)
+    shutil.rmtree(folder / "videos")
+    edit_info(folder, lambda i: i["features"][KEY].update(dtype="image"))
+    pictures = np.random.default_rng(0).integers(0, 256, (LENGTHS[0], 32, 48, 3), dtype=np.uint8)
+    cells = []
+    for picture in pictures:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        cells.append({"bytes": buffer.getvalue(), "path": "frame.png"})
+    path = folder / "data/chunk-000/episode_000000.parquet"
+    pq.write_table(rows(0).append_column(KEY, pa.array(cells)), path)
+    source = LerobotSource(folder, Declared())
+    np.testing.assert_array_equal(source.read(0).images["front"], pictures)
+    with pytest.raises(DatasetError, match=f"there is no column '{KEY}' with the images"):
+        source.read(1)
+
+    cells[2]["bytes"] = cells[2]["bytes"][:60]
+    pq.write_table(rows(0).append_column(KEY, pa.array(cells)), path)
+    with pytest.raises(DatasetError, match=f"image 2 of '{KEY}' cannot be decoded"):
+        LerobotSource(folder, Declared()).read(0)
 
 
 def test_success_is_read_where_it_is_recorded(made_v21, tmp_path):

@@ -122,7 +122,8 @@ class LerobotSource:
     def _success(self, rows: pa.Table) -> bool | None:
         if not self.info.has_success or "next.success" not in rows.column_names:
             return None
-        return any(np.any(value) for value in rows["next.success"].to_pylist())
+        judged = [value for value in rows["next.success"].to_pylist() if value is not None]
+        return any(np.any(value) for value in judged) if judged else None
 
     def _images(
         self, camera: CameraFeature, entry: EpisodeEntry, rows: pa.Table
