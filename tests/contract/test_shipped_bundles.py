@@ -29,3 +29,16 @@ def test_so101_bundles_name_its_joints(folder):
     assert spec.joint_input.joints == spec.output.joints == JOINT_NAMES
     assert spec.joint_input.unit == spec.output.unit == "rad"
     assert {"preset", "seed", "commit", "success"} <= set(spec.provenance)
+
+
+def test_the_demo_policy_does_its_task():
+    """Four starts that nobody trained or tuned on; docs/results.md has the rate."""
+    pytest.importorskip("mujoco", reason="MuJoCo is not installed")
+    from act_training.rollout import Condition, open_environment_for, run_episode
+
+    policy = load_policy(POLICIES / "so101_pick_place", engine="cpu", threads=1)
+    env = open_environment_for(policy.spec, "so101/pick_place")
+    condition = Condition(policy.spec.execution)
+    results = [run_episode(env, policy, condition, seed) for seed in range(300_000, 300_004)]
+    env.close()
+    assert sum(result.success for result in results) >= 3, results

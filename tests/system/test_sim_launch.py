@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import av
 import pytest
 
 ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
@@ -55,6 +56,20 @@ def test_the_expert_does_the_task_through_the_topics():
     assert "episode 2: seed 2: success" in output, output
     assert "2 of 2 episodes succeeded" in output
     assert not any(alive(pid) for pid in pids_of(output))
+
+
+def test_the_shipped_policy_acts_and_is_filmed(tmp_path):
+    process = start("episodes:=1", "seed:=300000", f"film:={tmp_path}")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "policy 'so101_pick_place'" in output
+    assert "episode 1: seed 300000:" in output, output
+    with av.open(str(tmp_path / "demo.mp4")) as film:
+        pictures = [picture.to_ndarray(format="rgb24") for picture in film.decode(video=0)]
+    assert pictures[0].shape == (480, 640, 3)
+    assert len(pictures) > 30
+    assert (pictures[-1] != pictures[0]).any()
+    assert (tmp_path / "demo.png").stat().st_size > 20_000
 
 
 def test_two_arms():
