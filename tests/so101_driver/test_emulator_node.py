@@ -30,6 +30,7 @@ class Simulation(Node):
         self.position = np.array(HOME_POSE_RAD)
         self.commanded = 0
         self.torque: list[bool] = []
+        self.refusals = 0  # of the torque service, to come
         self._states = act_ros.publisher(self, topics.JOINT_STATES)
         act_ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
         act_ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
@@ -46,7 +47,8 @@ class Simulation(Node):
 
     def _on_torque(self, request: SetBool.Request, response: SetBool.Response):
         self.torque.append(request.data)
-        response.success = True
+        response.success = self.refusals == 0
+        self.refusals = max(0, self.refusals - 1)
         return response
 
 
@@ -109,6 +111,15 @@ def test_a_new_episode_switches_the_driver_s_torque_off_and_on(rig, spin_until):
     simulation.position = HOME_POSE_RAD + 0.4
     spin_until(lambda: simulation.torque == [False, True], node, simulation)
     assert simulation.commanded == 0
+
+
+def test_a_refused_switching_is_asked_for_again(rig, spin_until):
+    node, simulation, _port = rig
+    spin_until(lambda: node.bus is not None, node, simulation)
+    spin_until(lambda: node._torque.service_is_ready(), node, simulation)
+    simulation.refusals = 2
+    simulation.position = HOME_POSE_RAD + 0.4
+    spin_until(lambda: simulation.torque == [False, False, False, True], node, simulation)
 
 
 def test_a_port_without_a_name_is_refused(ros):

@@ -89,6 +89,22 @@ def test_an_arm_that_was_put_elsewhere_is_not_pulled_back():
     assert rig.position == pytest.approx(HOME_POSE_RAD + 0.2, abs=COUNT_RAD)
 
 
+def test_torque_that_was_off_for_a_moment_is_not_missed():
+    rig = Rig()
+    rig.arm.enable_torque()
+    rig.arm.write_goals(HOME_POSE_RAD + 0.5)
+    rig.live(1.0)
+    rig.position = np.array(HOME_POSE_RAD)
+    rig.remote.report(rig.position, ZERO)
+    rig.arm.release()
+    rig.arm.enable_torque()  # nobody has asked for targets in between
+    rig.live(0.5)
+    assert rig.position == pytest.approx(HOME_POSE_RAD)
+    rig.arm.write_goals(HOME_POSE_RAD + 0.2)
+    rig.live(1.0)
+    assert rig.position == pytest.approx(HOME_POSE_RAD + 0.2, abs=COUNT_RAD)
+
+
 def test_fast_motion_is_not_taken_for_a_hand():
     remote = RemoteArm()
     remote.report(ZERO, ZERO)

@@ -29,6 +29,8 @@ from so101_driver.emulator.faults import FaultScript, load_script
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.emulator.remote_arm import RemoteArm
 
+RETRY_S = 0.5
+
 
 @dataclass(frozen=True)
 class EmulatorParameters:
@@ -60,8 +62,11 @@ class EmulatorNode(Node):
         self._serving = ExitStack()
         self.bus: EmulatedBus | None = None  # None until the joints' positions are known
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._switching: list[bool] = []  # what the driver's torque is still to be switched to
+        self._asked: Any = None  # the answer that is waited for
         self._torque: Client[Any, Any] = self.create_client(SetBool, topics.DRIVER_TORQUE.name)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
+        self.create_timer(RETRY_S, self._switch_torque)
         if p.realtime_priority:
             prepare_process()
         request_fifo(p.realtime_priority // 2)  # this thread, which will spin
@@ -80,16 +85,25 @@ class EmulatorNode(Node):
             p = self.params
             self._serving.enter_context(PtyPort(self.bus, Path(p.port), p.realtime_priority))
             self.get_logger().info(f"six servos on {self.params.port}")
-        if placed and self._torque.service_is_ready():
-            off = self._torque.call_async(SetBool.Request(data=False))
-            off.add_done_callback(self._on_torque_off)
+        if placed:
+            self._switching = [False, True]
+            self._switch_torque()
         targets = self._arm.targets()
         if targets is not None:
             now_ns = self.get_clock().now().nanoseconds
             self._commands.publish(ros.joint_state(JOINT_NAMES, targets, now_ns))
 
-    def _on_torque_off(self, _answer: Any) -> None:
-        self._torque.call_async(SetBool.Request(data=True))
+    def _switch_torque(self) -> None:
+        """Asks for the next switching; the timer repeats what was refused or got lost."""
+        answered = self._asked is None or self._asked.done()
+        if self._switching and answered and self._torque.service_is_ready():
+            self._asked = self._torque.call_async(SetBool.Request(data=self._switching[0]))
+            self._asked.add_done_callback(self._on_switched)
+
+    def _on_switched(self, answer: Any) -> None:
+        if self._switching and answer.result().success:
+            self._switching.pop(0)
+            self._switch_torque()
 
 
 def main() -> int:

@@ -22,9 +22,11 @@ class RemoteJoint:
         self.velocity_rad_s = 0.0
         self.powered = False
         self.target_rad = 0.0
+        self.was_limp = True  # since whoever uses this set it to false; never missed, however short
 
     def step(self, drive: Drive, dt_s: float) -> None:
         self.powered, self.target_rad = drive.powered, drive.target_rad
+        self.was_limp |= not drive.powered
 
 
 class RemoteArm:
@@ -47,7 +49,10 @@ class RemoteArm:
         before = np.array([joint.position_rad for joint in self.joints])
         placed = self._heard and bool((np.abs(here - before) > PLACED_RAD).any())
         self._heard = True
-        self._placed |= placed
+        if placed:
+            self._placed = True
+            for joint in self.joints:
+                joint.was_limp = False
         for joint, position, velocity in zip(self.joints, here, speed, strict=True):
             joint.position_rad, joint.velocity_rad_s = float(position), float(velocity)
         return placed
@@ -59,10 +64,10 @@ class RemoteArm:
         asked for a motion yet; and after the arm was put elsewhere, until torque was off: the
         servos do not know yet that they are far from their goals.
         """
-        if not all(joint.powered for joint in self.joints):
-            self._at_rest, self._commanded, self._placed = None, False, False
+        if self._placed and not all(joint.was_limp for joint in self.joints):
             return None
-        if self._placed:
+        if self._placed or not all(joint.powered for joint in self.joints):
+            self._at_rest, self._commanded, self._placed = None, False, False
             return None
         targets = np.array([joint.target_rad for joint in self.joints])
         if self._at_rest is None:
