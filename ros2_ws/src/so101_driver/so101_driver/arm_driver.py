@@ -81,6 +81,7 @@ class ArmDriver:
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
         self._at_rest = False  # the goals no longer move
+        self._seen_rad: Vector | None = None  # (6,) joints, before one of them is relaxed
         self._requests = RequestQueue()
         self._health = HealthRound(self.settings)
         self.read_s = 0.0  # how long the last reading of the joints took
@@ -221,6 +222,9 @@ class ArmDriver:
     def _relax(self, joints: set[str], state: ArmState, now_ns: int) -> None:
         if not joints or self._sent is None or not self._torque:
             return
+        before, self._seen_rad = self._seen_rad, state.position_rad
+        if before is None or np.abs(before - state.position_rad).max() > arm_start.AGREES_RAD:
+            return  # not on the strength of a single reading
         self._relaxed |= joints
         here = [joint in joints for joint in JOINT_NAMES]
         self._gate.reset(np.where(here, state.position_rad, self._sent), now_ns)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from act_core.so101 import JOINT_NAMES
 
 from so101_driver import arm_checks
 from so101_driver.arm import So101Arm
+from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
 from so101_driver.ready_gate import ReadyGate
 
+Reading = TypeVar("Reading", bound=tuple[Any, ...])
+
 NO_GOAL_JUMP_RAD = 0.35  # a goal further from its joint than this is not one that it was following
+
+
+# One damaged packet in 256 has a right checksum by chance. What control starts from must not hang
+# on one reading: two in a row have to agree, by so much.
+AGREES_RAD = 0.1
 
 
 class Start(NamedTuple):
@@ -38,9 +47,21 @@ def energise(arm: So101Arm, gate: ReadyGate, tolerance_rad: float, now_ns: int) 
 def take_over(arm: So101Arm, gate: ReadyGate, now_ns: int) -> Start:
     """The limiter starts from the goals that the servos hold or, where those are not theirs (a
     servo restarted), from the measured positions; earlier commands are refused."""
-    goals, torque = arm.read_goals()
-    here = arm.read_state().position_rad
+    goals, torque = _twice(arm.read_goals)
+    (here,) = _twice(lambda: (arm.read_state().position_rad,))
     kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD)
     start = gate.reset(np.where(kept, goals, here), now_ns)
     limp = tuple(joint for joint, on in zip(JOINT_NAMES, torque, strict=True) if not on)
     return Start(start, limp)
+
+
+def _twice(read: Callable[[], Reading]) -> Reading:
+    """A reading that the one before it confirms. Raises ArmError where none does."""
+    before = read()
+    for _ in range(5):
+        reading = read()
+        pairs = zip(before, reading, strict=True)
+        if all(np.abs(np.subtract(b, a, dtype=float)).max() <= AGREES_RAD for b, a in pairs):
+            return reading
+        before = reading
+    raise ArmError("readings of the joints do not agree with each other")
