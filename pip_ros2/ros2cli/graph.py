@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 POLL_S = 0.02
 QUIET_S = 0.3
 LOOK_S = 0.4  # the least that a list looks, for the sake of other hosts and of late endpoints
+
+GOODBYE_S = 5.0  # that taking a node out of the graph may take
+LEAVING = "leaving the graph"
 
 T = TypeVar("T")
 
@@ -87,8 +91,29 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
             raise
         raise SystemExit(int(signal.SIGTERM)) from None
     finally:
+        leave(node)
+
+
+def leave(node: Node) -> None:
+    """Take the node out of the graph, or give up on that after `GOODBYE_S`.
+
+    Fast DDS can wait for ever while it takes a participant down. A command that has said what it
+    had to say ends all the same: `main` then leaves without waiting for that thread.
+    """
+    import rclpy
+
+    def end() -> None:
         node.destroy_node()
         rclpy.try_shutdown()
+
+    leaving = threading.Thread(target=end, name=LEAVING, daemon=True)
+    leaving.start()
+    leaving.join(GOODBYE_S)
+
+
+def is_stuck() -> bool:
+    """True when a node could not be taken out of the graph in time."""
+    return any(thread.name == LEAVING for thread in threading.enumerate())
 
 
 def find(args: argparse.Namespace, look: Callable[[], T | None]) -> T | None:

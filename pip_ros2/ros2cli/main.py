@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ros2cli import graph
 from ros2cli.command import Parser
 from ros2cli.discovery import announce_often
 from ros2cli.errors import CliError
@@ -54,6 +55,20 @@ def build_parser(chosen: str | None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code (2 also after Ctrl-C, as the real one)."""
+    try:
+        code = _run(argv)
+    except SystemExit as end:
+        if not graph.is_stuck():
+            raise
+        code = end.code if isinstance(end.code, int) else 1
+    if graph.is_stuck():  # the interpreter's own way out would wait for the middleware
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     ensure_prefix_path()

@@ -243,3 +243,21 @@ def test_what_is_not_there_is_named_with_what_is(ros2_at_once):
         assert done.code == 1, words
         assert done.err.startswith("ros2: "), words
         assert MISTAKES[words] in done.err, words
+
+
+STUCK = """
+import sys, time
+from rclpy.node import Node
+from ros2cli import graph
+from ros2cli.main import main
+
+Node.destroy_node = lambda node: time.sleep(1000)
+graph.GOODBYE_S = 0.2
+sys.exit(main(["node", "info", "--spin-time", "0.5", "/nobody"]))
+"""
+
+
+def test_a_command_ends_although_the_middleware_does_not(start):
+    process = start("-c", STUCK)
+    assert process.wait() == 1
+    assert "ros2: " in process.output
