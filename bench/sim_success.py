@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -117,7 +118,7 @@ def main() -> None:
     path = "through the emulated servo bus" if arguments.emulated else "through ROS"
     mode = arguments.mode if arguments.mode != "bundle" else spec.execution.mode
     record = {
-        "policy": str(arguments.policy),
+        "policy": os.path.relpath(arguments.policy),
         "name": spec.name,
         "variant": "fp32",
         "env": f"so101/{arguments.task}",
