@@ -15,13 +15,20 @@ docs/real_robot.md leads from the wiring to the first motion.
 from __future__ import annotations
 
 import atexit
-import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
+from act_bringup.launch_arguments import (
+    EXECUTION_ARGUMENTS,
+    IMAGE_ARGUMENTS,
+    NOBODY,
+    as_yaml,
+    cameras_of,
+    read_spec,
+    shipped_policy,
+)
+from act_core.so101 import NAMED_POSES_RAD
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
@@ -29,9 +36,7 @@ from launch_ros.actions import Node
 from so101_driver.emulator.arm import emulated_calibration
 
 REAL, EMULATED = "real", "emulated"
-NOBODY = "none"
-POLICIES = Path(__file__).resolve().parent.parent / "policies"
-POSES = {"home": HOME_POSE_RAD.tolist(), "rest": REST_POSE_RAD.tolist()}
+POSES = {name: pose_rad.tolist() for name, pose_rad in NAMED_POSES_RAD.items()}
 
 # Handed on to the driver as they are: name, default, description.
 DRIVER_ARGUMENTS = (
@@ -50,9 +55,7 @@ DRIVER_ARGUMENTS = (
     ("auto_recover", "false", "leave overloads and stalls without being asked"),
 )
 CAMERA_ARGUMENTS = (
-    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
-    ("height", "480", "of the images"),
-    ("camera_rate_hz", "30.0", "frames a second"),
+    *IMAGE_ARGUMENTS,
     ("exposure_ms", "0.0", "fixed exposure of all cameras; 0: automatic"),
 )
 ARGUMENTS = (
@@ -75,8 +78,7 @@ ARGUMENTS = (
     ),
     ("start_within_rad", "0.3", "how near to the policy's start each joint must be; 0: anywhere"),
     ("start_pose", "", "home, rest or six numbers [rad], in place of the policy's own start"),
-    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
-    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+    *EXECUTION_ARGUMENTS,
     ("leader_port", "", "of a leader arm that commands this one; empty: none"),
     ("leader_calibration", "", "id of the leader's calibration, or a file"),
     ("params_file", "", "YAML with more parameters of any node; wins over the arguments"),
@@ -106,8 +108,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     emulated = value("hardware") == EMULATED
     more = [value("params_file")] if value("params_file") else []
     policy = value("policy")
-    if not policy and emulated and (POLICIES / f"so101_{value('task')}").is_dir():
-        policy = str(POLICIES / f"so101_{value('task')}")
+    if not policy and emulated:
+        policy = str(shipped_policy(value("task")) or NOBODY)
     bundle = None if policy in ("", NOBODY) else Path(policy)
     if bundle is not None and value("leader_port"):
         raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
@@ -115,7 +117,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An emulated bus ends with the launch: nobody is left to be brought to rest.
     driver["exit_policy"] = value("exit_policy") or ("hold" if emulated else "rest")
     cameras = camera_sources(value("cameras"))
-    seen = policy_cameras(bundle) if bundle is not None else []
+    spec = read_spec(bundle, instead=NOBODY) if bundle is not None else {}
+    seen = cameras_of(spec) if bundle is not None else []
     nodes: list[LaunchDescriptionEntity] = []
     if emulated:
         if cameras:
@@ -162,7 +165,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         }
         if value("start_pose"):
             parameters["start_pose"] = pose(value("start_pose"))
-        elif emulated and not states_its_start(bundle):
+        elif emulated and "start" not in spec:
             parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
         nodes.append(
             Node(
@@ -244,39 +247,6 @@ def pose(text: str) -> list[float]:
     except ValueError:
         known = ", ".join(POSES)
         raise RuntimeError(f"start_pose is '{text}', expected {known} or six numbers") from None
-
-
-def read_spec(folder: Path) -> dict[str, Any]:
-    """A bundle's policy.json."""
-    try:
-        return json.loads((folder / "policy.json").read_text())
-    except OSError as error:
-        raise RuntimeError(
-            f"policy:={folder}: expected {NOBODY} or the folder of a policy bundle, with a "
-            f"policy.json in it ({error.strerror})"
-        ) from error
-
-
-def policy_cameras(folder: Path) -> list[str]:
-    """Names of the cameras that a policy bundle sees with."""
-    return [entry["camera"] for entry in read_spec(folder)["inputs"] if entry["kind"] == "image"]
-
-
-def states_its_start(folder: Path) -> bool:
-    """Whether a bundle says where its episodes start."""
-    return "start" in read_spec(folder)
-
-
-def as_yaml(text: str) -> bool | int | float | str:
-    """The value that a parameter file would give for ``text``."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def generate_launch_description() -> LaunchDescription:

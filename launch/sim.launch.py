@@ -8,16 +8,23 @@ ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from act_bringup.launch_arguments import (
+    EXECUTION_ARGUMENTS,
+    IMAGE_ARGUMENTS,
+    NOBODY,
+    as_yaml,
+    cameras_of,
+    read_spec,
+    shipped_policy,
+)
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-EXPERT, NOBODY = "expert", "none"
-POLICIES = Path(__file__).resolve().parent.parent / "policies"
+EXPERT = "expert"
 DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the sim node as they are: name, default, description.
@@ -26,12 +33,10 @@ SIM_ARGUMENTS = (
     ("level", "0", "domain randomization, 0 (none) to 2"),
     ("seed", "0", "of the first episode; the next ones count up"),
     ("episodes", "0", "end after so many; 0: never"),
-    ("camera_rate_hz", "30.0", "frames a second"),
     ("real_time_factor", "1.0", "speed of simulated time; other than 1 needs use_sim_time:=true"),
     ("command_delay_s", "0.0", "injected: commands act so much later"),
     ("camera_delay_s", "0.0", "injected: images arrive so much later"),
-    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
-    ("height", "480", "of the images"),
+    *IMAGE_ARGUMENTS,
     ("frame_loss", "0.0", "injected: share of the images that never arrive, 0 to 1"),
     ("viewer", "false", "open a window to watch and push things"),
 )
@@ -43,8 +48,7 @@ ARGUMENTS = (
         f"the task, or the {EXPERT} where none does",
     ),
     ("cameras", "", "e.g. front,top; empty: those of the policy, else front and wrist"),
-    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
-    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+    *EXECUTION_ARGUMENTS,
     ("use_sim_time", "false", "stamp with simulated time and publish /clock"),
     ("film", "", "folder for demo.mp4 and demo.png, a picture of the plans; empty: none"),
 )
@@ -54,11 +58,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    policy = value("policy") or shipped_policy(value("task"), value("arms"))
+    policy = value("policy")
+    if not policy:
+        shipped = shipped_policy(value("task")) if value("arms") == "1" else None
+        policy = EXPERT if shipped is None else str(shipped)
     bundle = None if policy in (EXPERT, NOBODY) else Path(policy)
     cameras = [name for name in value("cameras").split(",") if name]
-    if not cameras:
-        cameras = policy_cameras(bundle) if bundle else DEFAULT_CAMERAS[value("arms")]
+    if not cameras and bundle is not None:
+        cameras = cameras_of(read_spec(bundle, instead=f"{EXPERT}, {NOBODY}"))
+    cameras = cameras or DEFAULT_CAMERAS[value("arms")]
     use_sim_time = value("use_sim_time").lower() == "true"
     sim = Node(
         package="act_sim",
@@ -103,36 +111,6 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         on_exit=Shutdown(reason="the policy has ended"),
     )
     return [*nodes, runner]
-
-
-def shipped_policy(task: str, arms: str) -> str:
-    """The bundle that ships for a task, or the expert."""
-    folder = POLICIES / f"so101_{task}"
-    return str(folder) if arms == "1" and folder.is_dir() else EXPERT
-
-
-def policy_cameras(folder: Path) -> list[str]:
-    """Names of the cameras that a policy bundle sees with."""
-    try:
-        bundle = json.loads((folder / "policy.json").read_text())
-    except OSError as error:
-        raise RuntimeError(
-            f"policy:={folder}: expected {EXPERT}, {NOBODY} or the folder of a policy bundle, "
-            f"with a policy.json in it ({error.strerror})"
-        ) from error
-    return [entry["camera"] for entry in bundle["inputs"] if entry["kind"] == "image"]
-
-
-def as_yaml(text: str) -> bool | int | float | str:
-    """The value that a parameter file would give for ``text``."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -58,7 +58,7 @@ class Rig:
 
     def newest_status(self):
         status = self.client.statuses[-1]
-        return status, {pair.key: pair.value for pair in status.values}
+        return status, ros.diagnostic_values(status)
 
 
 @contextmanager

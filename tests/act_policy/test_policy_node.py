@@ -14,6 +14,7 @@ from act_core.errors import ConfigurationError
 from act_core.ros import (
     array_to_image,
     diagnostic,
+    diagnostic_values,
     interface_type,
     joint_state,
     publisher,
@@ -73,7 +74,7 @@ class Robot(Node):
 
     def _on_report(self, message) -> None:
         for status in message.status:
-            values = {entry.key: entry.value for entry in status.values}
+            values = diagnostic_values(status)
             self.reports[status.name] = [status.level, status.message, values]
 
 

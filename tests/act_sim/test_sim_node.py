@@ -217,7 +217,7 @@ def test_a_reset_starts_the_next_seed_and_refuses_older_commands():
 
         def newest_status() -> dict[str, str]:
             heard = client.heard[topics.EPISODE_STATUS.name]  # depth 1: some may be overtaken
-            return {pair.key: pair.value for pair in heard[-1].values} if heard else {}
+            return ros.diagnostic_values(heard[-1]) if heard else {}
 
         client.wait_for(lambda: newest_status().get("episode") == "1")
         values = newest_status()

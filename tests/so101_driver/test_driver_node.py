@@ -51,7 +51,7 @@ class Client(Node):
 
     def _on_diagnostics(self, message) -> None:
         for status in message.status:
-            values = {entry.key: entry.value for entry in status.values}
+            values = ros.diagnostic_values(status)
             self.levels[status.name] = (status.level, status.message)
             self.newest[status.name] = values
 

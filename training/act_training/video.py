@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
+from act_core.timing import to_ns
+from act_record.film import Film
 from numpy.typing import NDArray
 
 MINIMUM_HEIGHT = 240  # small policy images are enlarged to be watchable
@@ -21,14 +22,10 @@ def write_video(path: Path, frames: list[dict[str, NDArray[np.uint8]]], rate_hz:
     height = max(image.shape[0] for image in frames[0].values())
     scale = -(-MINIMUM_HEIGHT // height)
     pictures = [_side_by_side(list(images.values()), height, scale) for images in frames]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("h264", rate=round(rate_hz))
-        stream.height, stream.width = (side // 2 * 2 for side in pictures[0].shape[:2])
-        stream.pix_fmt = "yuv420p"
-        for picture in pictures:
-            even = np.ascontiguousarray(picture[: stream.height, : stream.width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        container.mux(stream.encode())
+    film = Film(path, round(rate_hz))
+    for number, picture in enumerate(pictures):
+        film.add(to_ns(number / round(rate_hz)), picture)
+    film.close()
 
 
 def _side_by_side(images: list[NDArray[np.uint8]], height: int, scale: int) -> NDArray[np.uint8]:

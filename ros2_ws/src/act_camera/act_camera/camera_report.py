@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from act_core.report import Report
 
 from act_camera.capture import CaptureStatus
 
 LOW_RATE = 0.8  # of the expected rate; below it the camera is degraded
-
-Report = tuple[str, str, str, Mapping[str, str]]  # as act_core.ros.diagnostic takes it
 
 
 def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> Report:
@@ -31,7 +29,7 @@ def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> R
             "interval_p99_ms": f"{1e3 * status.rate.interval_p99_s:.1f}",
             "interval_max_ms": f"{1e3 * status.rate.interval_max_s:.1f}",
         }
-    return f"act_camera: {camera}", level, text, values
+    return Report(f"act_camera: {camera}", level, text, values)
 
 
 def _verdict(status: CaptureStatus, stale_after_s: float) -> tuple[str, str]:

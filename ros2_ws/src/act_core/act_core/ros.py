@@ -267,6 +267,11 @@ def diagnostic(
     )
 
 
+def diagnostic_values(status: DiagnosticStatus) -> dict[str, str]:
+    """The values of a status by their keys, as `diagnostic` takes them."""
+    return {pair.key: pair.value for pair in status.values}
+
+
 def diagnostic_array(node: Node, statuses: Iterable[DiagnosticStatus]) -> DiagnosticArray:
     """A message for `/diagnostics`, stamped now."""
     array_message = DiagnosticArray(status=list(statuses))

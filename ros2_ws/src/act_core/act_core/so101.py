@@ -57,3 +57,4 @@ def _pose(*position_rad: float) -> np.ndarray:
 # (6,) [rad] in the order of JOINT_NAMES.
 HOME_POSE_RAD = _pose(0.0, -1.0, 1.0, 1.0, 0.0, 0.0)  # folded half-way, gripper over the table
 REST_POSE_RAD = _pose(0.0, -1.7, 1.65, 1.2, 0.0, 0.0)  # folded onto itself: safe without torque
+NAMED_POSES_RAD = {"home": HOME_POSE_RAD, "rest": REST_POSE_RAD}

@@ -31,6 +31,7 @@ from act_core.ros import (
     declare_parameters,
     diagnostic,
     diagnostic_array,
+    diagnostic_values,
     image_to_array,
     joint_state,
     publisher,
@@ -283,8 +284,9 @@ class PolicyNode(Node):
         self.get_logger().warning(f"e-stop {'engaged' if message.data else 'released'}: stopped")
 
     def _on_episode(self, message: DiagnosticStatus) -> None:
-        values = {entry.key: entry.value for entry in message.values}
-        episode = {key: values[key] for key in ("task", "seed", "episode") if key in values}
+        values = diagnostic_values(message)
+        told = ("task", "seed", "episode")
+        episode = {key: value for key, value in values.items() if key in told}
         if self._episode is not None and episode != self._episode:
             self._reset("a new episode")
         self._episode = episode

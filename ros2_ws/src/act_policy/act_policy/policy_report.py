@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from act_core.report import Report
 from act_core.timing import LoopStatistics
 
 from act_policy.command_stats import CommandStats, inference_values
 from act_policy.policy_runner import Action, Hold, RunnerStatus
-
-
-class Report(NamedTuple):
-    """One diagnostic status: the arguments of `act_core.ros.diagnostic`."""
-
-    name: str
-    level: str
-    text: str
-    values: dict[str, str]
 
 
 def control_report(

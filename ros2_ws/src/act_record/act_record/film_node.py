@@ -91,7 +91,7 @@ class FilmNode(Node):
         self._log.chunks.append((np.array(times, dtype=np.int64), rows))
 
     def _on_episode(self, message: DiagnosticStatus) -> None:
-        values = {pair.key: pair.value for pair in message.values}
+        values = ros.diagnostic_values(message)
         finished, success = values.get("finished") == "true", values.get("success") == "true"
         number = int(values.get("episode", 0)) + 1
         title = f"{values.get('task', '')}  episode {number}  seed {values.get('seed', '?')}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES
@@ -9,7 +11,7 @@ from act_core.so101 import JOINT_NAMES
 from so101_driver import registers as reg
 from so101_driver.arm import ArmState, So101Arm
 from so101_driver.bus import Bus, Identity
-from so101_driver.bus_errors import ArmError, NoReplyError
+from so101_driver.bus_errors import ArmError, BusError, NoReplyError
 from so101_driver.calibration import Calibration
 
 CALIBRATION_REGISTERS = {
@@ -22,6 +24,24 @@ TOO_LATE = (
     "16 ms; as root: echo 1 > /sys/bus/usb-serial/devices/ttyUSB0/latency_timer (its own name)"
 )
 DOUBLE_ID_READS = 4  # two servos under one id are rarely in the same place
+
+
+def open_checked(
+    open_arm: Callable[[], So101Arm], prepare: Callable[[So101Arm], object]
+) -> So101Arm:
+    """An arm on an open port that is the calibrated one, after ``prepare``.
+
+    Raises what any of the steps does; the port is closed then.
+    """
+    arm = open_arm()
+    try:
+        check_servos(arm)
+        check_calibration(arm)
+        prepare(arm)
+    except BusError:
+        arm.bus.close()
+        raise
+    return arm
 
 
 def check_servos(arm: So101Arm) -> None:

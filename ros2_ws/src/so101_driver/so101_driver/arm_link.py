@@ -8,7 +8,6 @@ from act_core.timing import Clock, to_ns
 
 from so101_driver import arm_checks
 from so101_driver.arm import So101Arm
-from so101_driver.bus_errors import BusError
 from so101_driver.driver_settings import DriverSettings
 
 
@@ -37,19 +36,9 @@ class ArmLink:
         """
         if self._clock.now_ns() < self._retry_ns:
             return None
-        arm = None
-        try:
-            arm = self._open_arm()
-            arm_checks.check_servos(arm)
-            arm_checks.check_calibration(arm)
-            arm.configure()
-        except BusError:
-            if arm is not None:
-                arm.bus.close()
-            raise
+        self.arm = arm_checks.open_checked(self._open_arm, So101Arm.configure)
         self._pause_s = self._settings.reconnect_first_s
-        self.arm = arm
-        return arm
+        return self.arm
 
     def drop(self) -> None:
         """Closes the port; the next attempt comes after a pause."""

@@ -9,6 +9,7 @@ from typing import Any
 from act_core import ros, topics
 from act_core.control_loop import ControlLoop
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
+from act_core.report import Report
 from act_core.so101 import JOINT_NAMES
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -172,7 +173,7 @@ class DriverNode(Node):
         ]
         if self._guard is not None and not self._guard.is_alive:
             text = "has ended: after SIGKILL nobody would see to the torque"
-            reports.append(driver_report.Report("so101_driver: torque guard", "warn", text, {}))
+            reports.append(Report("so101_driver: torque guard", "warn", text, {}))
         statuses = [ros.diagnostic(*report) for report in reports]
         self._diagnostics.publish(ros.diagnostic_array(self, statuses))
 

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from act_core.report import Report
 from act_core.timing import LoopStatistics
 
 from so101_driver.arm_driver import ArmDriver, Cycle
-
-
-class Report(NamedTuple):
-    """One diagnostic status: the arguments of `act_core.ros.diagnostic`."""
-
-    name: str
-    level: str
-    text: str
-    values: dict[str, str]
 
 
 def control_report(cycle: Cycle | None, driver: ArmDriver, loop: LoopStatistics | None) -> Report:

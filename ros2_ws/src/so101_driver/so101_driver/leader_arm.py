@@ -7,7 +7,7 @@ from collections.abc import Callable
 from act_core.timing import Clock, MonotonicClock, to_ns
 
 from so101_driver.arm import ArmState, So101Arm
-from so101_driver.arm_checks import check_calibration, check_servos
+from so101_driver.arm_checks import open_checked
 from so101_driver.bus_errors import ArmError, BusError, NoReplyError
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
@@ -56,15 +56,7 @@ class LeaderArm:
             arm.bus.close()
 
     def _open(self) -> So101Arm:
-        arm = self._open_arm()
-        try:
-            check_servos(arm)
-            check_calibration(arm)
-            if stiff := arm.release():
-                raise ArmError(f"torque off is not confirmed by {', '.join(stiff)}")
-        except BusError:
-            arm.bus.close()
-            raise
+        arm = open_checked(self._open_arm, _slacken)
         self._lost = 0
         return arm
 
@@ -79,3 +71,8 @@ class LeaderArm:
             return None
         self._lost, self._retry_s, self.problem = 0, FIRST_RETRY_S, None
         return state
+
+
+def _slacken(arm: So101Arm) -> None:
+    if stiff := arm.release():
+        raise ArmError(f"torque off is not confirmed by {', '.join(stiff)}")

@@ -11,7 +11,7 @@ import numpy as np
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD, SO101_LIMITS
+from act_core.so101 import JOINT_NAMES, NAMED_POSES_RAD, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
 from rclpy.node import Node
@@ -22,14 +22,13 @@ from so101_driver.teleoperation import FOLLOWING, Teleoperation
 
 RATE_HZ = 50.0
 SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targets
-POSES = {"home": HOME_POSE_RAD, "rest": REST_POSE_RAD}
 
 
 @dataclass(frozen=True)
 class MoveParameters:
     """Parameters of the move node. A bundle comes before positions, positions before a pose."""
 
-    pose: str = parameter("home", "where to", choices=tuple(POSES))
+    pose: str = parameter("home", "where to", choices=tuple(NAMED_POSES_RAD))
     position: tuple[float, ...] = parameter((), "six positions [rad]")
     start_of: str = parameter("", "folder of a policy bundle: to where its episodes start")
     speed_rad_s: float = parameter(0.5, "of every joint", low=0.01, high=2.0)
@@ -40,7 +39,7 @@ class MoveParameters:
         the arm's limits, and a bundle that does not say where it starts."""
         wanted = start_of(Path(self.start_of)) if self.start_of else self.position
         if not wanted:
-            return POSES[self.pose]
+            return NAMED_POSES_RAD[self.pose]
         if len(wanted) != len(JOINT_NAMES):
             raise ConfigurationError(
                 f"position has {len(wanted)} values, expected {len(JOINT_NAMES)}: "

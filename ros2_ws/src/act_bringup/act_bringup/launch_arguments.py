@@ -1,0 +1,56 @@
+"""What the launch files share: arguments, values, and what a policy bundle says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+NOBODY = "none"  # policy:=none
+POLICIES = Path(__file__).resolve().parents[4] / "policies"  # of the repository
+
+Argument = tuple[str, str, str]  # name, default, description
+
+IMAGE_ARGUMENTS: tuple[Argument, ...] = (
+    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
+    ("height", "480", "of the images"),
+    ("camera_rate_hz", "30.0", "frames a second"),
+)
+EXECUTION_ARGUMENTS: tuple[Argument, ...] = (
+    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
+    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+)
+
+
+def shipped_policy(task: str) -> Path | None:
+    """The folder of the bundle that ships for a task, if one does."""
+    folder = POLICIES / f"so101_{task}"
+    return folder if folder.is_dir() else None
+
+
+def read_spec(folder: Path, instead: str) -> dict[str, Any]:
+    """A bundle's policy.json. ``instead``: what policy:= might have been in place of a folder."""
+    try:
+        return json.loads((folder / "policy.json").read_text())
+    except OSError as error:
+        raise RuntimeError(
+            f"policy:={folder}: expected {instead} or the folder of a policy bundle, with a "
+            f"policy.json in it ({error.strerror})"
+        ) from error
+
+
+def cameras_of(spec: dict[str, Any]) -> list[str]:
+    """Names of the cameras that a policy sees with."""
+    return [entry["camera"] for entry in spec["inputs"] if entry["kind"] == "image"]
+
+
+def as_yaml(text: str) -> bool | int | float | str:
+    """The value that a parameter file would give for ``text``."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
