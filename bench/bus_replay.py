@@ -95,14 +95,14 @@ class Player(Node):
         return self._episode.get("success") == "true"
 
     def _on_episode(self, status: DiagnosticStatus) -> None:
-        self._episode = {pair.key: pair.value for pair in status.values}
+        self._episode = ros.diagnostic_values(status)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == "so101_driver: control":
                 self._driver = status.message
             if status.name == "so101_driver: bus":
-                self.bus = {pair.key: pair.value for pair in status.values}
+                self.bus = ros.diagnostic_values(status)
 
 
 def main() -> None:

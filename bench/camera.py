@@ -12,12 +12,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
 import rclpy
 from act_camera.synthetic_source import INDEX_BITS, frame_index
@@ -27,7 +25,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from bench._machine import cpu_name, percentiles_ms
+from bench._machine import cpu_name, cpu_seconds, percentiles_ms
 
 RUN = "from act_camera.camera_node import main; raise SystemExit(main())"
 
@@ -89,12 +87,12 @@ def main() -> None:
     try:
         while not listener.hears_all:
             executor.spin_once(timeout_sec=0.1)
-        cpu_before_s = sum(_cpu_s(process.pid) for process in processes)
+        cpu_before_s = sum(cpu_seconds(process.pid) for process in processes)
         listener.counting = True
         end_ns = clock.now_ns() + to_ns(arguments.seconds)
         while clock.now_ns() < end_ns:
             executor.spin_once(timeout_sec=0.1)
-        cpu_s = sum(_cpu_s(process.pid) for process in processes) - cpu_before_s
+        cpu_s = sum(cpu_seconds(process.pid) for process in processes) - cpu_before_s
     finally:
         for process in processes:
             process.send_signal(signal.SIGINT)
@@ -119,12 +117,6 @@ def main() -> None:
             }
         )
     )
-
-
-def _cpu_s(pid: int) -> float:
-    """Processor time of a process so far; fields 14 and 15 of its stat file (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from so101_driver.bus_errors import NoReplyError
 from so101_driver.calibration import load
 from so101_driver.transport import SerialTransport
 
-from bench._machine import cpu_name
+from bench._machine import cpu_name, cpu_seconds
 from bench._servo_emulator import Emulator, running_emulator
 
 NODE = "import sys; from so101_driver.driver_node import main; sys.exit(main())"
@@ -101,20 +101,13 @@ class Commander(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == "so101_driver: control":
-                self.values = {entry.key: entry.value for entry in status.values}
+                self.values = ros.diagnostic_values(status)
 
     def _command(self) -> None:
         if self.start is not None:
             self.ticks += 1
             target = self.start + 0.1 * np.sin(self.ticks / 100)
             self._commands.publish(ros.joint_state(JOINT_NAMES, target, 0))
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def driver_node(emulator: Emulator, rate_hz: float, seconds: float) -> dict[str, float]:

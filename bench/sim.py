@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import rclpy
 from act_core import ros, topics
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 from rclpy.node import Node
+
+from bench._machine import cpu_seconds
 
 CAMERAS = ("front", "wrist")
 CONTROL_HZ, CAMERA_HZ = 100, 30.0
@@ -50,13 +51,6 @@ class Listener(Node):
             target = np.array(message.position)
             target[0] = 0.3 * np.sin(stamp_ns / NS_PER_S)
             self._commands.publish(ros.joint_state(message.name, target, stamp_ns))
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def summary(stamps_ns: list[int], arrivals_ns: list[int], start_ns: int, rate_hz: float) -> dict:

@@ -25,8 +25,7 @@ import rclpy
 from act_core import ros, topics
 from act_core.timing import MonotonicClock, to_ns
 from act_policy.bundle import read_bundle
-from act_training.evaluation_record import write_record
-from act_training.intervals import wilson_interval
+from act_training.evaluation_record import condition_record, write_record
 from act_training.run_config import current_commit
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
@@ -49,7 +48,7 @@ class Listener(Node):
         ros.subscription(self, topics.DIAGNOSTICS, self._on_diagnostics)
 
     def _on_episode(self, status: DiagnosticStatus) -> None:
-        values = {pair.key: pair.value for pair in status.values}
+        values = ros.diagnostic_values(status)
         if values["finished"] != "true":
             return
         self.results[int(values["seed"])] = {
@@ -63,7 +62,7 @@ class Listener(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            self.diagnostics[status.name] = {pair.key: pair.value for pair in status.values}
+            self.diagnostics[status.name] = ros.diagnostic_values(status)
 
 
 def run(arguments: argparse.Namespace) -> Listener:
@@ -113,10 +112,9 @@ def main() -> None:
     results = [listener.results[seed] for seed in sorted(listener.results)]
     if len(results) != arguments.episodes:
         sys.exit(f"{len(results)} of {arguments.episodes} episodes came to an end")
-    successes = sum(result["success"] for result in results)
-    interval = list(wilson_interval(successes, len(results)))
     path = "through the emulated servo bus" if arguments.emulated else "through ROS"
     mode = arguments.mode if arguments.mode != "bundle" else spec.execution.mode
+    condition = condition_record(f"{path} in real time, {mode}", results)
     record = {
         "policy": os.path.relpath(arguments.policy),
         "name": spec.name,
@@ -128,15 +126,7 @@ def main() -> None:
         "commit": current_commit(),
         "machine": cpu_name(),
         "command": shlex.join(["python", "-m", "bench.sim_success", *sys.argv[1:]]),
-        "conditions": [
-            {
-                "condition": f"{path} in real time, {mode}",
-                "successes": successes,
-                "episodes": len(results),
-                "interval_95": interval,
-                "results": results,
-            }
-        ],
+        "conditions": [condition],
         "diagnostics": listener.diagnostics,
     }
     if arguments.out is not None:
@@ -150,9 +140,9 @@ def main() -> None:
                 "policy": spec.name,
                 "level": arguments.level,
                 "path": path,
-                "successes": successes,
-                "episodes": len(results),
-                "interval_95": [round(bound, 4) for bound in interval],
+                "successes": condition["successes"],
+                "episodes": condition["episodes"],
+                "interval_95": [round(bound, 4) for bound in condition["interval_95"]],
                 "control": control,
             }
         )

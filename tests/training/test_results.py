@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from act_training.evaluation_record import read_rows, write_record
+from act_training.evaluation_record import condition_record, read_rows, write_record
 from act_training.intervals import wilson_interval
 from act_training.report import ReportOptions, report
 
@@ -15,13 +15,7 @@ def condition(text: str, successes: int, episodes: int = 40) -> dict:
         {"seed": 7 + i, "success": i < successes, "steps": 90 + i, "distance_m": 0.02, "grasped": 1}
         for i in range(episodes)
     ]
-    return {
-        "condition": text,
-        "successes": successes,
-        "episodes": episodes,
-        "interval_95": list(wilson_interval(successes, episodes)),
-        "results": results,
-    }
+    return condition_record(text, results)
 
 
 def record(*conditions: dict, level: int | None = None) -> dict:

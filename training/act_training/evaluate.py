@@ -32,7 +32,7 @@ from act_training.checkpoint import load_checkpoint
 from act_training.command import run_command
 from act_training.dataset_replay import find_episode, report_replay
 from act_training.environments.environment import Environment
-from act_training.evaluation_record import write_record
+from act_training.evaluation_record import condition_record, write_record
 from act_training.intervals import Interval, wilson_interval
 from act_training.rollout import Condition, Result, open_environment_for, run_episode
 from act_training.run_config import current_commit
@@ -108,13 +108,7 @@ class ConditionResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "condition": self.condition,
-            "successes": self.successes,
-            "episodes": len(self.results),
-            "interval_95": list(self.interval),
-            "results": [result._asdict() for result in self.results],
-        }
+        return condition_record(self.condition, [result._asdict() for result in self.results])
 
 
 def evaluate(options: EvaluateOptions) -> list[ConditionResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from act_core.errors import ConfigurationError
 
-from act_training.intervals import Interval
+from act_training.intervals import Interval, wilson_interval
 
 RECORD_FILE = "evaluation.json"
 
@@ -37,6 +38,19 @@ class Row:
     @property
     def rate(self) -> float:
         return self.successes / self.episodes
+
+
+def condition_record(condition: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One condition of a record, from its episodes: at least `seed`, `success`, `steps`,
+    `distance_m` and `grasped` each."""
+    successes = sum(result["success"] for result in results)
+    return {
+        "condition": condition,
+        "successes": successes,
+        "episodes": len(results),
+        "interval_95": list(wilson_interval(successes, len(results))),
+        "results": list(results),
+    }
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:
