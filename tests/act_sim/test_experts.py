@@ -88,6 +88,29 @@ def test_a_cube_taken_out_of_the_gripper_is_fetched_again():
     assert sim.report.grasps_tried == 2
 
 
+@pytest.mark.parametrize("steps", [15, 30, 45, 60, 75])
+def test_a_new_expert_goes_on_with_what_another_has_begun(steps):
+    """In every phase: it neither lets go of the cube nor goes up again to begin anew."""
+    sim = Simulation("pick_place", control_hz=30)
+    sim.reset(2)
+    expert = make_expert(sim)
+    for _ in range(steps):
+        sim.step(expert.act())
+    begun = sim.report
+    assert not begun.finished
+    expert = make_expert(sim)
+    before = sim.command.copy()
+    first = expert.act()
+    change = SO101_LIMITS.max_acceleration_rad_s2 / 30**2
+    assert (np.abs(first - before) <= change + 1e-6).all(), "starts where the last command was"
+    sim.step(first)
+    while not expert.done:
+        sim.step(expert.act())
+    assert sim.report.success
+    assert sim.report.grasps_tried == 1
+    assert sim.report.steps < 1.25 * len(demonstrate(Simulation("pick_place", control_hz=30), 2))
+
+
 def test_the_left_of_two_arms_works_and_the_right_one_waits():
     sim = Simulation("pick_place", arms=2)
     labels = demonstrate(sim, 0)

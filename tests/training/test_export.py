@@ -17,7 +17,7 @@ from act_training.checkpoint import load_checkpoint
 from act_training.config import TrainingConfig
 from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.evaluate import stamp_bundle
-from act_training.export import ExportOptions, export
+from act_training.export import ExportOptions, export, start_range
 from act_training.quantization import FastGraph, make_fast_graph
 from act_training.torch_policy import TorchPolicy
 from act_training.train import TrainOptions, train
@@ -58,6 +58,16 @@ def test_the_bundle_says_where_episodes_start(options, make_episode):
     first = np.stack([make_episode(seed).joints[0] for seed in range(4)])
     start = read_bundle(options.out).spec.start
     assert start.lower == pytest.approx(first.min(axis=0), abs=1e-4)
+    assert start.upper == pytest.approx(first.max(axis=0), abs=1e-4)
+
+
+def test_where_a_policy_got_to_is_not_where_episodes_start(options, make_episode, tmp_path):
+    for seed, begun_by in enumerate(("", "", "", "toy")):
+        shifted = make_episode(seed).joints + (9.0 if begun_by else 0.0)
+        episode = make_episode(seed, joints=shifted, begun_by=begun_by)
+        write_episode(episode_path(tmp_path, seed), episode)
+    start = start_range(load_checkpoint(options.checkpoint), tmp_path)
+    first = np.stack([make_episode(seed).joints[0] for seed in range(3)])
     assert start.upper == pytest.approx(first.max(axis=0), abs=1e-4)
 
 

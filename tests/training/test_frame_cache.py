@@ -39,6 +39,15 @@ def test_the_cache_follows_its_dataset(dataset, make_episode):
     assert second.sha256 != first.sha256
 
 
+def test_episodes_in_sub_folders_belong_to_the_dataset(dataset, make_episode):
+    before = open_frame_cache(dataset)
+    (dataset / "more").mkdir()
+    write_episode(episode_path(dataset / "more", 0), make_episode(7, steps=5))
+    cache = open_frame_cache(dataset)
+    assert set(cache.files) == {*before.files, "more/episode_000000.hdf5"}
+    assert len(cache.joints) == len(before.joints) + 5
+
+
 def test_the_hash_is_of_the_content(dataset):
     """Renaming and touching files changes nothing; one image value does."""
     first = open_frame_cache(dataset).sha256

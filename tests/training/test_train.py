@@ -126,6 +126,24 @@ def test_a_folder_without_a_checkpoint(tmp_path):
         load_checkpoint(tmp_path)
 
 
+def test_a_run_can_begin_with_the_weights_of_another(options, tmp_path, make_episode):
+    train(options)
+    first = load_checkpoint(options.out)
+    write_episode(episode_path(options.data, 9), make_episode(9, steps=30))
+    still = dataclasses.replace(options.training, steps=1, lr=0.0, lr_backbone=0.0)
+    second = dataclasses.replace(
+        options, out=tmp_path / "second", weights=options.out, training=still
+    )
+    train(second)
+    begun = load_checkpoint(tmp_path / "second")
+    for name, tensor in first.policy.state_dict().items():
+        torch.testing.assert_close(begun.policy.state_dict()[name], tensor, rtol=0, atol=0)
+    assert begun.config.weights == str(options.out)
+    wider = dataclasses.replace(options.model, dim_model=32)
+    with pytest.raises(ValueError, match=r"--weights: .* another model: dim_model 16 \(here 32\)"):
+        train(dataclasses.replace(second, out=tmp_path / "third", model=wider))
+
+
 def test_weights_of_another_model(options):
     train(options)
     config = options.out / "final" / "config.json"

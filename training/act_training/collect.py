@@ -3,6 +3,10 @@
 One episode per seed, in parallel processes. The seeds are taken in order until enough episodes
 succeeded, so the set of episodes depends on nothing but the first seed, however the processes race.
 `collection.json` lists every seed tried; the same command continues an interrupted collection.
+
+With `--policy` the policy begins each episode and the expert takes over at a random time; what the
+expert then shows is kept. Such demonstrations begin where the policy gets to, above all where it
+gets stuck, which the expert alone never does (compare DAgger, arXiv 1011.0686).
 """
 
 from __future__ import annotations
@@ -16,6 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from act_core.errors import ConfigurationError
+from act_policy.load_policy import load_policy
+from act_policy.policy import Policy
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from act_training.command import run_command
@@ -24,8 +32,10 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.starts import check_starts_vary
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
+from act_training.rollout import Condition, PolicyDriver
 
 RECORD_FILE = "collection.json"
+LEAD_LATENCY_S = 0.1  # at most, of a policy that begins an episode
 NOISE_TIME_S = 0.1  # correlation time of command noise: long enough to leave the expert's path
 
 
@@ -51,6 +61,11 @@ class CollectOptions:
     """Command noise in units of the environment's scale (DART: disturbed steps, clean labels), so
     that demonstrations show how to recover. 1.0 is a centimetre of MetaWorld's hand, or 0.02 rad
     of each joint of an SO-101 but the gripper."""
+    policy: Path | None = None
+    """A bundle that begins each episode, until the expert takes over."""
+    policy_s: float = 6.0
+    """The expert takes over at a random time up to this. Where the policy is done before, there is
+    nothing left to show, and the next seed is taken."""
     tail_s: float = 0.25
     """How long to go on after the first success, so that the end of the motion is shown too."""
     keep_failures: bool = False
@@ -71,14 +86,14 @@ class Trial(NamedTuple):
 
     seed: int
     success: bool
-    steps: int
+    steps: int  # 0 when the policy was done before the expert's turn
 
 
 def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
     options.out.mkdir(parents=True, exist_ok=True)
     trials = _continue(options)
-    _check_first_starts(options)
+    _try_environment(options)
     executor = ProcessPoolExecutor(
         options.workers,
         mp_context=multiprocessing.get_context("spawn"),  # a GL context does not survive a fork
@@ -90,7 +105,7 @@ def collect(options: CollectOptions) -> list[Trial]:
     seed = options.first_seed
     try:
         while True:
-            kept = sum(trial.success or options.keep_failures for trial in trials.values())
+            kept = sum(_is_kept(options, trial) for trial in trials.values())
             progress.update(kept - progress.n)
             _check_expert(trials, options.env)
             while kept + len(pending) < options.episodes and len(pending) < 2 * options.workers:
@@ -109,29 +124,43 @@ def collect(options: CollectOptions) -> list[Trial]:
         progress.close()
 
 
+class Lead(NamedTuple):
+    """A policy that begins the episodes."""
+
+    policy: Policy
+    latest_s: float  # that it drives
+
+
 def record_episode(
-    env: Environment, seed: int, *, noise: float = 0.0, tail_s: float = 0.0
-) -> Episode:
+    env: Environment,
+    seed: int,
+    *,
+    noise: float = 0.0,
+    tail_s: float = 0.0,
+    lead: Lead | None = None,
+) -> Episode | None:
     """Let the expert play the episode of `seed`; success is judged at any step.
 
     With `noise` the commands that are carried out are disturbed, and the expert's answer to where
-    that leads is what is recorded.
+    that leads is what is recorded. With `lead` the recording begins when the expert takes over;
+    None is returned when the episode was over before that.
     """
     env.reset(seed)
-    rng = np.random.default_rng((seed, 1))
-    disturbance = np.zeros_like(env.noise_scale)
-    keep = np.exp(-1.0 / (NOISE_TIME_S * env.features.rate_hz))
     placement = dict(zip(env.placement_names, env.placement().tolist(), strict=True))
-    observations, actions = [], []
+    disturbance = Disturbance(env, noise, seed)
     remaining = env.max_steps
+    if lead is not None:
+        driven = _drive(env, lead, disturbance, seed)
+        if driven is None:
+            return None
+        remaining -= driven
+    observations, actions = [], []
     success = False
     while remaining > 0:
         observations.append(env.observe())
         action = env.expert_action()
         actions.append(action)
-        # Ornstein-Uhlenbeck with a standard deviation of noise * noise_scale.
-        disturbance = keep * disturbance + np.sqrt(1 - keep**2) * rng.normal(size=len(action))
-        outcome = env.step(action + noise * env.noise_scale * disturbance)
+        outcome = env.step(action + disturbance.next())
         remaining -= 1
         if outcome.success and not success:
             success = True
@@ -151,38 +180,99 @@ def record_episode(
             for name in env.features.camera_names
         },
         placement=placement,
+        begun_by=lead.policy.spec.name if lead else "",
     )
+
+
+class Disturbance:
+    """Ornstein-Uhlenbeck noise on commands, its standard deviation `noise * env.noise_scale`."""
+
+    def __init__(self, env: Environment, noise: float, seed: int) -> None:
+        self._rng = np.random.default_rng((seed, 1))
+        self._scale = noise * env.noise_scale
+        self._keep = np.exp(-1.0 / (NOISE_TIME_S * env.features.rate_hz))
+        self._value = np.zeros_like(env.noise_scale)
+
+    def next(self) -> NDArray[np.float64]:
+        """(A,) to add to the command of the next step."""
+        fresh = self._rng.normal(size=len(self._value))
+        self._value = self._keep * self._value + np.sqrt(1 - self._keep**2) * fresh
+        return self._scale * self._value
+
+
+def _drive(env: Environment, lead: Lead, disturbance: Disturbance, seed: int) -> int | None:
+    """Let the policy drive for a random time; the steps that it took, None if that was the end.
+
+    The time that its inference seems to take is random too: the states it gets to on a slow
+    machine are wanted as well.
+    """
+    rng = np.random.default_rng((seed, 2))
+    steps = round(rng.uniform(0.0, lead.latest_s) * env.features.rate_hz)
+    latency_s = rng.uniform(0.0, LEAD_LATENCY_S)
+    driver = PolicyDriver(env, lead.policy, Condition(lead.policy.spec.execution, latency_s))
+    while driver.steps < steps:
+        if env.step(driver.act() + disturbance.next()).finished:
+            return None
+    return steps
 
 
 _environment: Environment  # of this worker process
 _options: CollectOptions
+_lead: Lead | None
 
 
 def _open_worker(options: CollectOptions) -> None:
-    global _environment, _options
+    global _environment, _options, _lead
     _environment = open_environment(options.env, **options.environment_options())
     _options = options
+    _lead = _open_lead(options, _environment)
 
 
 def _run_seed(seed: int) -> Trial:
-    episode = record_episode(_environment, seed, noise=_options.noise, tail_s=_options.tail_s)
-    if episode.success or _options.keep_failures:
+    episode = record_episode(
+        _environment, seed, noise=_options.noise, tail_s=_options.tail_s, lead=_lead
+    )
+    if episode is None:
+        return Trial(seed, False, 0)
+    trial = Trial(seed, bool(episode.success), len(episode))
+    if _is_kept(_options, trial):
         write_episode(episode_path(_options.out, seed), episode)
-    return Trial(seed, bool(episode.success), len(episode))
+    return trial
 
 
-def _check_first_starts(options: CollectOptions) -> None:
-    """Two resets tell whether this environment varies its starts, before hours are spent on it."""
-    if options.allow_identical_starts:
-        return
+def _is_kept(options: CollectOptions, trial: Trial) -> bool:
+    return trial.success or (options.keep_failures and trial.steps > 0)
+
+
+def _open_lead(options: CollectOptions, env: Environment) -> Lead | None:
+    """The policy that begins the episodes; ConfigurationError if it is for other cameras."""
+    if options.policy is None:
+        return None
+    policy = load_policy(options.policy, engine="cpu", variant="fp32", threads=1)
+    known = {(camera.name, camera.height, camera.width) for camera in env.features.cameras}
+    for image in policy.spec.image_inputs:
+        if (image.camera, image.height, image.width) not in known:
+            raise ConfigurationError(
+                f"policy '{policy.spec.name}' needs camera {image.camera} with "
+                f"{image.width}x{image.height} pixels, but {env.name} shows "
+                + ", ".join(f"{name} {width}x{height}" for name, height, width in sorted(known))
+                + ": choose with --cameras, --height and --width"
+            )
+    return Lead(policy, options.policy_s)
+
+
+def _try_environment(options: CollectOptions) -> None:
+    """A few resets tell whether the starts vary, before hours are spent on it."""
     env = open_environment(options.env, **options.environment_options())
+    _open_lead(options, env)  # what is wrong with it is said here, not by a worker
     placements, joints = [], []
     for seed in range(options.first_seed, options.first_seed + 4):
         env.reset(seed)
         placements.append(env.placement())
         joints.append(env.joints())
     env.close()
-    check_starts_vary(np.array(placements), np.array(joints))
+    if not options.allow_identical_starts:
+        check_starts_vary(np.array(placements), np.array(joints))
 
 
 def _check_expert(trials: dict[int, Trial], env: str) -> None:
@@ -196,6 +286,9 @@ def _check_expert(trials: dict[int, Trial], env: str) -> None:
 def _settings(options: CollectOptions) -> dict[str, object]:
     """What must not change when a collection is continued."""
     settings = asdict(options)
+    if options.policy is None:
+        del settings["policy_s"]
+    settings["policy"] = options.policy and str(options.policy)
     for name in ("out", "episodes", "workers", "allow_identical_starts"):
         del settings[name]
     return settings

@@ -157,11 +157,16 @@ class Observations:
 
 
 def start_range(checkpoint: Checkpoint, data: Path) -> StartRange:
-    """Where the joints were in the first frames of the demonstrations that are there."""
+    """Where the joints were in the first frames of the demonstrations that are there.
+
+    Those that a policy has begun count only if there are no others.
+    """
     config = checkpoint.config
     names = (*config.training_episodes, *config.validation_episodes)
     paths = [data / name for name in names if (data / name).is_file()]
-    first = np.stack([read_episode(path, with_images=False).joints[0] for path in paths])
+    episodes = [read_episode(path, with_images=False) for path in paths]
+    whole = [episode for episode in episodes if not episode.begun_by] or episodes
+    first = np.stack([episode.joints[0] for episode in whole])
     lowest, highest = first.min(axis=0).astype(float), first.max(axis=0).astype(float)
     return StartRange(tuple(lowest.round(4).tolist()), tuple(highest.round(4).tolist()))
 

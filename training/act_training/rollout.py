@@ -19,7 +19,7 @@ from act_core.errors import ConfigurationError
 from act_policy.inference_worker import VirtualWorker
 from act_policy.observation import Observation
 from act_policy.policy import Policy
-from act_policy.policy_runner import Hold, PolicyRunner
+from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
 from act_policy.policy_spec import ExecutionSpec, PolicySpec
 from numpy.typing import NDArray
 
@@ -69,41 +69,73 @@ def run_episode(
 ) -> Result:
     """Run the episode of `seed`; the images of every observation are appended to `frames`."""
     env.reset(seed)
-    worker = VirtualWorker(policy, condition.latency_s)
-    runner = PolicyRunner(policy.spec, worker, condition.execution)
-    rate_hz = env.features.rate_hz
-    camera_rate_hz = min(condition.camera_rate_hz or policy.spec.rate_hz, rate_hz)
-    runner.start(0)
-    observations_due = 0.0  # in steps
-    holds = 0
+    driver = PolicyDriver(env, policy, condition, frames)
     grasped: bool | None = None
-    step = 0
     while True:
-        now_ns = round(step * 1e9 / rate_hz)
-        if step >= observations_due - 1e-9:
-            observations_due += rate_hz / camera_rate_hz
-            observation: Observation = env.observe()
-            if frames is not None:
-                frames.append(dict(observation.images))
-            runner.observe(observation, now_ns)
-        action = runner.act(now_ns)
-        holds += isinstance(action, Hold)
-        outcome = env.step(env.hold_action() if isinstance(action, Hold) else action.position)
-        step += 1
+        outcome = env.step(driver.act())
         grasped = outcome.grasped if grasped is None else grasped or bool(outcome.grasped)
-        if outcome.finished or step >= env.max_steps:
+        if outcome.finished or driver.steps >= env.max_steps:
             break
-    status = runner.status(now_ns)
+    status = driver.status()
     return Result(
         seed=seed,
         success=outcome.success,
-        steps=step,
+        steps=driver.steps,
         distance_m=outcome.distance_m,
         grasped=grasped,
         inferences=status.inferences,
-        holds=holds,
+        holds=driver.holds,
         failure=status.last_failure,
     )
+
+
+class PolicyDriver:
+    """A policy at the controls of an environment that has just been reset.
+
+    Args:
+        env: asked for an observation whenever a camera's image is due.
+        policy, condition: what is executed, and how.
+        frames: takes the images of every observation.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        policy: Policy,
+        condition: Condition,
+        frames: list[dict[str, NDArray[np.uint8]]] | None = None,
+    ) -> None:
+        worker = VirtualWorker(policy, condition.latency_s)
+        self._env, self._frames = env, frames
+        self._runner = PolicyRunner(policy.spec, worker, condition.execution)
+        self._runner.start(0)
+        rate_hz = env.features.rate_hz
+        camera_rate_hz = min(condition.camera_rate_hz or policy.spec.rate_hz, rate_hz)
+        self._observation_period = rate_hz / camera_rate_hz  # in steps
+        self._observation_due = 0.0
+        self._now_ns = 0
+        self.steps = 0  # asked for
+        self.holds = 0  # of them, without a plan
+
+    def act(self) -> NDArray[np.floating]:
+        """(A,) the action for the next step."""
+        self._now_ns = round(self.steps * 1e9 / self._env.features.rate_hz)
+        if self.steps >= self._observation_due - 1e-9:
+            self._observation_due += self._observation_period
+            observation: Observation = self._env.observe()
+            if self._frames is not None:
+                self._frames.append(dict(observation.images))
+            self._runner.observe(observation, self._now_ns)
+        action = self._runner.act(self._now_ns)
+        self.steps += 1
+        if isinstance(action, Hold):
+            self.holds += 1
+            return self._env.hold_action()
+        return action.position
+
+    def status(self) -> RunnerStatus:
+        """Of the runner, at the last step."""
+        return self._runner.status(self._now_ns)
 
 
 def open_environment_for(spec: PolicySpec, name: str, **options: Any) -> Environment:

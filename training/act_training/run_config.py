@@ -24,6 +24,7 @@ class RunConfig:
         dataset_sha256: of its content.
         training_episodes, validation_episodes: file names.
         commit: of this project, None outside a checkout.
+        weights: the checkpoint that it began with, None for fresh weights.
         torch_version: that trained.
     """
 
@@ -37,6 +38,7 @@ class RunConfig:
     training_episodes: tuple[str, ...]
     validation_episodes: tuple[str, ...]
     commit: str | None
+    weights: str | None = None
     torch_version: str = torch.__version__
 
     def to_json(self) -> dict[str, Any]:

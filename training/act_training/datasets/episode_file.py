@@ -3,7 +3,7 @@
     episode_000042.hdf5         42 is the seed (or a running number)
       attributes                format, version, task, seed, success, rate_hz, sim,
                                 joint_names, joint_units, action_names, action_units, camera_names,
-                                placement_names
+                                placement_names, begun_by
       /action                   (T, A) float32, absolute targets; row t belongs to observation t
       /observations/qpos        (T, J) float32
       /observations/qvel        (T, J) float32, only if velocities were recorded
@@ -42,6 +42,7 @@ class Episode:
         success: None when nobody judged.
         images: per camera; empty when read without images.
         placement: start of what the task moves around, by name; for reports, never for training.
+        begun_by: the policy that drove before the recording began, "" for one from the start.
     """
 
     features: Features
@@ -54,6 +55,7 @@ class Episode:
     images: Mapping[str, NDArray[np.uint8]]
     joint_velocities: NDArray[np.float32] | None = None
     placement: Mapping[str, float] = field(default_factory=dict)
+    begun_by: str = ""
 
     def __post_init__(self) -> None:
         expected: dict[str, tuple[NDArray, tuple[int, ...]]] = {
@@ -85,8 +87,8 @@ def episode_path(folder: Path, seed: int) -> Path:
 
 
 def episode_files(folder: Path) -> list[Path]:
-    """The episodes in `folder` by name; DatasetError if there are none."""
-    files = sorted(folder.glob("episode_*.hdf5"))
+    """The episodes in `folder` and its sub-folders by name; DatasetError if there are none."""
+    files = sorted(folder.rglob("episode_*.hdf5"))
     if not files:
         why = "it holds no episode_*.hdf5" if folder.is_dir() else "there is no such folder"
         raise DatasetError(f"'{folder}' is not a dataset: {why}; make one with act-collect")
@@ -112,6 +114,7 @@ def write_episode(path: Path, episode: Episode) -> None:
                 action_units=list(features.action_units),
                 camera_names=list(features.camera_names),
                 placement_names=list(episode.placement),
+                begun_by=episode.begun_by,
             )
             if episode.success is not None:
                 file.attrs["success"] = episode.success
@@ -189,4 +192,5 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         images={name: images[name][:] for name in names} if with_images else {},
         joint_velocities=None if velocities is None else velocities[:],
         placement=dict(zip(attributes["placement_names"], file["placement"][:], strict=True)),
+        begun_by=str(attributes.get("begun_by", "")),
     )

@@ -42,7 +42,7 @@ class FrameCache:
     Attributes:
         features: of the dataset; camera sizes before downscaling.
         task: of the episodes, several joined by ", ".
-        files: name of each episode's file.
+        files: each episode's file, relative to the dataset's folder.
         starts: (E + 1,) first frame of each episode, and N.
         joints: (N, J) float32.
         actions: (N, A) float32.
@@ -83,7 +83,8 @@ def open_frame_cache(folder: Path, downscale: int = 1) -> FrameCache:
     """
     files = episode_files(folder)
     cache = folder / f".frame_cache_{downscale}"
-    stats = [(f.name, f.stat()) for f in files]
+    names = tuple(f.relative_to(folder).as_posix() for f in files)
+    stats = [(name, f.stat()) for name, f in zip(names, files, strict=True)]
     fingerprint = [VERSION, *([name, s.st_size, s.st_mtime_ns] for name, s in stats)]
     try:
         meta = json.loads((cache / META_FILE).read_text())
@@ -96,7 +97,7 @@ def open_frame_cache(folder: Path, downscale: int = 1) -> FrameCache:
     return FrameCache(
         features=features,
         task=meta["task"],
-        files=tuple(f.name for f in files),
+        files=names,
         starts=np.load(cache / "starts.npy"),
         joints=np.load(cache / "joints.npy"),
         actions=np.load(cache / "actions.npy"),

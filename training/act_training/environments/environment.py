@@ -53,7 +53,11 @@ class Environment(Protocol):
         ...
 
     def expert_action(self) -> NDArray[np.float64]:
-        """(A,) what the scripted expert, which sees everything, does now."""
+        """(A,) what the scripted expert, which sees everything, does now.
+
+        The first call of an episode may come at any time; once asked, the expert is asked at every
+        step.
+        """
         ...
 
     def hold_action(self) -> NDArray[np.float64]:

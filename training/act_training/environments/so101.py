@@ -14,7 +14,7 @@ from act_core.limits import CommandLimiter
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
 from act_policy.policy_spec import ImageInput
-from act_sim.experts import make_expert
+from act_sim.experts import Expert, make_expert
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray
 
@@ -69,7 +69,7 @@ class So101:
     def reset(self, seed: int) -> None:
         self._sim.reset(seed)
         self._step = 0
-        self._expert = make_expert(self._sim)
+        self._expert: Expert | None = None
         self._command = self._limiter.reset(self._sim.joint_position).position_rad
 
     def placement(self) -> NDArray[np.float64]:
@@ -87,6 +87,8 @@ class So101:
         return Observation(stamp_ns, self.joints(), images)
 
     def expert_action(self) -> NDArray[np.float64]:
+        if self._expert is None:
+            self._expert = make_expert(self._sim)
         return self._expert.act()
 
     def hold_action(self) -> NDArray[np.float64]:

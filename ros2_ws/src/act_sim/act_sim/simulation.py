@@ -284,6 +284,11 @@ class Simulation:
         return self.data.qvel[self._dofs]
 
     @property
+    def command(self) -> Vector:
+        """(J,) [rad], the joint targets that the servos follow now."""
+        return self.data.ctrl[self._ctrl]
+
+    @property
     def touching(self) -> tuple[bool, bool]:
         """Whether the (fixed, moving) finger pad of the first arm touches the cube."""
         return self._touching

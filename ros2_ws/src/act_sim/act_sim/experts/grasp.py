@@ -18,6 +18,7 @@ Vector = NDArray[np.float64]
 
 OPEN_RAD = 0.75  # 70 mm between the pads
 CLOSED_RAD = 0.02  # a 30 mm cube stops the jaw at 0.19 rad: 1.5 N m, about 19 N at the pad
+_OPENED_RAD = 0.75 * OPEN_RAD  # enough to go down beside the cube
 HOLDING_RAD = 0.07  # a jaw that closes further than this has nothing between
 
 FAST_M_S, SLOW_M_S = 0.25, 0.13
@@ -49,11 +50,15 @@ class Phase(Enum):
 
 
 class Grasp:
-    """Goals that end with the cube between the fingers, starting again when it slips away."""
+    """Goals that end with the cube between the fingers, starting again when it slips away.
+
+    It begins in the phase that fits the state of the simulation, so that it can go on with what
+    somebody else has begun.
+    """
 
     def __init__(self, sim: Simulation, guide: HandGuide) -> None:
         self._sim, self._guide = sim, guide
-        self.phase = Phase.ABOVE
+        self.phase = self._fitting_phase()
         self._waited = 0
 
     def goal(self) -> Goal | None:
@@ -73,6 +78,20 @@ class Grasp:
             beside[2] += np.clip(_FUNNEL * (sideways - _ALIGNED_M), 0.0, _HOVER_M)
             return Goal(beside, spin, OPEN_RAD, SLOW_M_S)
         return Goal(self._beside(cube, spin, 0.0), spin, CLOSED_RAD, SLOW_M_S)
+
+    def _fitting_phase(self) -> Phase:
+        sim, cube = self._sim, self._sim.position(CUBE)
+        opening = sim.joint_position[GRIPPER]
+        if all(sim.touching) and opening > HOLDING_RAD:
+            return Phase.HELD
+        spin = self._spin(cube)
+        off = self._guide.position() - self._beside(cube, spin, _CLEARANCE_M)
+        if np.linalg.norm(off) < _LOWERED_M and opening > HOLDING_RAD:
+            return Phase.CLOSE
+        turned = abs(self._guide.spin() - spin) < _ALIGNED_RAD
+        if np.linalg.norm(off[:2]) < _ALIGNED_M and turned and opening > _OPENED_RAD:
+            return Phase.LOWER
+        return Phase.ABOVE
 
     def _next_phase(self) -> None:
         sim, cube = self._sim, self._sim.position(CUBE)
@@ -95,7 +114,7 @@ class Grasp:
             if self.phase is Phase.ABOVE:
                 turned = abs(self._guide.spin() - spin) < _ALIGNED_RAD
                 clear = off[2] > _HOVER_M - _CLEAR_BELOW_HOVER_M
-                if sideways < _ALIGNED_M and turned and clear and opening > 0.75 * OPEN_RAD:
+                if sideways < _ALIGNED_M and turned and clear and opening > _OPENED_RAD:
                     self.phase = Phase.LOWER
             elif sideways > _LOST_M or self._waited > _PATIENCE_S * sim.control_hz:
                 self.phase = Phase.ABOVE

@@ -73,9 +73,9 @@ class HandGuide:
         )
         self._limits = [mink.ConfigurationLimit(model)]
         self._limiter = CommandLimiter(_calm_limits(sim), 1.0 / sim.control_hz)
-        start = np.array(sim.record["arm_start_rad"])
-        self._limiter.reset(start[: len(JOINT_NAMES)])
-        self._others = start[len(JOINT_NAMES) :]
+        last = sim.command  # not the measured joints: a closed gripper goes on pressing
+        self._limiter.reset(last[: len(JOINT_NAMES)])
+        self._others = last[len(JOINT_NAMES) :]
         self._creep = np.zeros(3)
 
     def position(self) -> Vector:
