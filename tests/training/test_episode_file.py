@@ -19,11 +19,12 @@ from act_training.datasets.errors import DatasetError
 
 def test_an_episode_survives_the_round_trip(tmp_path, make_episode):
     path = episode_path(tmp_path, 7)
-    episode = make_episode(7, joint_velocities=np.ones((12, 3), np.float32))
+    velocities = np.ones((12, 3), np.float32)
+    episode = make_episode(7, joint_velocities=velocities, simulated=True, begun_by="toy")
     write_episode(path, episode)
     assert path.name == "episode_000007.hdf5"
     read = read_episode(path)
-    for name in ("features", "task", "seed", "success", "placement"):
+    for name in ("features", "task", "seed", "success", "placement", "simulated", "begun_by"):
         assert getattr(read, name) == getattr(episode, name)
     for name in ("joints", "actions", "stamps_ns", "joint_velocities"):
         np.testing.assert_array_equal(getattr(read, name), getattr(episode, name))
@@ -39,7 +40,7 @@ def test_the_layout_is_the_one_of_the_original_act(tmp_path, make_episode):
         assert file["action"].shape == (12, 2)
         assert file["observations/qpos"].shape == (12, 3)
         assert file["observations/images/front"].shape == (12, 16, 24, 3)
-        assert file.attrs["sim"]
+        assert not file.attrs["sim"]
 
 
 def test_an_unjudged_episode_stays_unjudged(tmp_path, make_episode):

@@ -80,6 +80,7 @@ def test_the_original_layout(tmp_path):
     episode = source.read(1)
     assert (episode.task, episode.seed) == ("act", 1)
     np.testing.assert_allclose(episode.joint_velocities, qpos(2) / 10)
+    assert episode.simulated
     assert source.notes == []
 
 

@@ -32,6 +32,9 @@ class Point:
     def joints(self):
         return np.array([self.x], np.float32)
 
+    def joint_velocities(self):
+        return None
+
     def observe(self) -> Observation:
         return Observation(self.step_count * 100_000_000, self.joints(), {})
 

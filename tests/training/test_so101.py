@@ -38,6 +38,10 @@ def test_an_episode_of_the_expert(env):
     episode = record_episode(env, 0)
     assert episode.success
     assert episode.images["wrist"].shape == (len(episode), 24, 32, 3)
+    assert episode.simulated
+    moved = np.diff(episode.joints, axis=0) * 30
+    between = (episode.joint_velocities[1:] + episode.joint_velocities[:-1]) / 2
+    assert np.abs(moved - between)[:, :5].max() < 0.5, "rad/s; the gripper hits the cube"
     assert episode.placement == dict(zip(env.placement_names, env.placement(), strict=True))
     np.testing.assert_array_equal(np.diff(episode.stamps_ns).round(-3), 33_333_000)
     again = record_episode(env, 0)

@@ -154,10 +154,11 @@ def record_episode(
         if driven is None:
             return None
         remaining -= driven
-    observations, actions = [], []
+    observations, velocities, actions = [], [], []
     success = False
     while remaining > 0:
         observations.append(env.observe())
+        velocities.append(env.joint_velocities())
         action = env.expert_action()
         actions.append(action)
         outcome = env.step(action + disturbance.next())
@@ -179,7 +180,9 @@ def record_episode(
             name: np.stack([o.images[name] for o in observations])
             for name in env.features.camera_names
         },
+        joint_velocities=None if velocities[0] is None else np.stack(velocities),
         placement=placement,
+        simulated=True,
         begun_by=lead.policy.spec.name if lead else "",
     )
 

@@ -1,7 +1,7 @@
 """One episode, one HDF5 file.
 
     episode_000042.hdf5         42 is the seed (or a running number)
-      attributes                format, version, task, seed, success, rate_hz, sim,
+      attributes                format, version, task, seed, success, sim, rate_hz,
                                 joint_names, joint_units, action_names, action_units, camera_names,
                                 placement_names, begun_by
       /action                   (T, A) float32, absolute targets; row t belongs to observation t
@@ -42,6 +42,7 @@ class Episode:
         success: None when nobody judged.
         images: per camera; empty when read without images.
         placement: start of what the task moves around, by name; for reports, never for training.
+        simulated: whether it is known to have been recorded in simulation.
         begun_by: the policy that drove before the recording began, "" for one from the start.
     """
 
@@ -55,6 +56,7 @@ class Episode:
     images: Mapping[str, NDArray[np.uint8]]
     joint_velocities: NDArray[np.float32] | None = None
     placement: Mapping[str, float] = field(default_factory=dict)
+    simulated: bool = False
     begun_by: str = ""
 
     def __post_init__(self) -> None:
@@ -63,6 +65,8 @@ class Episode:
             "actions": (self.actions, (len(self), len(self.features.actions))),
             "stamps_ns": (self.stamps_ns, (len(self),)),
         }
+        if self.joint_velocities is not None:
+            expected["joint velocities"] = (self.joint_velocities, self.joints.shape)
         for camera in self.features.cameras if self.images else ():
             if camera.name not in self.images:
                 there = ", ".join(self.images)
@@ -107,13 +111,13 @@ def write_episode(path: Path, episode: Episode) -> None:
                 task=episode.task,
                 seed=episode.seed,
                 rate_hz=features.rate_hz,
-                sim=True,
                 joint_names=list(features.joints),
                 joint_units=list(features.joint_units),
                 action_names=list(features.actions),
                 action_units=list(features.action_units),
                 camera_names=list(features.camera_names),
                 placement_names=list(episode.placement),
+                sim=episode.simulated,
                 begun_by=episode.begun_by,
             )
             if episode.success is not None:
@@ -192,5 +196,6 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         images={name: images[name][:] for name in names} if with_images else {},
         joint_velocities=None if velocities is None else velocities[:],
         placement=dict(zip(attributes["placement_names"], file["placement"][:], strict=True)),
+        simulated=bool(attributes["sim"]),
         begun_by=str(attributes.get("begun_by", "")),
     )

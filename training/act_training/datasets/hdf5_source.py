@@ -143,6 +143,7 @@ class Hdf5Source:
             stamps_ns=np.rint(np.arange(len(actions)) * 1e9 / features.rate_hz).astype(np.int64),
             images=images,
             joint_velocities=velocities,
+            simulated=bool(attributes.get("sim", False)),
         )
 
     def _value_features(self, joints: int, actions: int) -> dict[str, tuple[str, ...]]:

@@ -48,6 +48,10 @@ class Environment(Protocol):
         """(J,) joint values now, in the order of `features.joints`."""
         ...
 
+    def joint_velocities(self) -> NDArray[np.float32] | None:
+        """(J,) velocities now, for the record; None where the simulation does not tell."""
+        ...
+
     def observe(self) -> Observation:
         """Joints and a rendered image of every camera, now."""
         ...

@@ -98,6 +98,9 @@ class MetaWorld:
     def joints(self) -> NDArray[np.float32]:
         return self._observation[:4].astype(np.float32)
 
+    def joint_velocities(self) -> None:
+        """MetaWorld's observation has none."""
+
     def observe(self) -> Observation:
         if self._renderer is None:  # here, so that each process has its own GL context
             self._renderer = mujoco.Renderer(self._env.model, self._height, self._width)

@@ -78,6 +78,9 @@ class So101:
     def joints(self) -> NDArray[np.float32]:
         return self._sim.joint_position.astype(np.float32)
 
+    def joint_velocities(self) -> NDArray[np.float32]:
+        return self._sim.joint_velocity.astype(np.float32)
+
     def observe(self) -> Observation:
         images = {
             image.camera: resize(self._sim.render(image.camera, *self._render_size), image)
