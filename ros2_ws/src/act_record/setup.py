@@ -15,7 +15,13 @@ setup(
     zip_safe=False,
     maintainer="act-so101 maintainers",
     maintainer_email="maintainers@act-so101.dev",
-    description="A film of a run and a picture of the plans of a policy.",
+    description="Records demonstrations as bags and judges them; a film of a run.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["film_node = act_record.film_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "act-record = act_record.command:main",
+            "film_node = act_record.film_node:main",
+            "record_node = act_record.record_node:main",
+        ]
+    },
 )

@@ -1,0 +1,129 @@
+"""The few messages that recordings are made of, from the bytes that they travel and are stored as.
+
+Without ROS: a recording is converted on any machine. The layouts are those of sensor_msgs and
+diagnostic_msgs, unchanged since ROS 2's first release; the encoding is CDR as the OMG defines it
+(DDSI-RTPS 2.2, section 10): four bytes that name the byte order, then the fields, each aligned to
+its own size. Everything here raises ValueError for bytes that hold no such message.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from act_core import images
+from act_core.timing import NS_PER_S
+from numpy.typing import NDArray
+
+JOINT_STATE = "sensor_msgs/msg/JointState"
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+DIAGNOSTIC_STATUS = "diagnostic_msgs/msg/DiagnosticStatus"
+
+_ENCAPSULATION = 4  # bytes; alignment counts from behind them
+
+
+class Joints(NamedTuple):
+    """A sensor_msgs/JointState without effort."""
+
+    stamp_ns: int
+    names: tuple[str, ...]
+    position: NDArray[np.float64]  # (J,) rad
+    velocity: NDArray[np.float64]  # (J,) rad/s, or (0,)
+
+
+def stamp_ns(data: bytes) -> int:
+    """The stamp of any message that begins with a header."""
+    return _Fields(data).stamp_ns()
+
+
+def read_joints(data: bytes) -> Joints:
+    fields = _Fields(data)
+    stamp = fields.stamp_ns()
+    fields.text()  # frame_id
+    names = tuple(fields.text() for _ in range(fields.uint32()))
+    return Joints(stamp, names, fields.doubles(), fields.doubles())
+
+
+def read_status(data: bytes) -> Mapping[str, str]:
+    """The values of a diagnostic_msgs/DiagnosticStatus, and its text as ``message``."""
+    fields = _Fields(data)
+    fields.uint8()  # level
+    fields.text()  # name
+    message = fields.text()
+    fields.text()  # hardware_id
+    pairs = {fields.text(): fields.text() for _ in range(fields.uint32())}
+    return {"message": message, **pairs}
+
+
+def image_size(data: bytes, type_name: str) -> tuple[int, int]:
+    """(height, width) of an image message, raw or compressed [pixels]."""
+    if type_name == COMPRESSED_IMAGE:
+        height, width = read_image(data, type_name).shape[:2]
+        return height, width
+    fields = _Fields(data)
+    fields.stamp_ns()
+    fields.text()
+    return fields.uint32(), fields.uint32()
+
+
+def read_image(data: bytes, type_name: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8, red first: what the policy node makes of the same message.
+
+    A view of ``data`` where nothing has to be converted.
+    """
+    fields = _Fields(data)
+    fields.stamp_ns()
+    fields.text()
+    if type_name == COMPRESSED_IMAGE:
+        fields.text()  # format
+        return images.decompress(fields.octets(), "rgb8")
+    height, width, encoding = fields.uint32(), fields.uint32(), fields.text()
+    big_endian, step = fields.uint8(), fields.uint32()
+    pixels = images.unpack(fields.octets(), height, width, step, encoding, bool(big_endian))
+    return images.convert(pixels, encoding, "rgb8")
+
+
+class _Fields:
+    """Reads the fields of one message in their order."""
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) < _ENCAPSULATION or data[0] != 0 or data[1] not in (0, 1):
+            raise ValueError(f"{len(data)} bytes that are no message in plain CDR")
+        self._data = data
+        self._order = "<" if data[1] else ">"
+        self._at = _ENCAPSULATION
+
+    def stamp_ns(self) -> int:
+        sec = self._number("i", 4)
+        return sec * NS_PER_S + self._number("I", 4)
+
+    def uint8(self) -> int:
+        return self._number("B", 1)
+
+    def uint32(self) -> int:
+        return self._number("I", 4)
+
+    def text(self) -> str:
+        raw = bytes(self._take(self.uint32(), 1))
+        return raw.rstrip(b"\0").decode("utf-8")  # UnicodeDecodeError is a ValueError
+
+    def octets(self) -> memoryview:
+        return self._take(self.uint32(), 1)
+
+    def doubles(self) -> NDArray[np.float64]:
+        count = self.uint32()
+        values = np.frombuffer(self._take(8 * count, 8 if count else 1), f"{self._order}f8")
+        return values.astype(np.float64)
+
+    def _number(self, kind: str, size: int) -> Any:
+        return struct.unpack(self._order + kind, self._take(size, size))[0]
+
+    def _take(self, size: int, alignment: int) -> memoryview:
+        start = self._at + (_ENCAPSULATION - self._at) % alignment
+        if start + size > len(self._data):
+            raise ValueError(f"the message ends after {len(self._data)} bytes, in a field")
+        self._at = start + size
+        return memoryview(self._data)[start : self._at]

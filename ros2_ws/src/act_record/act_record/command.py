@@ -1,0 +1,60 @@
+"""The command ``act-record``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from act_core.errors import ConfigurationError
+
+from act_record.bag_reader import find_bags, open_bag
+from act_record.repair import repair
+from act_record.timeline import Timeline
+from act_record.verdict import judge
+
+DONE, REDO, REFUSED = 0, 1, 2
+
+
+def run_repair(arguments: argparse.Namespace) -> int:
+    """Makes proper bags of what a killed recorder or a full disk has left."""
+    for folder in find_bags(arguments.bags):
+        repaired = repair(folder)
+        saved = "nothing to repair"
+        if repaired is not None:
+            saved = f"repaired: {repaired.messages} messages, {repaired.length_s:.1f} s"
+        print(f"{folder}: {saved}")
+    return DONE
+
+
+def run_verdict(arguments: argparse.Namespace) -> int:
+    """Says of each bag whether it is worth keeping; the exit code is 1 if one is not."""
+    keep = True
+    for folder in find_bags(arguments.bags):
+        verdict = judge(Timeline.of(open_bag(folder)))
+        print(f"{folder}: {verdict}")
+        keep = keep and verdict.keep
+    return DONE if keep else REDO
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser("act-record", description="Recordings of demonstrations.")
+    commands = top.add_subparsers(metavar="command", required=True)
+    for name, run in (("repair", run_repair), ("verdict", run_verdict)):
+        text = (run.__doc__ or "").strip()
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("bags", nargs="+", type=Path, help="bags, or folders with bags in them")
+        sub.set_defaults(run=run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0: all is well; 1: something should be recorded again; 2: refused, with the reason."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (ConfigurationError, OSError) as error:
+        print(f"act-record: {error}", file=sys.stderr)
+        return REFUSED

@@ -1,0 +1,48 @@
+"""What a recording says about itself, attached to every bag as ``contract.json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from act_core.errors import ConfigurationError
+from act_core.so101 import JOINT_NAMES
+
+CONTRACT, CALIBRATION = "contract.json", "calibration.json"
+VERSION = 1
+
+
+def contract_text(task: str, cameras: tuple[str, ...], images: str, rate_hz: float) -> str:
+    """The contract of an SO-101 recording.
+
+    images: raw or compressed, the topics that were recorded.
+    rate_hz: at which the recording is meant to become a dataset.
+    """
+    values = {
+        "format": "act-recording",
+        "version": VERSION,
+        "robot": "so101",
+        "task": task,
+        "joints": list(JOINT_NAMES),
+        "unit": "rad",
+        "cameras": list(cameras),
+        "images": images,
+        "rate_hz": rate_hz,
+    }
+    return json.dumps(values, indent=1)
+
+
+def attachments(contract: str, calibration: str) -> dict[str, str]:
+    """Texts for a bag. ``calibration``: path of the arm's file in LeRobot's layout, "" for none.
+
+    Raises ConfigurationError for a calibration that cannot be read.
+    """
+    if not calibration:
+        return {CONTRACT: contract}
+    path = Path(calibration).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"no calibration can be read from {path}: {error}") from None
+    return {CONTRACT: contract, CALIBRATION: text}

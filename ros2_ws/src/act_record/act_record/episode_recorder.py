@@ -1,0 +1,200 @@
+"""Records episodes, one bag each, whatever the disk does meanwhile. No ROS here.
+
+Whoever receives messages hands them over and goes on at once; a thread writes them. Between the two
+lies a bounded cache, so that a disk that stalls for a moment loses nothing. What had to be dropped
+is counted.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from act_core.errors import ConfigurationError
+
+from act_record.bag_reader import OUTCOME_FILE, BagMessage
+from act_record.bag_writer import BagTopic, EpisodeBag
+from act_record.timeline import Timeline
+
+FLUSH_S = 0.5  # a killed recorder loses so much; the promise is one second
+CACHE_BYTES = 256 * 1024 * 1024
+MIN_FREE_BYTES = 512 * 1024 * 1024
+
+OpenBag = Callable[[Path, Mapping[str, str]], EpisodeBag]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An episode that has been recorded. ``problem``: why it is not whole, or None."""
+
+    folder: Path
+    timeline: Timeline
+    messages: int
+    dropped: int  # for want of cache: the disk was too slow
+    problem: str | None
+
+
+class EpisodeRecorder:
+    """Bags ``<out>/episode_000000``, ``episode_000001`` ... of the same topics.
+
+    out: folder for the bags; numbers go on after those that it holds.
+    topics: what is recorded; a message of another topic is a mistake of the caller.
+    attachments: name to JSON text, for every bag: the contract, the calibration.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        topics: Sequence[BagTopic],
+        attachments: Mapping[str, str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        open_bag: OpenBag = EpisodeBag,
+    ) -> None:
+        self._out = out
+        self._topics = tuple(topics)
+        self._types = {topic.name: topic.type_name for topic in topics}
+        self._attachments = dict(attachments or {})
+        self._cache_bytes = cache_bytes
+        self._open_bag = open_bag
+        self._writing: _Writing | None = None
+
+    @property
+    def recording(self) -> bool:
+        return self._writing is not None
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong with the episode in progress."""
+        return self._writing.problem if self._writing is not None else None
+
+    def start(self) -> Path:
+        """Begins an episode; returns its folder.
+
+        Raises ConfigurationError while one is in progress and when the disk is nearly full.
+        """
+        if self._writing is not None:
+            raise ConfigurationError(f"already recording {self._writing.folder.name}")
+        self._out.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._out).free
+        if free < MIN_FREE_BYTES:
+            raise ConfigurationError(
+                f"{free / 1e9:.1f} GB are free at {self._out}, expected at least "
+                f"{MIN_FREE_BYTES / 1e9:.1f} GB: free some space, or choose another folder"
+            )
+        folder = self._out / f"episode_{next_number(self._out):06d}"
+        bag = self._open_bag(folder, self._attachments)
+        for topic in self._topics:
+            bag.add_topic(topic)
+        self._writing = _Writing(bag, self._types, self._cache_bytes)
+        return folder
+
+    def write(self, topic: str, data: bytes, log_ns: int) -> None:
+        """Takes in one serialized message; ignored between episodes."""
+        if self._writing is not None:
+            self._writing.put(topic, data, log_ns)
+
+    def stop(self) -> Recording:
+        """Ends the episode and completes its bag. Raises ConfigurationError if there is none."""
+        writing = self._take()
+        writing.finish()
+        return Recording(
+            writing.folder, writing.timeline, writing.messages, writing.dropped, writing.problem
+        )
+
+    def discard(self) -> Path:
+        """Ends the episode and deletes it. Raises ConfigurationError if there is none."""
+        writing = self._take()
+        writing.finish()
+        shutil.rmtree(writing.folder)
+        return writing.folder
+
+    def delete(self, folder: Path) -> None:
+        """Deletes an episode that was kept. ValueError for a folder that is none of ours."""
+        if folder.parent != self._out:
+            raise ValueError(f"{folder} is not in {self._out}")
+        shutil.rmtree(folder)
+
+    def _take(self) -> _Writing:
+        if self._writing is None:
+            raise ConfigurationError("nothing is being recorded")
+        writing, self._writing = self._writing, None
+        return writing
+
+
+class _Writing:
+    """One episode in progress: the cache and the thread behind it."""
+
+    def __init__(self, bag: EpisodeBag, types: Mapping[str, str], cache_bytes: int) -> None:
+        self.folder = bag.folder
+        self.timeline = Timeline()
+        self.messages = 0
+        self.dropped = 0
+        self.problem: str | None = None
+        self._bag = bag
+        self._types = types
+        self._limit = cache_bytes
+        self._cached = 0
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[BagMessage | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="bag writer")
+        self._thread.start()
+
+    def put(self, topic: str, data: bytes, log_ns: int) -> None:
+        with self._lock:
+            if self._cached + len(data) > self._limit or self.problem is not None:
+                self.dropped += 1
+                return
+            self._cached += len(data)
+        self._queue.put(BagMessage(topic, self._types[topic], data, log_ns))
+
+    def finish(self) -> None:
+        """Writes what is cached and completes the bag; what stands against it is `problem`."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        flushed = time.monotonic()
+        try:
+            while True:
+                try:
+                    message = self._queue.get(timeout=FLUSH_S)
+                    if message is None:
+                        break
+                    self._bag.write(message.topic, message.data, message.log_ns)
+                    self.timeline.add(message)
+                    self.messages += 1
+                    with self._lock:
+                        self._cached -= len(message.data)
+                except queue.Empty:
+                    pass
+                if time.monotonic() - flushed >= FLUSH_S:
+                    self._bag.flush()
+                    flushed = time.monotonic()
+            self._bag.close()
+        except OSError as error:  # above all: no space left
+            why = error.strerror or str(error)
+            self.problem = f"{why}; what came before is there: act-record repair {self.folder}"
+            self._bag.abandon()
+
+
+def next_number(out: Path) -> int:
+    """The number after the highest of the episodes in a folder."""
+    found = (re.fullmatch(r"episode_(\d+)", path.name) for path in out.glob("episode_*"))
+    return max((int(match[1]) for match in found if match), default=-1) + 1
+
+
+def write_outcome(folder: Path, **values: Any) -> None:
+    """Adds to ``episode.json`` beside a bag: task, success, reason, verdict ..."""
+    path = folder / OUTCOME_FILE
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps({**known, **values}, indent=1) + "\n")
+    part.replace(path)

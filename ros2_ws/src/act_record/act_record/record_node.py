@@ -1,0 +1,256 @@
+"""Records episodes as bags of the topics that a policy will see."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from act_core import ros, topics
+from act_core.errors import ConfigurationError
+from act_core.topics import Topic
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.client import Client
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from rclpy.timer import Timer
+from std_srvs.srv import Trigger
+
+from act_record.bag_writer import BagTopic, qos_text
+from act_record.contract import attachments, contract_text
+from act_record.definitions import definition
+from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcome
+from act_record.episode_watch import Began, Ended, EpisodeWatch
+from act_record.record_parameters import RecordParameters
+from act_record.verdict import Verdict, judge
+
+DEPTH = 100  # messages that the middleware keeps for us while Python is busy
+
+
+class RecordNode(Node):
+    """Takes messages as the bytes that arrive and hands them to an `EpisodeRecorder`.
+
+    Episodes begin and end by the services ``record/start``, ``record/stop`` and
+    ``record/discard``, or with ``auto`` by what ``episode/status`` says. Parameters:
+    `RecordParameters`.
+    """
+
+    def __init__(self, **overrides: Any) -> None:
+        super().__init__("act_record", **overrides)
+        p = self.params = ros.declare_parameters(self, RecordParameters)
+        self.kept = 0
+        self.last: Recording | None = None
+        self._names = {topic: self.resolve_topic_name(topic.name) for topic in p.topics()}
+        contract = contract_text(p.task, p.cameras, p.images, p.rate_hz)
+        self._recorder = EpisodeRecorder(
+            Path(p.out),
+            [
+                BagTopic(name, topic.type_name, definition(topic.type_name), qos_text(topic.qos))
+                for topic, name in self._names.items()
+            ],
+            attachments(contract, p.calibration),
+        )
+        self._heard: set[Topic] = set()
+        self._latched: dict[str, bytes] = {}  # by name: the newest message
+        self._watch = EpisodeWatch()
+        self._armed = not p.reset_first
+        self._task = p.task
+        self._tail: Timer | None = None
+        for topic, name in self._names.items():
+            profile = copy.copy(ros.QOS[topic.qos])
+            if topic.qos != topics.LATCHED:
+                profile.depth = DEPTH
+            callback = partial(self._on_message, topic, name)
+            kind = ros.interface_type(topic.type_name)
+            self.create_subscription(kind, topic.name, callback, profile, raw=True)
+        ros.service(self, topics.RECORD_START, self._on_start)
+        ros.service(self, topics.RECORD_STOP, self._on_stop)
+        ros.service(self, topics.RECORD_DISCARD, self._on_discard)
+        self._reset: Client = self.create_client(Trigger, topics.SIM_RESET.name)
+        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(0.1, self._on_housekeeping, clock=steady)
+        self.create_timer(1.0, self._on_diagnostics, clock=steady)
+        self.get_logger().info(
+            f"recording to {p.out}: cameras {', '.join(p.cameras) or 'none'}, {p.images}; "
+            + ("every episode" if p.auto else "waiting for record/start")
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether as many episodes as were asked for have been kept."""
+        return 0 < self.params.episodes <= self.kept
+
+    @property
+    def recording(self) -> bool:
+        return self._recorder.recording
+
+    def close(self) -> None:
+        """Completes the episode in progress."""
+        if self.recording:
+            if self.params.auto:
+                self._recorder.discard()
+                self.get_logger().info("the episode in progress is not kept: it did not end")
+            else:
+                self.stop()
+        self.get_logger().info(f"{self.kept} episodes in {self.params.out}")
+
+    # -- episodes ------------------------------------------------------------------------------
+
+    def start(self) -> str:
+        """Begins an episode. Raises ConfigurationError when that cannot be."""
+        silent = [topic.name for topic in self.params.needed() if topic not in self._heard]
+        if silent:
+            raise ConfigurationError(f"nothing has come on {', '.join(silent)} yet")
+        folder = self._recorder.start()
+        now_ns = self.get_clock().now().nanoseconds
+        for name, data in self._latched.items():
+            self._recorder.write(name, data, now_ns)
+        self.get_logger().info(f"recording {folder.name}")
+        return folder.name
+
+    def stop(self, success: bool | None = None, reason: str = "") -> Verdict:
+        """Ends the episode and keeps it. Raises ConfigurationError if there is none."""
+        recording = self.last = self._recorder.stop()
+        verdict = judge(recording.timeline)
+        self.kept += recording.problem is None
+        name = recording.folder.name
+        self.get_logger().info(f"{name}: {verdict}")
+        if recording.dropped or recording.problem:
+            why = recording.problem or "the disk is too slow"
+            self.get_logger().error(f"{name}: {recording.dropped} messages dropped: {why}")
+        try:
+            write_outcome(
+                recording.folder,
+                task=self._task,
+                success=success,
+                reason=reason,
+                messages=recording.messages,
+                dropped=recording.dropped,
+                problem=recording.problem,
+                verdict=verdict.as_values(),
+            )
+        except OSError as error:  # a full disk
+            self.get_logger().error(f"{name}: what is known of it is lost: {error}")
+        return verdict
+
+    def discard(self) -> str:
+        """Deletes the episode in progress, or else the last one.
+
+        Raises ConfigurationError if there is neither.
+        """
+        if self.recording:
+            folder = self._recorder.discard()
+        elif self.last is not None:
+            folder = self.last.folder
+            self._recorder.delete(folder)
+            self.last, self.kept = None, self.kept - 1
+        else:
+            raise ConfigurationError("there is no episode to discard")
+        self.get_logger().info(f"{folder.name} discarded")
+        return folder.name
+
+    def mark(self, success: bool) -> str:
+        """Says of the last episode whether it succeeded. Raises ConfigurationError if none."""
+        if self.last is None:
+            raise ConfigurationError("there is no episode to mark")
+        write_outcome(self.last.folder, success=success, reason="said by the operator")
+        return self.last.folder.name
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def _on_message(self, topic: Topic, name: str, data: bytes) -> None:
+        self._heard.add(topic)
+        if topic.qos == topics.LATCHED:
+            self._latched[name] = data
+        self._recorder.write(name, data, self.get_clock().now().nanoseconds)
+        if topic is topics.EPISODE_STATUS:
+            self._on_status(deserialize_message(data, DiagnosticStatus))
+
+    def _on_status(self, message: DiagnosticStatus) -> None:
+        values = {"message": message.message, **ros.diagnostic_values(message)}
+        if not self.params.task:
+            self._task = values.get("task", "")
+        events = self._watch.update(values)
+        if not (self.params.auto and self._armed):
+            return
+        for event in events:
+            if isinstance(event, Began):
+                self._begin()
+            else:
+                self._end(event)
+
+    def _begin(self) -> None:
+        if self.finished:
+            return
+        if self._tail is not None:  # the next one comes before the tail of the last has ended
+            self._tail.cancel()
+            self._tail = None
+        if self.recording:
+            self._recorder.discard()
+        try:
+            self.start()
+        except ConfigurationError as error:
+            self.get_logger().error(f"this episode is not recorded: {error}")
+
+    def _end(self, event: Ended) -> None:
+        if not self.recording:
+            return
+        if not (event.success or (self.params.keep_failures and event.success is not None)):
+            self.get_logger().info(f"{self.discard()} is not kept: {event.reason}")
+            return
+
+        def finish() -> None:
+            if self._tail is not None:
+                self._tail.cancel()
+                self._tail = None
+            if self.recording:
+                self.stop(event.success, event.reason)
+
+        self._tail = self.create_timer(self.params.tail_s, finish)
+
+    # -- housekeeping and services -------------------------------------------------------------
+
+    def _on_housekeeping(self) -> None:
+        if self._recorder.problem is not None:
+            self.stop()
+        wanted = {*self.params.needed(), topics.EPISODE_STATUS}
+        if not self._armed and wanted <= self._heard and self._reset.service_is_ready():
+            self._armed = True
+            self._reset.call_async(Trigger.Request())
+
+    def _on_diagnostics(self) -> None:
+        problem = self._recorder.problem
+        values = {"recording": str(self.recording).lower(), "kept": str(self.kept)}
+        status = ros.diagnostic(
+            "act_record: recorder",
+            "ok" if problem is None else "error",
+            problem or ("recording" if self.recording else "idle"),
+            values,
+        )
+        self._diagnostics.publish(ros.diagnostic_array(self, [status]))
+
+    def _on_start(self, _request: Any, response: Any) -> Any:
+        return self._answer(response, self.start)
+
+    def _on_stop(self, _request: Any, response: Any) -> Any:
+        return self._answer(response, self.stop)
+
+    def _on_discard(self, _request: Any, response: Any) -> Any:
+        return self._answer(response, self.discard)
+
+    def _answer(self, response: Any, work: Any) -> Any:
+        try:
+            response.message = str(work())
+            response.success = True
+        except ConfigurationError as error:
+            response.success = False
+            response.message = str(error)
+        return response
+
+
+def main() -> int:
+    """Console command ``record_node``."""
+    return ros.run_node(RecordNode)

@@ -1,0 +1,131 @@
+"""What a recording holds, without its pictures: when everything was and came, joints, commands.
+
+Made while an episode is recorded, or from a bag; the verdict and the conversion to a dataset both
+work from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from act_core import topics
+from numpy.typing import NDArray
+
+from act_record import cdr
+from act_record.bag_reader import Bag, BagMessage
+
+MEASURED = topics.JOINT_STATES.name
+COMMANDED = topics.JOINT_COMMANDS.name
+APPLIED = topics.JOINT_COMMANDS_APPLIED.name
+
+
+class Sample(NamedTuple):
+    """A joint message: what it is about, when it was received, and its values."""
+
+    stamp_ns: int  # its own; when it was received, where nobody stamped it
+    log_ns: int
+    names: tuple[str, ...]
+    position: NDArray[np.float64]  # (J,) rad, in the order of its names
+
+
+class Frame(NamedTuple):
+    """An image message; ``number`` counts the image messages of the whole recording."""
+
+    stamp_ns: int
+    log_ns: int
+    camera: str
+    number: int
+
+
+class Status(NamedTuple):
+    """A message of `episode/status`."""
+
+    log_ns: int
+    values: Mapping[str, str]
+
+
+@dataclass
+class Timeline:
+    """Everything in the order of arrival.
+
+    ``events`` holds measured joints and images as one sequence, the way a synchroniser takes them.
+    """
+
+    events: list[Sample | Frame] = field(default_factory=list)
+    commands: dict[str, list[Sample]] = field(default_factory=dict)  # by topic
+    statuses: list[Status] = field(default_factory=list)
+    image_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # camera: first image's
+    counts: Counter[str] = field(default_factory=Counter)  # messages by topic
+    damaged: Counter[str] = field(default_factory=Counter)  # of them, those that cannot be read
+    first_ns: int = 0  # log times
+    last_ns: int = 0
+    _images: int = 0
+
+    @classmethod
+    def of(cls, bag: Bag) -> Timeline:
+        """The timeline of a bag."""
+        timeline = cls()
+        for message in bag.messages():
+            timeline.add(message)
+        return timeline
+
+    @property
+    def length_s(self) -> float:
+        return (self.last_ns - self.first_ns) / 1e9
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those with at least one image, sorted."""
+        return tuple(sorted(self.image_sizes))
+
+    def joints(self) -> list[Sample]:
+        return [event for event in self.events if isinstance(event, Sample)]
+
+    def frames(self, camera: str) -> list[Frame]:
+        return [e for e in self.events if isinstance(e, Frame) and e.camera == camera]
+
+    def add(self, message: BagMessage) -> None:
+        """Takes in one message, whatever its topic."""
+        topic, log_ns = message.topic.lstrip("/"), message.log_ns
+        self.first_ns = min(self.first_ns, log_ns) if self.counts else log_ns
+        self.last_ns = max(self.last_ns, log_ns)
+        self.counts[topic] += 1
+        try:
+            if message.type_name == cdr.JOINT_STATE:
+                self._add_joints(topic, message)
+            elif (camera := camera_of(topic, message.type_name)) is not None:
+                self._add_image(camera, message)
+            elif topic == topics.EPISODE_STATUS.name:
+                self.statuses.append(Status(log_ns, cdr.read_status(message.data)))
+        except ValueError:
+            self.damaged[topic] += 1
+
+    def _add_joints(self, topic: str, message: BagMessage) -> None:
+        read = cdr.read_joints(message.data)
+        stamp_ns = read.stamp_ns or message.log_ns
+        sample = Sample(stamp_ns, message.log_ns, read.names, read.position)
+        if topic == MEASURED:
+            self.events.append(sample)
+        else:
+            self.commands.setdefault(topic, []).append(sample)
+
+    def _add_image(self, camera: str, message: BagMessage) -> None:
+        number = self._images
+        self._images += 1  # also where it cannot be read: whoever reads the bag again counts alike
+        frame = Frame(cdr.stamp_ns(message.data), message.log_ns, camera, number)
+        if camera not in self.image_sizes:
+            self.image_sizes[camera] = cdr.image_size(message.data, message.type_name)
+        self.events.append(frame)
+
+
+def camera_of(topic: str, type_name: str) -> str | None:
+    """The camera of an image topic without its leading slash; None for any other topic."""
+    parts = topic.split("/")
+    if type_name not in (cdr.IMAGE, cdr.COMPRESSED_IMAGE) or len(parts) < 2:
+        return None
+    known = {topics.camera_image(parts[1]).name, topics.camera_compressed(parts[1]).name}
+    return parts[1] if topic in known else None

@@ -1,0 +1,245 @@
+"""Is this recording worth keeping? A person should know before the next one, not after training.
+
+The official SO-101 sample set of LeRobot is idle in most of its frames, and nobody was told. The
+figures come from a `Timeline`, so that they are there at once when an episode ends, and for any bag
+that exists already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from act_core.so101 import SO101_LIMITS
+from numpy.typing import NDArray
+
+from act_record.timeline import COMMANDED, Sample, Timeline
+
+GRID_HZ = 50.0  # joints are compared on this grid
+IDLE_RAD_S = 0.02  # a joint slower than this rests: a degree a second
+MAX_LAG_S = 0.5  # looked for
+LATE_S = 0.1  # of an image, from capture to the recorder
+AT_LIMIT_RAD = 0.01
+MISSING_PERIODS = 1.5  # an interval of so many periods means that a frame is missing
+
+# What speaks for another try.
+MIN_LENGTH_S = 1.0
+MAX_IDLE = 0.5
+MAX_MISSING = 0.02  # share of a camera's frames
+MAX_SKEW_S = 0.05  # the policy's synchroniser refuses more
+MAX_AGE_S = 0.25  # likewise
+MAX_LAG_KEPT_S = 0.3
+
+
+@dataclass(frozen=True)
+class CameraVerdict:
+    """One camera: images, those missing between the first and the last, those that came late."""
+
+    images: int
+    missing: int
+    late: int
+    worst_age_s: float | None  # from capture to the recorder
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The figures of one episode; None where there was nothing to measure."""
+
+    length_s: float
+    idle: float | None  # share of the time in which every joint rests
+    jerk_rad_s3: float | None  # root mean square of the joint that jerks most
+    cameras: Mapping[str, CameraVerdict]
+    worst_skew_s: float | None  # between an image of one camera and the nearest of another
+    lag_s: float | None  # from command to motion
+    limits_touched: tuple[str, ...]  # joints that came to an end of their range
+    problems: tuple[str, ...]  # why to redo it; empty: keep
+
+    @property
+    def keep(self) -> bool:
+        return not self.problems
+
+    def as_values(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "keep": self.keep}
+
+    def __str__(self) -> str:
+        parts = [f"{self.length_s:.1f} s"]
+        if self.idle is not None:
+            parts.append(f"idle {self.idle:.0%}")
+        parts += [
+            f"{name} {c.images} images"
+            + (f", {c.missing} missing" if c.missing else "")
+            + (f", {c.late} late" if c.late else "")
+            for name, c in self.cameras.items()
+        ]
+        if self.worst_skew_s is not None:
+            parts.append(f"skew up to {1e3 * self.worst_skew_s:.0f} ms")
+        if self.lag_s is not None:
+            parts.append(f"lag {1e3 * self.lag_s:.0f} ms")
+        if self.jerk_rad_s3 is not None:
+            parts.append(f"jerk {self.jerk_rad_s3:.0f} rad/s^3")
+        if self.limits_touched:
+            parts.append(f"at its limit: {', '.join(self.limits_touched)}")
+        advice = "keep" if self.keep else f"REDO: {'; '.join(self.problems)}"
+        return f"{advice} ({', '.join(parts)})"
+
+
+def judge(timeline: Timeline) -> Verdict:
+    """Measures a recording and says what speaks against it."""
+    joints = timeline.joints()
+    names, measured = _on_grid(joints)
+    cameras = {name: _judge_camera(timeline, name) for name in timeline.cameras}
+    idle = jerk = None
+    touched: tuple[str, ...] = ()
+    if measured is not None:
+        idle = _idle(measured)
+        jerk = _jerk(measured)
+        touched = _limits_touched(names, joints)
+    commands = timeline.commands.get(COMMANDED, [])
+    length_s = timeline.length_s
+    figures: dict[str, Any] = {
+        "length_s": length_s,
+        "idle": idle,
+        "jerk_rad_s3": jerk,
+        "cameras": cameras,
+        "worst_skew_s": _worst_skew(timeline),
+        "lag_s": _lag(joints, commands),
+        "limits_touched": touched,
+    }
+    return Verdict(**figures, problems=_problems(figures, timeline))
+
+
+def _problems(figures: Mapping[str, Any], timeline: Timeline) -> tuple[str, ...]:
+    found = []
+    if figures["length_s"] < MIN_LENGTH_S:
+        found.append(f"only {figures['length_s']:.1f} s long")
+    if not timeline.joints():
+        found.append("no joint states")
+    if not timeline.commands.get(COMMANDED):
+        found.append("no commands")
+    if not figures["cameras"]:
+        found.append("no images")
+    if (figures["idle"] or 0.0) > MAX_IDLE:
+        found.append(f"the arm rests in {figures['idle']:.0%} of the time")
+    for name, camera in figures["cameras"].items():
+        if camera.missing > MAX_MISSING * camera.images:
+            found.append(f"camera {name}: {camera.missing} frames missing")
+        if (camera.worst_age_s or 0.0) > MAX_AGE_S:
+            found.append(f"camera {name}: an image came {camera.worst_age_s:.2f} s late")
+    if (figures["worst_skew_s"] or 0.0) > MAX_SKEW_S:
+        found.append(f"cameras are up to {1e3 * figures['worst_skew_s']:.0f} ms apart")
+    if (figures["lag_s"] or 0.0) > MAX_LAG_KEPT_S:
+        found.append(f"the arm follows its commands {figures['lag_s']:.2f} s late")
+    if timeline.damaged:
+        found.append(f"messages that cannot be read: {dict(timeline.damaged)}")
+    return tuple(found)
+
+
+def _judge_camera(timeline: Timeline, camera: str) -> CameraVerdict:
+    frames = timeline.frames(camera)
+    stamps = np.sort([frame.stamp_ns for frame in frames]) / 1e9
+    intervals = np.diff(stamps)
+    missing = 0
+    if len(intervals) and (period := float(np.median(intervals))) > 0:
+        gaps = intervals[intervals >= MISSING_PERIODS * period]
+        missing = int(np.sum(np.rint(gaps / period) - 1))
+    ages = np.array([frame.log_ns - frame.stamp_ns for frame in frames]) / 1e9
+    if not len(ages) or abs(np.median(ages)) > 10.0:  # received on another clock: no age to tell
+        return CameraVerdict(len(frames), missing, 0, None)
+    return CameraVerdict(len(frames), missing, int(np.sum(ages > LATE_S)), float(ages.max()))
+
+
+def _worst_skew(timeline: Timeline) -> float | None:
+    """Over all images but those at the ends, where the other camera has none yet."""
+    if len(timeline.cameras) < 2:
+        return None
+    stamps = [np.sort([f.stamp_ns for f in timeline.frames(c)]) for c in timeline.cameras]
+    begin, end = max(s[0] for s in stamps), min(s[-1] for s in stamps)
+    worst = 0.0
+    for one in stamps:
+        inside = one[(one >= begin) & (one <= end)]
+        for other in stamps:
+            after = np.clip(np.searchsorted(other, inside), 1, max(1, len(other) - 1))
+            near = np.stack([other[after - 1], other[np.minimum(after, len(other) - 1)]])
+            if len(inside):
+                worst = max(worst, float(np.abs(near - inside).min(axis=0).max()) / 1e9)
+    return worst
+
+
+def _on_grid(samples: Sequence[Sample]) -> tuple[tuple[str, ...], NDArray[np.float64] | None]:
+    """Joint names and their positions (T, J) at `GRID_HZ`; None for less than a tenth second."""
+    if not samples:
+        return (), None
+    names = samples[0].names
+    same = [s for s in samples if s.names == names and len(s.position) == len(names)]
+    times = np.array([s.stamp_ns for s in same]) / 1e9
+    order = np.argsort(times, kind="stable")
+    grid = np.arange(times.min(), times.max(), 1.0 / GRID_HZ)
+    if len(grid) < 0.1 * GRID_HZ:
+        return names, None
+    values = np.array([s.position for s in same])[order]
+    return names, np.stack([np.interp(grid, times[order], column) for column in values.T], axis=1)
+
+
+def _idle(positions: NDArray[np.float64]) -> float:
+    """Speed over a tenth of a second, so that the noise of a reading is no motion."""
+    span = round(0.1 * GRID_HZ)
+    speed = np.abs(positions[span:] - positions[:-span]) * GRID_HZ / span
+    return float(np.mean(speed.max(axis=1) < IDLE_RAD_S)) if len(speed) else 0.0
+
+
+def _jerk(positions: NDArray[np.float64]) -> float:
+    third = np.diff(positions, n=3, axis=0) * GRID_HZ**3
+    return float(np.sqrt(np.mean(third**2, axis=0)).max()) if len(third) else 0.0
+
+
+def _limits_touched(names: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Joints of an SO-101 but the gripper, which closes onto its limit by design."""
+    limits = SO101_LIMITS
+    found = []
+    for index, name in enumerate(names):
+        if name not in limits.names or name == "gripper":
+            continue
+        values = np.array([s.position[index] for s in samples if s.names == tuple(names)])
+        k = limits.names.index(name)
+        low, high = limits.lower_rad[k] + AT_LIMIT_RAD, limits.upper_rad[k] - AT_LIMIT_RAD
+        if values.min() <= low or values.max() >= high:
+            found.append(name)
+    return tuple(found)
+
+
+def _lag(measured: Sequence[Sample], commanded: Sequence[Sample]) -> float | None:
+    """The shift of the commands' speed that fits the joints' speed best; None without motion."""
+    if not measured or not commanded:
+        return None
+    names = tuple(measured[0].names)
+    commands = [c for c in commanded if set(c.names) == set(names)]
+    if len(commands) < 2 or len(measured) < 2:
+        return None
+    begin = max(measured[0].stamp_ns, commands[0].stamp_ns) / 1e9
+    end = min(measured[-1].stamp_ns, commands[-1].stamp_ns) / 1e9
+    grid = np.arange(begin, end, 1.0 / GRID_HZ)
+    shifts = round(MAX_LAG_S * GRID_HZ)
+    if len(grid) < 3 * shifts:
+        return None
+    targets = _at(grid, commands, names)
+    joint = int(np.argmax(np.ptp(targets, axis=0)))
+    if np.ptp(targets[:, joint]) < 0.05:
+        return None
+    wanted = np.gradient(targets[:, joint])
+    found = np.gradient(_at(grid, measured, names)[:, joint])
+    inner = len(grid) - shifts
+    misfit = [np.mean((found[k : k + inner] - wanted[:inner]) ** 2) for k in range(shifts + 1)]
+    return int(np.argmin(misfit)) / GRID_HZ
+
+
+def _at(
+    grid: NDArray[np.float64], samples: Sequence[Sample], names: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """(T, J) values of ``names`` at the times of the grid."""
+    times = np.array([s.stamp_ns for s in samples]) / 1e9
+    rows = np.array([[s.position[s.names.index(name)] for name in names] for s in samples])
+    order = np.argsort(times, kind="stable")
+    return np.stack([np.interp(grid, times[order], c) for c in rows[order].T], axis=1)

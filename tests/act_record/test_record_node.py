@@ -1,0 +1,159 @@
+"""The recorder among other nodes: services, episodes of a simulation, what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from act_core import ros, topics
+from act_record.bag_reader import open_bag
+from act_record.record_node import RecordNode
+from act_record.timeline import Timeline
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+
+from tests.act_record import bags
+
+
+class Robot(Node):
+    """Publishes joints, commands, two cameras and statuses, and counts its resets."""
+
+    def __init__(self) -> None:
+        super().__init__("robot")
+        self.resets = 0
+        self._joints = ros.publisher(self, topics.JOINT_STATES)
+        self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._status = ros.publisher(self, topics.EPISODE_STATUS)
+        self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in ("front", "wrist")}
+        ros.service(self, topics.SIM_RESET, self._on_reset)
+        self._ticks = 0
+        self.create_timer(0.01, self._tick)
+
+    def tell(self, episode: int, finished: bool = False, success: bool = False) -> None:
+        values = {"episode": episode, "task": "reach", "seed": episode, "finished": finished,
+                  "success": success}  # fmt: skip
+        texts = {key: str(value).lower() for key, value in values.items()}
+        self._status.publish(ros.diagnostic("episode", "ok", "done" if finished else "", texts))
+
+    def _tick(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        position = bags.target(self._ticks / 100)
+        self._joints.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
+        self._commands.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
+        if self._ticks % 3 == 0:
+            for topic in self._images.values():
+                topic.publish(ros.array_to_image(bags.picture(self._ticks), now_ns, ""))
+        self._ticks += 1
+
+    def _on_reset(self, _request, response):
+        self.resets += 1
+        self.tell(10)
+        response.success = True
+        return response
+
+
+@pytest.fixture
+def nodes(ros, tmp_path):
+    made = []
+
+    def make(**values) -> tuple[RecordNode, Robot]:
+        overrides = [Parameter(k, value=v) for k, v in {"out": str(tmp_path), **values}.items()]
+        made.extend([RecordNode(parameter_overrides=overrides), Robot()])
+        return made[0], made[1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+
+
+def call(spin_until, node, robot, service):
+    client = robot.create_client(Trigger, service.name)
+    spin_until(client.service_is_ready, node, robot)
+    future = client.call_async(Trigger.Request())
+    spin_until(future.done, node, robot)
+    return future.result()
+
+
+def heard(node: RecordNode) -> bool:
+    return {*node.params.needed(), topics.JOINT_COMMANDS} <= node._heard
+
+
+def test_an_episode_by_services(nodes, spin_until, tmp_path):
+    node, robot = nodes(task="wave")
+    early = call(spin_until, node, robot, topics.RECORD_STOP)
+    assert (early.success, early.message) == (False, "nothing is being recorded")
+    spin_until(lambda: heard(node), node, robot)
+    assert call(spin_until, node, robot, topics.RECORD_START).message == "episode_000000"
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 150, node, robot)
+    stopped = call(spin_until, node, robot, topics.RECORD_STOP)
+    assert stopped.success
+    assert "keep (" in stopped.message or "REDO: " in stopped.message
+    bag = open_bag(tmp_path / "episode_000000")
+    timeline = Timeline.of(bag)
+    assert timeline.cameras == ("front", "wrist")
+    assert len(timeline.joints()) > 100
+    assert len(timeline.commands["joint_commands"]) > 100
+    stamps = [frame.stamp_ns for frame in timeline.frames("front")]
+    assert stamps == sorted(set(stamps))
+    contract = json.loads(bag.attachments()["contract.json"])
+    assert (contract["task"], contract["cameras"]) == ("wave", ["front", "wrist"])
+    outcome = bag.outcome()
+    assert outcome["success"] is None
+    assert outcome["verdict"]["cameras"]["front"]["images"] == len(stamps)
+    assert node.mark(True) == "episode_000000"
+    assert bag.outcome()["success"] is True
+    assert call(spin_until, node, robot, topics.RECORD_DISCARD).message == "episode_000000"
+    assert not (tmp_path / "episode_000000").exists()
+    assert not call(spin_until, node, robot, topics.RECORD_DISCARD).success
+
+
+def test_a_start_without_a_camera_is_refused(nodes, spin_until, tmp_path):
+    node, robot = nodes(cameras=["front", "top"])
+    spin_until(lambda: topics.camera_image("front") in node._heard, node, robot)
+    refused = call(spin_until, node, robot, topics.RECORD_START)
+    assert not refused.success
+    assert "nothing has come on camera/top/image_raw yet" in refused.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_episode_of_a_simulation(nodes, spin_until, tmp_path):
+    node, robot = nodes(auto=True, episodes=2, tail_s=0.05)
+    spin_until(lambda: heard(node), node, robot)
+    for number, success in enumerate((True, False, True)):
+        robot.tell(number)
+        spin_until(lambda: node.recording, node, robot)
+        ticks = robot._ticks
+        spin_until(lambda since=ticks: robot._ticks > since + 20, node, robot)
+        robot.tell(number, finished=True, success=success)
+        spin_until(lambda: not node.recording, node, robot)
+    assert node.finished
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["episode_000000", "episode_000001"]
+    for number, seed in enumerate(("0", "2")):  # the failure was not kept
+        bag = open_bag(tmp_path / f"episode_{number:06d}")
+        assert bag.outcome()["success"] is True
+        assert bag.outcome()["task"] == "reach"
+        statuses = [status.values for status in Timeline.of(bag).statuses]
+        assert {values["seed"] for values in statuses} == {seed}
+        assert statuses[0]["finished"] == "false"
+        assert statuses[-1]["finished"] == "true"
+
+
+def test_the_simulation_is_reset_before_the_first_episode(nodes, spin_until):
+    node, robot = nodes(auto=True, reset_first=True)
+    robot.tell(9)
+    spin_until(lambda: node.recording, node, robot)
+    assert robot.resets == 1
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 20, node, robot)
+    node.close()
+    assert (node.recording, node.kept) == (False, 0)  # it did not end
+
+
+def test_a_wrong_calibration_ends_the_start(ros, tmp_path):
+    from act_core.errors import ConfigurationError
+
+    parameters = [Parameter("out", value=str(tmp_path)), Parameter("calibration", value="/no/such")]
+    with pytest.raises(ConfigurationError, match="no calibration can be read from /no/such"):
+        RecordNode(parameter_overrides=parameters)

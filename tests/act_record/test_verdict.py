@@ -1,0 +1,104 @@
+"""The verdict on an episode, from timelines that are known to the millisecond."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from act_core import topics
+from act_core.so101 import SO101_LIMITS
+from act_record.bag_reader import BagMessage, open_bag
+from act_record.command import main
+from act_record.timeline import Timeline
+from act_record.verdict import CameraVerdict, judge
+
+from tests.act_record import bags
+from tests.act_record.bags import MS, T0
+
+
+def verdict_of(messages: list[BagMessage]):
+    timeline = Timeline()
+    for message in messages:
+        timeline.add(message)
+    return judge(timeline)
+
+
+def test_a_good_episode_is_kept():
+    verdict = verdict_of(bags.episode(4.0))
+    assert verdict.keep
+    assert verdict.length_s == pytest.approx(4.0, abs=0.05)
+    assert verdict.idle == 0.0
+    assert verdict.lag_s == pytest.approx(0.04)  # as the arm of these bags was made
+    assert verdict.worst_skew_s == pytest.approx(0.004)
+    assert verdict.cameras["front"] == CameraVerdict(120, 0, 0, pytest.approx(0.008))
+    # Third derivative of 0.4 sin(2 t): amplitude 3.2, over the square root of two.
+    assert verdict.jerk_rad_s3 == pytest.approx(3.2 / np.sqrt(2), rel=0.1)
+    assert verdict.limits_touched == ()
+    assert str(verdict).startswith("keep (4.0 s, idle 0%, front 120 images, wrist 120 images")
+    assert json.loads(json.dumps(verdict.as_values()))["keep"] is True
+
+
+def test_an_arm_at_rest_is_told():
+    moving = bags.episode(1.5)
+    at = moving[-1].log_ns
+    still = [bags.joints(topics.JOINT_STATES, at + 10 * MS * k, bags.target(1.5))
+             for k in range(1, 350)]  # fmt: skip
+    verdict = verdict_of([*moving, *still])
+    assert verdict.idle == pytest.approx(0.7, abs=0.05)
+    (problem,) = verdict.problems
+    assert problem.startswith("the arm rests in")
+
+
+def test_missing_and_late_frames_are_counted():
+    messages = bags.episode(4.0)
+    front = [m for m in messages if "front" in m.topic]
+    gone = {id(m) for m in (*front[10:13], front[50])}
+    late = front[80]._replace(log_ns=front[80].log_ns + 300 * MS)
+    kept = [late if m is front[80] else m for m in messages if id(m) not in gone]
+    verdict = verdict_of(sorted(kept, key=lambda m: m.log_ns))
+    assert verdict.cameras["front"] == CameraVerdict(116, 4, 1, pytest.approx(0.308))
+    assert verdict.cameras["wrist"].missing == 0
+    assert verdict.worst_skew_s > 0.05
+    assert [problem.split(":")[0] for problem in verdict.problems[:2]] == ["camera front"] * 2
+    assert "4 frames missing" in str(verdict)
+
+
+def test_a_joint_at_its_limit_is_named():
+    limits = SO101_LIMITS
+    position = np.zeros(6)
+    position[1] = limits.lower_rad[1]
+    position[5] = limits.lower_rad[5]  # a closed gripper is no problem
+    messages = [bags.joints(topics.JOINT_STATES, T0 + 10 * MS * k, position) for k in range(200)]
+    verdict = verdict_of(messages)
+    assert verdict.limits_touched == ("shoulder_lift",)
+    assert verdict.lag_s is None
+    assert set(verdict.problems) >= {"no commands", "no images"}
+
+
+def test_an_empty_recording_has_nothing_to_measure():
+    verdict = verdict_of([])
+    assert not verdict.keep
+    assert (verdict.idle, verdict.jerk_rad_s3, verdict.worst_skew_s) == (None, None, None)
+    assert "no joint states" in verdict.problems
+
+
+def test_the_command_judges_bags_that_exist(tmp_path, capsys):
+    bags.write_bag(tmp_path / "good", bags.episode(4.0))
+    assert main(["verdict", str(tmp_path)]) == 0
+    assert "good: keep (4.0 s" in capsys.readouterr().out
+    bags.write_bag(tmp_path / "short", bags.episode(0.4))
+    assert main(["verdict", str(tmp_path)]) == 1
+    assert "short: REDO: only 0.4 s long" in capsys.readouterr().out
+    assert main(["verdict", str(tmp_path / "none")]) == 2
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_the_command_repairs(tmp_path, capsys):
+    bags.write_bag(tmp_path / "cut", bags.episode(4.0), close=False).flush()
+    bags.write_bag(tmp_path / "whole", bags.episode(0.4))
+    assert main(["repair", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "cut: repaired: 1040 messages, 4.0 s" in out
+    assert "whole: nothing to repair" in out
+    assert open_bag(tmp_path / "cut").is_whole
