@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from act_training import import_dataset as command
 from act_training.command import run_command
 from act_training.datasets import importing
 from act_training.datasets.chunks import ChunkSampler
@@ -17,7 +16,12 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import open_frame_cache
 from act_training.datasets.report import describe_dataset
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
-from act_training.import_dataset import ImportOptions, detect_layout, import_dataset
+from act_training.import_dataset import (
+    ImportOptions,
+    detect_layout,
+    import_dataset,
+    import_source,
+)
 
 STEPS = 5
 
@@ -141,14 +145,6 @@ def test_the_way_to_lerobot_and_back(dataset, tmp_path):
         assert after.placement == pytest.approx(before.placement)
 
 
-def test_a_checkpoint_is_no_dataset(tmp_path):
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / name).touch()
-    for layout in ("auto", "lerobot"):
-        with pytest.raises(DatasetError, match="is the checkpoint of a policy, not a dataset"):
-            import_dataset(ImportOptions(layout, str(tmp_path), tmp_path / "out"))
-
-
 def test_a_calibration_is_for_lerobot(foreign):
     with pytest.raises(DatasetError, match="--calibration is for SO-101 arms in LeRobot's layout"):
         import_dataset(options(foreign, calibration="blue"))
@@ -167,10 +163,10 @@ def test_the_command_line(foreign, capsys):
         "a",
         "b",
     ]
-    run_command(import_dataset, ImportOptions, args=arguments)
+    run_command(import_source, ImportOptions, args=arguments)
     assert read_episode(episode_path(out, 2)).features.actions == ("a", "b")
     with pytest.raises(SystemExit, match=r"error: there is no '/nowhere'"):
-        run_command(command.import_dataset, ImportOptions, args=["act", "/nowhere", "--out", "x"])
+        run_command(import_source, ImportOptions, args=["act", "/nowhere", "--out", "x"])
     with pytest.raises(SystemExit):
-        run_command(command.import_dataset, ImportOptions, args=["rlds", "x", "--out", "x"])
+        run_command(import_source, ImportOptions, args=["rlds", "x", "--out", "x"])
     assert "rlds" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import json
 import multiprocessing
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.starts import check_starts_vary
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
+from act_training.hub import on_disk
 from act_training.rollout import Condition, PolicyDriver
 
 RECORD_FILE = "collection.json"
@@ -62,7 +63,7 @@ class CollectOptions:
     that demonstrations show how to recover. 1.0 is a centimetre of MetaWorld's hand, or 0.02 rad
     of each joint of an SO-101 but the gripper."""
     policy: Path | None = None
-    """A bundle that begins each episode, until the expert takes over."""
+    """A bundle (or hf://owner/name) that begins each episode, until the expert takes over."""
     policy_s: float = 6.0
     """The expert takes over at a random time up to this. Where the policy is done before, there is
     nothing left to show, and the next seed is taken."""
@@ -91,6 +92,7 @@ class Trial(NamedTuple):
 
 def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
+    options = replace(options, policy=options.policy and on_disk(options.policy, "model"))
     options.out.mkdir(parents=True, exist_ok=True)
     trials = _continue(options)
     _try_environment(options)

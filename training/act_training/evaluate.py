@@ -33,6 +33,7 @@ from act_training.command import run_command
 from act_training.dataset_replay import find_episode, report_replay
 from act_training.environments.environment import Environment
 from act_training.evaluation_record import condition_record, write_record
+from act_training.hub import on_disk
 from act_training.intervals import Interval, wilson_interval
 from act_training.rollout import Condition, Result, open_environment_for, run_episode
 from act_training.run_config import current_commit
@@ -47,7 +48,7 @@ class EvaluateOptions:
     """What to evaluate, on what, and how it is executed."""
 
     policy: Path
-    """A bundle, a training run or one of its checkpoints."""
+    """A bundle, a training run or one of its checkpoints; may be hf://owner/name."""
     out: Path = Path("out/evaluation")
     """Folder for the record and the videos."""
     env: str | None = None
@@ -73,7 +74,8 @@ class EvaluateOptions:
     videos: int = 0
     """So many successes and so many failures are filmed, per condition."""
     dataset: Path | None = None
-    """Compare with a recorded episode instead: a dataset's folder, or the file of an episode."""
+    """Compare with a recorded episode instead: a dataset's folder (or hf://owner/name), or the file
+    of an episode."""
     episode: int = 0
     """Which one of the dataset, counted from 0."""
     stamp: bool = False
@@ -113,6 +115,11 @@ class ConditionResult:
 
 def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     """Measure the success rate of a policy on fresh starts, or replay a recorded episode."""
+    policy = on_disk(options.policy, "model")
+    if options.stamp and policy != options.policy:
+        raise ConfigurationError("--stamp: a bundle on the hub cannot be written to, download it")
+    dataset = options.dataset and on_disk(options.dataset, "dataset")
+    options = dataclasses.replace(options, policy=policy, dataset=dataset)
     if options.dataset is not None:
         path = find_episode(options.dataset, options.episode)
         report_replay(_load(options), path, options.out, film=options.videos > 0)

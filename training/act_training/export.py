@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from act_training.bundle_spec import make_spec
 from act_training.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
 from act_training.command import quiet_libraries, run_command
 from act_training.datasets.episode_file import read_episode
+from act_training.hub import on_disk, parse_address, publish
+from act_training.model.lerobot_policy import LerobotPolicy
 from act_training.model.policy import ActPolicy
 from act_training.quantization import FAST_FILE, make_fast_graph
 from act_training.training_log import CURVES_FILE, LOG_FILE
@@ -47,13 +49,14 @@ class ExportOptions:
     """What to export to where."""
 
     checkpoint: Path
-    """A checkpoint's folder, or a run's (its final/ is taken)."""
+    """A checkpoint's folder, or a run's (its final/ is taken); may be hf://owner/name."""
     out: Path
     """Folder of the bundle."""
     name: str | None = None
     """Name of the policy; None makes it from the task, e.g. so101_pick_place."""
     data: Path | None = None
-    """Dataset for the parity sample and the fast variant, if it has moved since training."""
+    """Dataset for the parity sample and the fast variant, if it has moved since training; may be
+    hf://owner/name."""
     fast: bool = True
     """Add an int8 variant, if one is accurate enough and faster."""
     mode: str = "ensemble"
@@ -62,10 +65,21 @@ class ExportOptions:
     """Ensemble weights are exp(-m i), i = 0 for the oldest."""
     open_loop_rows: int | None = None
     """Rows played before the next inference in mode open_loop."""
+    push: str | None = None
+    """Then upload the bundle to hf://owner/name on the Hugging Face hub."""
+    private: bool = False
+    """A bundle that is new on the hub can be seen by its owner only."""
 
 
 def export(options: ExportOptions) -> Path:
     """Write the policy bundle of a checkpoint."""
+    if options.push is not None:
+        parse_address(options.push)
+    options = replace(
+        options,
+        checkpoint=on_disk(options.checkpoint, "model"),
+        data=options.data and on_disk(options.data, "dataset"),
+    )
     checkpoint = load_checkpoint(options.checkpoint)
     config = checkpoint.config
     execution = ExecutionSpec(options.mode, options.m, options.open_loop_rows)
@@ -95,15 +109,23 @@ def export(options: ExportOptions) -> Path:
         take(ParitySample(observed.joint_position, observed.images, expected), chosen),
     )
     copy_training_record(options.checkpoint, checkpoint, options.out / RECORD_FOLDER)
-    for variant in graphs:
-        policy = load_policy(options.out, engine="cpu", variant=variant, threads=1)
+    log_parity(options.out, graphs)
+    if options.push is not None:
+        log.info(publish(options.out, options.push, "model", private=options.private))
+    return options.out
+
+
+def log_parity(folder: Path, variants: Iterable[str]) -> None:
+    """Load each variant of a bundle as the runtime does, and log how far it is from the sample."""
+    for variant in variants:
+        policy = load_policy(folder, engine="cpu", variant=variant, threads=1)
         parity = policy.parity
         assert parity is not None
         log.info(
             f"{variant}: largest difference from torch {parity.max_difference:.2g} "
-            f"{spec.output.unit} on {parity.samples} samples (tolerance {parity.tolerance:.2g})"
+            f"{policy.spec.output.unit} on {parity.samples} samples "
+            f"(tolerance {parity.tolerance:.2g})"
         )
-    return options.out
 
 
 def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> None:
@@ -118,7 +140,7 @@ def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> Non
             shutil.copy(run / name, out)
 
 
-def to_onnx(policy: ActPolicy, spec: PolicySpec) -> bytes:
+def to_onnx(policy: ActPolicy | LerobotPolicy, spec: PolicySpec) -> bytes:
     """The serialised fp32 graph; inputs and output as `spec` names them, without a batch."""
     joints = torch.zeros(spec.joint_input.shape)
     images = [torch.zeros(image.shape, dtype=torch.uint8) for image in spec.image_inputs]
@@ -140,7 +162,7 @@ def to_onnx(policy: ActPolicy, spec: PolicySpec) -> bytes:
 class _Graph(nn.Module):
     """A policy without the batch dimension."""
 
-    def __init__(self, policy: ActPolicy) -> None:
+    def __init__(self, policy: ActPolicy | LerobotPolicy) -> None:
         super().__init__()
         self.policy = policy
 
@@ -150,7 +172,7 @@ class _Graph(nn.Module):
 
 @dataclass(frozen=True)
 class Observations:
-    """N recorded observations: joints (N, J) and per camera (N, H, W, 3) uint8."""
+    """N observations: joints (N, J) and per camera, in the policy's order, (N, H, W, 3) uint8."""
 
     joint_position: NDArray[np.float32]
     images: Mapping[str, NDArray[np.uint8]]
@@ -203,13 +225,12 @@ def draw_observations(checkpoint: Checkpoint, data: Path) -> Observations:
 
 
 @torch.inference_mode()
-def predict(policy: ActPolicy, observed: Observations) -> NDArray[np.float32]:
+def predict(policy: ActPolicy | LerobotPolicy, observed: Observations) -> NDArray[np.float32]:
     """The trainer's chunks (N, K, A), computed in fp32 on the CPU one by one."""
-    cameras = policy.features.camera_names
     chunks = [
         policy.predict(
             torch.from_numpy(observed.joint_position[i : i + 1]),
-            [torch.from_numpy(observed.images[camera][i : i + 1]) for camera in cameras],
+            [torch.from_numpy(images[i : i + 1]) for images in observed.images.values()],
         )[0].numpy()
         for i in range(len(observed.joint_position))
     ]

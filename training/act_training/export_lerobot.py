@@ -24,7 +24,7 @@ from act_training.datasets.lerobot.so101_units import DEGREES, RAD, So101Units, 
 from act_training.datasets.lerobot.video_writer import OPTIONS
 from act_training.datasets.lerobot.writer import LerobotWriter
 from act_training.features import Features
-from act_training.hub import parse_address, publish
+from act_training.hub import on_disk, parse_address, publish
 
 # The hub's description of the dataset: by the tag, LeRobot's pages and viewers find it.
 CARD = """---
@@ -45,7 +45,7 @@ class ExportLerobotOptions:
     """What to write where."""
 
     data: tyro.conf.Positional[Path]
-    """Folder of a dataset of this project."""
+    """Folder of a dataset of this project, or hf://owner/name."""
     out: Path
     """Folder of the new LeRobotDataset; must not exist."""
     units: str = DEGREES
@@ -65,7 +65,7 @@ class ExportLerobotOptions:
 
 def export_lerobot(options: ExportLerobotOptions) -> Path:
     """Write a dataset as a LeRobotDataset v3.0, which LeRobot loads and trains on."""
-    files = episode_files(options.data)
+    files = episode_files(on_disk(options.data, "dataset"))
     if options.out.exists():
         raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
     if options.push is not None:

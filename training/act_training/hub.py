@@ -22,8 +22,14 @@ from act_training.command import CommandError
 Kind = Literal["dataset", "model"]
 
 SCHEME = "hf://"
-PATTERN = re.compile(r"hf://(?:datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
+PATTERN = re.compile(
+    r"hf://(?:(?P<kind>dataset|model)s/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?"
+)
 NOT_ALLOWED = (401, 403)  # HTTP
+
+
+class NotOnHubError(ConfigurationError):
+    """There is no such repository, or it is somebody else's private one."""
 
 
 class Address(NamedTuple):
@@ -31,19 +37,34 @@ class Address(NamedTuple):
 
     name: str
     revision: str | None
+    kind: Kind | None  # None: whatever is wanted
 
 
 def parse_address(text: str) -> Address:
-    """The parts of hf://owner/name[@revision]; ConfigurationError for anything else."""
+    """The parts of hf://[datasets/|models/]owner/name[@revision].
+
+    Raises ConfigurationError for anything else.
+    """
     found = PATTERN.fullmatch(text)
     if found is None:
         raise ConfigurationError(f"'{text}' is no address: expected hf://owner/name[@revision]")
-    return Address(found["name"], found["revision"])
+    kinds: dict[str | None, Kind | None] = {"dataset": "dataset", "model": "model"}
+    return Address(found["name"], found["revision"], kinds.get(found["kind"]))
+
+
+def on_disk(path: Path, kind: Kind) -> Path:
+    """`path`, or the local copy of what it means on the hub; errors are those of `local_copy`.
+
+    For options that are paths: a Path makes hf:/owner/name of hf://owner/name.
+    """
+    if path.parts[:1] != ("hf:",):
+        return path
+    return local_copy(SCHEME + "/".join(path.parts[1:]), kind)
 
 
 def local_copy(
     source: str,
-    kind: Kind = "dataset",
+    kind: Kind | None = "dataset",
     *,
     endpoint: str | None = None,
     cache: Path | None = None,
@@ -53,7 +74,7 @@ def local_copy(
     What has been downloaded before is not downloaded again and is found without a network.
 
     Args:
-        kind: of repository.
+        kind: of repository; None takes a dataset, or the model if there is no such dataset.
         endpoint, cache: address of the hub, folder of downloads; None takes huggingface_hub's own,
             which HF_ENDPOINT and HF_HOME change.
 
@@ -65,10 +86,13 @@ def local_copy(
         path = Path(source).expanduser()
         if not path.exists():
             on_hub = PATTERN.fullmatch(f"{SCHEME}{source}")
-            hint = f"; a {kind} on the hub is hf://{source}" if on_hub else ""
+            hint = f"; a {kind or 'repository'} on the hub is hf://{source}" if on_hub else ""
             raise ConfigurationError(f"there is no '{source}'{hint}")
         return path
     address = parse_address(source)
+    if kind is None and address.kind is None:
+        return _copy_of_either(source, endpoint, cache)
+    kind = _checked_kind(source, kind)
     with _explained(source, kind, "downloaded"):
         return Path(
             snapshot_download(
@@ -79,6 +103,27 @@ def local_copy(
                 cache_dir=cache,
             )
         )
+
+
+def _copy_of_either(source: str, endpoint: str | None, cache: Path | None) -> Path:
+    """Of the dataset, else of the model; without a network, of whichever is here already."""
+    try:
+        return local_copy(source, "dataset", endpoint=endpoint, cache=cache)
+    except (NotOnHubError, CommandError) as error:
+        try:
+            return local_copy(source, "model", endpoint=endpoint, cache=cache)
+        except NotOnHubError:
+            raise NotOnHubError(f"{error}, and no such model") from error
+
+
+def _checked_kind(source: str, wanted: Kind | None) -> Kind:
+    """What `source` means where `wanted` is asked for; ConfigurationError if that is another."""
+    said = parse_address(source).kind
+    if wanted is not None and said not in (None, wanted):
+        raise ConfigurationError(f"'{source}' is the address of a {said}, expected a {wanted}")
+    kind = wanted or said
+    assert kind is not None  # else either would do, see `local_copy`
+    return kind
 
 
 def publish(
@@ -103,6 +148,7 @@ def publish(
     address = parse_address(target)
     if address.revision is not None:
         raise ConfigurationError(f"'{target}': what is published has no revision yet, leave it out")
+    kind = _checked_kind(target, kind)
     api = HfApi(endpoint=endpoint, token=token)
     with _explained(target, kind, "published"):
         page = api.create_repo(address.name, repo_type=kind, private=private, exist_ok=True)
@@ -126,7 +172,7 @@ def _explained(target: str, kind: Kind, done: str) -> Iterator[None]:
             f"the {kind} {address.name} asks for an agreement on its page, then for `hf auth login`"
         ) from error
     except RepositoryNotFoundError as error:
-        raise ConfigurationError(
+        raise NotOnHubError(
             f"the hub has no {kind} {address.name} (a private one needs `hf auth login`)"
         ) from error
     except RevisionNotFoundError as error:

@@ -1,4 +1,7 @@
-"""`act-import LAYOUT SOURCE --out DIR`: recordings made elsewhere become a dataset to train on."""
+"""`act-import LAYOUT SOURCE --out DIR`: what was made elsewhere becomes ours.
+
+Recordings become a dataset to train on, a checkpoint of LeRobot's ACT becomes a policy bundle.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from act_training.datasets.lerobot.info import INFO_FILE
 from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.source import Declared, EpisodeSource
 from act_training.hub import local_copy
-
-CHECKPOINT_FILES = ("config.json", "model.safetensors")
+from act_training.import_checkpoint import import_checkpoint
+from act_training.lerobot_checkpoint import find_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +33,13 @@ class ImportOptions:
     """What to import. All but the first three are what the files themselves may not say."""
 
     layout: tyro.conf.Positional[Literal["auto", "lerobot", "act", "demos"]]
-    """lerobot: a LeRobotDataset (v2.0, v2.1, v3.0); act: one HDF5 file per episode, as in the
-    original ACT; demos: HDF5 files with groups demo_0, demo_1, ...; auto: whichever it is."""
+    """lerobot: a LeRobotDataset (v2.0, v2.1, v3.0) or the checkpoint of a LeRobot ACT policy; act:
+    one HDF5 file per episode, as in the original ACT; demos: HDF5 files with groups demo_0, demo_1,
+    ...; auto: whichever it is."""
     source: tyro.conf.Positional[str]
     """A folder, a file, or hf://owner/name[@revision] on the Hugging Face hub."""
     out: Path
-    """Folder of the new dataset."""
+    """Folder of the new dataset or bundle."""
     units: str | None = None
     """SO-101 in LeRobot's layout: degrees, percent, old_degrees or rad, and the result is in rad.
     Otherwise the name of the unit, e.g. rad; values stay as they are."""
@@ -44,7 +48,7 @@ class ImportOptions:
     rate_hz: float | None = None
     """Steps per second, where the files do not say."""
     task: str | None = None
-    """What is done in the episodes; None takes it from the files."""
+    """What is done in the episodes, or the bundle's name; None takes it from the files."""
     joint_names: tuple[str, ...] = ()
     """Names of the joint values, in order."""
     action_names: tuple[str, ...] = ()
@@ -53,11 +57,26 @@ class ImportOptions:
     """Cameras to import, in this order; empty takes all."""
 
 
-def import_dataset(options: ImportOptions) -> ImportRecord:
-    """Import recordings of another project as a dataset for act-train."""
-    folder = local_copy(options.source)
-    if all((folder / name).is_file() for name in CHECKPOINT_FILES):
-        raise DatasetError(f"'{options.source}' is the checkpoint of a policy, not a dataset")
+def import_source(options: ImportOptions) -> Path:
+    """Import recordings of another project as a dataset for act-train, or a LeRobot ACT policy as a
+    bundle; returns its folder."""
+    folder = local_copy(options.source, kind=None)
+    checkpoint = find_checkpoint(folder) if options.layout in ("auto", "lerobot") else None
+    if checkpoint is None:
+        import_dataset(options, folder)
+        return options.out
+    calibration = load(find(options.calibration)) if options.calibration else None
+    declared = _declared(options)
+    return import_checkpoint(checkpoint, options.out, declared, calibration, options.source)
+
+
+def import_dataset(options: ImportOptions, folder: Path | None = None) -> ImportRecord:
+    """Import recordings of another project as a dataset for act-train.
+
+    Args:
+        folder: where `options.source` is, if it has been fetched already.
+    """
+    folder = folder or local_copy(options.source)
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
     origin = {**asdict(options), "layout": layout, "out": None}
     record = import_episodes(open_source(folder, layout, options), options.out, origin)
@@ -87,14 +106,7 @@ def detect_layout(source: Path) -> str:
 
 def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSource:
     """The episodes of a dataset in one of the layouts."""
-    declared = Declared(
-        units=options.units,
-        rate_hz=options.rate_hz,
-        task=options.task,
-        joints=options.joint_names,
-        actions=options.action_names,
-        cameras=options.cameras,
-    )
+    declared = _declared(options)
     if layout == "lerobot":
         calibration = load(find(options.calibration)) if options.calibration else None
         return LerobotSource(folder, declared, calibration)
@@ -104,8 +116,19 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
     return Hdf5Source(places, declared)
 
 
+def _declared(options: ImportOptions) -> Declared:
+    return Declared(
+        units=options.units,
+        rate_hz=options.rate_hz,
+        task=options.task,
+        joints=options.joint_names,
+        actions=options.action_names,
+        cameras=options.cameras,
+    )
+
+
 def main() -> None:
-    run_command(import_dataset, ImportOptions)
+    run_command(import_source, ImportOptions)
 
 
 if __name__ == "__main__":

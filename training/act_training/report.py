@@ -11,6 +11,7 @@ from act_core.errors import ConfigurationError
 from act_training.command import run_command
 from act_training.datasets.report import report_dataset
 from act_training.evaluation_record import RECORD_FILE
+from act_training.hub import on_disk
 from act_training.results import write_results
 
 
@@ -19,7 +20,8 @@ class ReportOptions:
     """What to report on."""
 
     folders: tyro.conf.Positional[tuple[Path, ...]]
-    """A dataset; or folders with evaluation records and training runs below them."""
+    """A dataset (or hf://owner/name); or folders with evaluation records and training runs below
+    them."""
     out: Path | None = None
     """The Markdown page of results; None: results.md beside the first folder."""
 
@@ -28,7 +30,7 @@ def report(options: ReportOptions) -> None:
     """Print what is in a dataset and draw it, or write a page of results from their records."""
     if not options.folders:
         raise ConfigurationError("name the folder of a dataset, or folders with evaluation records")
-    first = options.folders[0]
+    first = on_disk(options.folders[0], "dataset")
     if len(options.folders) == 1 and not any(first.rglob(RECORD_FILE)):
         report_dataset(first)
         return

@@ -35,6 +35,7 @@ from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
 from act_training.datasets.starts import check_starts_vary
 from act_training.datasets.statistics import Statistics, compute_moments
+from act_training.hub import on_disk
 from act_training.model.policy import ActPolicy, Losses
 from act_training.run_config import RunConfig, current_commit
 from act_training.training_log import TrainingLog
@@ -52,13 +53,14 @@ class TrainOptions:
     """What to train on what. `--preset NAME` chooses the defaults of model and training."""
 
     data: Path | None = None
-    """Folder of the dataset; needed unless resuming."""
+    """Folder of the dataset, or hf://owner/name on the hub; needed unless resuming."""
     out: Path = Path("out/train")
     """Folder of the run."""
     resume: Path | None = None
     """Continue the run in this folder with its own configuration (the dataset may have moved)."""
     weights: Path | None = None
-    """Begin with the weights and statistics of this run or checkpoint (fine-tuning)."""
+    """Begin with the weights and statistics of this run or checkpoint (fine-tuning), which may be
+    hf://owner/name."""
     stop_after: int | None = None
     """Stop after this many steps in all, to be resumed later."""
     allow_identical_starts: bool = False
@@ -150,6 +152,11 @@ class _Start(NamedTuple):
 
 
 def _begin(options: TrainOptions) -> _Start:
+    options = dataclasses.replace(
+        options,
+        data=options.data and on_disk(options.data, "dataset"),
+        weights=options.weights and on_disk(options.weights, "model"),
+    )
     if options.resume is not None:
         run = options.resume
         policy, config, step = load_checkpoint(run / "last")

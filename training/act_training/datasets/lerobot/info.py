@@ -121,13 +121,14 @@ def _cameras(features: Mapping[str, Any]) -> tuple[tuple[CameraFeature, ...], tu
             continue
         height, width = map(int, shape[:2])
         is_video = feature["dtype"] == "video"
-        cameras.append(CameraFeature(key, _camera_name(key), height, width, is_video))
+        cameras.append(CameraFeature(key, camera_name(key), height, width, is_video))
     if not cameras:
         raise DatasetError(f"there is no colour camera among the features {sorted(features)}")
     return tuple(cameras), tuple(skipped)
 
 
-def _camera_name(key: str) -> str:
+def camera_name(key: str) -> str:
+    """The name of a camera by its feature: "front" for "observation.images.front"."""
     for prefix in CAMERA_PREFIXES:
         if key.startswith(prefix):
             return key[len(prefix) :]

@@ -19,9 +19,9 @@ from act_training.datasets.lerobot.sidecar import UNCHANGED, EpisodeFacts, Sidec
 from act_training.datasets.lerobot.so101_units import (
     OLD_DEGREES,
     RAD,
-    SCHEMES,
     So101Units,
-    guess_scheme,
+    find_scheme,
+    scheme_notes,
     so101_units,
 )
 from act_training.datasets.lerobot.tables import (
@@ -168,21 +168,9 @@ class LerobotSource:
             return None
         if wanted is None and all(n.startswith(OLD_PREFIX) for n in self.info.state_names):
             wanted = OLD_DEGREES
-        if wanted is None:
-            wanted = guess_scheme(self._sample())
-            if wanted is None:
-                raise DatasetError(
-                    "no file says in which units this arm was recorded, and its values fit several:"
-                    " say --units degrees (LeRobot's default since 0.4.4), --units percent (its "
-                    f"default before, -100..100), or another of {', '.join(SCHEMES)}"
-                )
-        if wanted != RAD:
-            self.notes.append(f"values of the arm read as {wanted}, gripper 0..100, turned to rad")
-        if wanted == "percent" and calibration is None:
-            self.notes.append(
-                "percentages are of the model's ranges: with --calibration they are exact"
-            )
-        return so101_units(wanted, calibration)
+        scheme = find_scheme(wanted, self._sample())
+        self.notes += scheme_notes(scheme, calibration)
+        return so101_units(scheme, calibration)
 
     def _units_of_sidecar(
         self, sidecar: Sidecar, calibration: Calibration | None

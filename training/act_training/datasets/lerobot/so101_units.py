@@ -102,6 +102,31 @@ def _half_ranges_rad(calibration: Calibration | None) -> NDArray[np.float64]:
     )
 
 
+def find_scheme(told: str | None, values: NDArray) -> str:
+    """The scheme that a person told, else the one that the values (N, 6) prove.
+
+    Raises DatasetError when they prove none.
+    """
+    scheme = told or guess_scheme(values)
+    if scheme is None:
+        raise DatasetError(
+            "no file says in which units this arm was recorded, and its values fit several: "
+            "say --units degrees (LeRobot's default since 0.4.4), --units percent (its "
+            f"default before, -100..100), or another of {', '.join(SCHEMES)}"
+        )
+    return scheme
+
+
+def scheme_notes(scheme: str, calibration: Calibration | None) -> list[str]:
+    """What a person should know of values that are turned to rad."""
+    notes = []
+    if scheme != RAD:
+        notes.append(f"values of the arm read as {scheme}, gripper 0..100, turned to rad")
+    if scheme == PERCENT and calibration is None:
+        notes.append("percentages are of the model's ranges: with --calibration they are exact")
+    return notes
+
+
 def guess_scheme(values: NDArray) -> str | None:
     """What the recorded values (N, 6) prove about their units; None when they prove nothing.
 

@@ -1,0 +1,227 @@
+"""A checkpoint of LeRobot's ACT becomes a policy bundle, which runs without LeRobot and torch.
+
+What the bundle needs and no file of the checkpoint says, a person says: the units that the arm was
+recorded in (unless the statistics prove them) and the rate.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from act_core.so101 import JOINT_NAMES
+from act_policy.bundle import FP32, SPEC_FILE, ParitySample, write_bundle
+from act_policy.policy_spec import (
+    ActionOutput,
+    ExecutionSpec,
+    ImageInput,
+    JointInput,
+    ParitySpec,
+    PolicySpec,
+)
+from numpy.typing import NDArray
+from so101_driver.calibration import Calibration
+
+from act_training.bundle_spec import ACTION_OUTPUT, JOINT_INPUT
+from act_training.datasets.errors import DatasetError
+from act_training.datasets.lerobot.so101_units import (
+    RAD,
+    find_scheme,
+    scheme_notes,
+    so101_units,
+)
+from act_training.datasets.source import UNKNOWN_UNIT, Declared
+from act_training.export import PARITY_SAMPLES, Observations, log_parity, predict, to_onnx
+from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
+from act_training.model.lerobot_policy import Affine, LerobotPolicy
+
+PATCH = 40  # pixels of one colour in the images of the parity sample
+SEED = 0
+STILL = 1e-6  # spread, in any unit
+
+log = logging.getLogger(__name__)
+
+
+def import_checkpoint(
+    folder: Path, out: Path, declared: Declared, calibration: Calibration | None, origin: str
+) -> Path:
+    """Write the bundle of the LeRobot checkpoint in `folder`.
+
+    Args:
+        out: folder of the bundle; a bundle that is there is replaced.
+        declared: what a person says of the checkpoint.
+        calibration: of the arm that recorded, see `so101_units`.
+        origin: goes into the bundle's provenance.
+
+    Raises DatasetError for a checkpoint that cannot be carried over, or of which too little is
+    known.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / SPEC_FILE).is_file():
+        raise DatasetError(f"'{out}' holds something else than a bundle: name a new folder")
+    if declared.cameras:
+        raise DatasetError("--cameras chooses those of a dataset; a policy needs all that it has")
+    imported = describe(read_checkpoint(folder), declared, calibration, origin)
+    spec, policy = imported.spec, imported.policy
+    observed = draw_observations(imported)
+    sample = ParitySample(observed.joint_position, observed.images, predict(policy, observed))
+    write_bundle(out, spec, {FP32: to_onnx(policy, spec)}, sample)
+    for note in imported.notes:
+        log.info(f"note: {note}")
+    log_parity(out, (FP32,))
+    cameras = ", ".join(f"{i.camera} {i.width}x{i.height}" for i in spec.image_inputs)
+    log.info(f"bundle {out}: {spec.rate_hz:g} Hz, {spec.execution.mode}, cameras {cameras}")
+    return out
+
+
+class Imported(NamedTuple):
+    """A policy as the bundle has it; `notes` are for a person."""
+
+    spec: PolicySpec
+    policy: LerobotPolicy
+    joints: Affine
+    notes: list[str]
+
+
+def describe(
+    checkpoint: LerobotCheckpoint,
+    declared: Declared,
+    calibration: Calibration | None = None,
+    origin: str = "",
+) -> Imported:
+    """Names, units, rate and execution of a checkpoint; arguments as of `import_checkpoint`."""
+    robot = _describe_robot(checkpoint, declared, calibration)
+    spec = _make_spec(checkpoint, robot, declared, origin)
+    policy = LerobotPolicy(checkpoint.network, robot.joints, robot.actions, checkpoint.images)
+    notes = [*checkpoint.notes, *robot.notes, *_still(robot)]
+    if spec.execution.open_loop_rows == 1:
+        notes.append(
+            "it plays one row of each chunk (n_action_steps 1) without an ensemble, at which ACT "
+            "policies stall: try the node's mode ensemble"
+        )
+    return Imported(spec, policy, robot.joints, notes)
+
+
+class Robot(NamedTuple):
+    """Names, unit and normalisation of joints and actions, as the bundle has them."""
+
+    joint_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+    unit: str
+    scheme: str | None  # of LeRobot's units, for an SO-101
+    joints: Affine
+    actions: Affine
+    notes: list[str]
+
+
+def _describe_robot(
+    checkpoint: LerobotCheckpoint, declared: Declared, calibration: Calibration | None
+) -> Robot:
+    sizes = checkpoint.network.config
+    counts = (sizes.state_dim, sizes.action_dim)
+    names = (declared.joints or JOINT_NAMES, declared.actions or declared.joints or JOINT_NAMES)
+    if counts == (len(JOINT_NAMES),) * 2 and names == (JOINT_NAMES,) * 2:
+        notes = []
+        if not declared.joints:
+            notes.append("taken for an SO-101 arm; another one needs its --joint-names")
+        scheme = find_scheme(declared.units, checkpoint.known_poses)
+        units = so101_units(scheme, calibration)
+        joints, actions = (
+            Affine(units.offset + units.scale * centre, units.scale * spread)
+            for centre, spread in (checkpoint.joints, checkpoint.actions)
+        )
+        notes += scheme_notes(scheme, calibration)
+        return Robot(*names, RAD, scheme, joints, actions, notes)
+    if calibration is not None:
+        raise DatasetError(
+            f"a calibration is for an SO-101 arm; this policy has {counts[0]} joints"
+        )
+    if not declared.joints:
+        raise DatasetError(
+            f"the policy has {counts[0]} joint and {counts[1]} action values, which is no SO-101 "
+            "arm, and no file names them: say --joint-names and, if they differ, --action-names"
+        )
+    joint_names = declared.rename_joints(("",) * counts[0])
+    action_names = declared.rename_actions(("",) * counts[1])
+    notes = [] if declared.units else ["nothing says in which units the values are: say --units"]
+    return Robot(
+        joint_names,
+        action_names,
+        declared.units or UNKNOWN_UNIT,
+        None,
+        checkpoint.joints,
+        checkpoint.actions,
+        notes,
+    )
+
+
+def _still(robot: Robot) -> list[str]:
+    """A note on joints that did not move in training: LeRobot divides by almost nothing there."""
+    still = [name for name, spread in zip(robot.joint_names, robot.joints.spread, strict=True)
+             if abs(spread) < STILL]  # fmt: skip
+    if not still:
+        return []
+    return [
+        f"{', '.join(still)} did not move in the recordings: any other value than theirs is far "
+        "beyond what the policy has seen"
+    ]
+
+
+def _make_spec(
+    checkpoint: LerobotCheckpoint, robot: Robot, declared: Declared, origin: str
+) -> PolicySpec:
+    sizes = checkpoint.network.config
+    if checkpoint.rate_hz is not None:
+        declared.check_rate(checkpoint.rate_hz)
+    rate_hz = checkpoint.rate_hz or declared.needed_rate("30 is LeRobot's default")
+    max_jump = ExecutionSpec().max_jump if robot.unit == RAD else None  # the default is in radians
+    if checkpoint.ensemble_m is not None:
+        execution = ExecutionSpec("ensemble", m=checkpoint.ensemble_m, max_jump=max_jump)
+    else:
+        rows = checkpoint.action_steps
+        execution = ExecutionSpec("open_loop", open_loop_rows=rows, max_jump=max_jump)
+    # The graph is as exact as float32: 1e-4 is for radians, others may have larger numbers.
+    tolerance = ParitySpec().tolerance * max(1.0, float(np.abs(robot.actions.spread).max()))
+    dataset = checkpoint.dataset
+    return PolicySpec(
+        name=declared.task or (dataset.rpartition("/")[2] if dataset else "lerobot_act"),
+        rate_hz=rate_hz,
+        chunk_size=sizes.chunk_size,
+        joint_input=JointInput(JOINT_INPUT, robot.joint_names, robot.unit),
+        image_inputs=tuple(
+            ImageInput(f"image_{camera.name}", camera.name, camera.height, camera.width)
+            for camera in checkpoint.cameras
+        ),
+        output=ActionOutput(ACTION_OUTPUT, robot.action_names, robot.unit),
+        execution=execution,
+        parity=ParitySpec(tolerance=tolerance),
+        provenance={
+            "task": declared.task,
+            "imported_from": origin,
+            "format": "LeRobot ACT",
+            "dataset": dataset,
+            "units": robot.scheme,
+            "model": asdict(sizes),
+            "success": {},
+        },
+    )
+
+
+def draw_observations(imported: Imported) -> Observations:
+    """Made-up poses that are likely in training, and images of coloured squares.
+
+    The frames that the policy was trained on are not at hand; what is compared is a graph with the
+    network that it came from.
+    """
+    rng = np.random.default_rng(SEED)
+    centre, spread = imported.joints
+    poses = centre + spread * rng.uniform(-1.0, 1.0, (PARITY_SAMPLES, len(centre)))
+    images: dict[str, NDArray[np.uint8]] = {}
+    for image in imported.spec.image_inputs:
+        size = (-(-image.height // PATCH), -(-image.width // PATCH))
+        colours = rng.integers(0, 256, (PARITY_SAMPLES, *size, 3), dtype=np.uint8)
+        squares = colours.repeat(PATCH, axis=1).repeat(PATCH, axis=2)
+        images[image.camera] = squares[:, : image.height, : image.width]
+    return Observations(poses.astype(np.float32), images)

@@ -1,0 +1,212 @@
+"""A checkpoint folder of LeRobot's ACT: what it says of the robot, and the network that it holds.
+
+    config.json                  features, sizes of the network, how chunks are executed
+    model.safetensors            weights (before 0.4 also the statistics)
+    policy_preprocessor.json,    normalisation since 0.4, see `lerobot_normalisation`
+    policy_postprocessor.json
+    train_config.json            the dataset's name, and the rate if it was a simulation's
+
+LeRobot itself is not needed. Source: huggingface/lerobot, policies/act/configuration_act.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from act_core.errors import suggest
+from numpy.typing import NDArray
+from torch import Tensor
+
+from act_training.datasets.errors import DatasetError, damage_of
+from act_training.datasets.lerobot.info import ACTION, STATE, camera_name
+from act_training.features import Camera
+from act_training.lerobot_normalisation import (
+    Normaliser,
+    read_json,
+    read_normalisation,
+    read_tensors,
+)
+from act_training.model.lerobot_act import ACTIVATIONS, LerobotAct, LerobotActConfig
+from act_training.model.lerobot_policy import Affine
+
+CONFIG_FILE = "config.json"
+MODEL_FILE = "model.safetensors"
+TRAINING_FILE = "train_config.json"
+PREFIX = "model."  # of the network's tensors
+UNUSED = "vae_encoder"  # needed for training only
+KINDS = {STATE: "STATE", "observation.environment_state": "ENV", ACTION: "ACTION"}
+# Values that this import does not carry over, with the only one that it takes.
+FIXED = {
+    "n_obs_steps": (1, "LeRobot's ACT sees one observation"),
+    "vision_backbone": ("resnet18", "LeRobot's default is the only one known here"),
+    "replace_final_stride_with_dilation": (False, "a ResNet-18 has no dilation in torchvision"),
+}
+
+
+@dataclass(frozen=True)
+class LerobotCheckpoint:
+    """What a checkpoint is, in LeRobot's own units.
+
+    Attributes:
+        network: in evaluation mode.
+        cameras: in the order in which the network sees them, as the robot calls them.
+        joints, actions: their normalisation, the actions' back to raw values.
+        images: per camera, of values from 0 to 1.
+        known_poses: (N, S) extremes (else means) of the recorded states.
+        ensemble_m: coefficient of the temporal ensemble, None for an open loop of
+        action_steps: rows of each chunk that are played.
+        rate_hz, dataset: None where no file says them.
+        notes: what a person should know.
+    """
+
+    network: LerobotAct
+    cameras: tuple[Camera, ...]
+    joints: Affine
+    actions: Affine
+    images: tuple[Affine, ...]
+    known_poses: NDArray[np.float64]
+    ensemble_m: float | None
+    action_steps: int
+    rate_hz: float | None
+    dataset: str | None
+    notes: tuple[str, ...]
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """Where in `folder` a checkpoint is: itself, or the newest of a run's; None if there is none.
+
+    outputs/train/RUN, its checkpoints/ and checkpoints/050000 are as good as pretrained_model.
+    """
+    steps = [path for path in folder.glob("checkpoints/*") if path.name.isdigit()]
+    steps += [path for path in folder.glob("*") if path.name.isdigit()]
+    newest = sorted(steps, key=lambda path: int(path.name))[-1:]
+    for candidate in (
+        folder,
+        folder / "pretrained_model",
+        *(n / "pretrained_model" for n in newest),
+    ):
+        if (candidate / CONFIG_FILE).is_file() and (candidate / MODEL_FILE).is_file():
+            return candidate
+    return None
+
+
+def read_checkpoint(folder: Path) -> LerobotCheckpoint:
+    """Read the checkpoint in `folder`; DatasetError says what cannot be carried over, and why."""
+    path = folder / CONFIG_FILE
+    config = read_json(path)
+    with damage_of(path):
+        _check(path, config)
+        features = {**_features(config, "input"), **_features(config, "output")}
+        sizes = _read_sizes(path, config, features)
+    tensors = read_tensors(folder / MODEL_FILE)
+    types = {key: feature.kind for key, feature in features.items()}
+    keys = [key for key, kind in types.items() if kind == "VISUAL"]
+    with damage_of(f"the normalisation in {folder}"):
+        normalisation = read_normalisation(folder, config, types, tensors)
+        images = tuple(normalisation.inputs.affine(key, 3) for key in keys)
+        joints = normalisation.inputs.affine(STATE, sizes.state_dim)
+        actions = normalisation.output.affine(ACTION, sizes.action_dim, inverse=True)
+    names = [_topic_name(normalisation.robot_names.get(key, key)) for key in keys]
+    training = read_json(folder / TRAINING_FILE) if (folder / TRAINING_FILE).is_file() else {}
+    rate_hz = (training.get("env") or {}).get("fps")
+    return LerobotCheckpoint(
+        network=_load_network(folder / MODEL_FILE, sizes, tensors),
+        cameras=tuple(Camera(n, *size) for n, size in zip(names, sizes.image_sizes, strict=True)),
+        joints=joints,
+        actions=actions,
+        images=images,
+        known_poses=_known_poses(normalisation.inputs, sizes.state_dim),
+        ensemble_m=config.get("temporal_ensemble_coeff"),
+        action_steps=int(config.get("n_action_steps", sizes.chunk_size)),
+        rate_hz=None if rate_hz is None else float(rate_hz),
+        dataset=(training.get("dataset") or {}).get("repo_id"),
+        notes=tuple(
+            f"'{feature}' has no statistics and stays as it is, as in LeRobot"
+            for feature in normalisation.inputs.unchanged((STATE, *keys))
+            + normalisation.output.unchanged((ACTION,))
+        ),
+    )
+
+
+def _check(path: Path, config: Mapping[str, Any]) -> None:
+    if "training_episodes" in config:
+        raise DatasetError(f"{path} is a checkpoint of this project: act-export makes its bundle")
+    kind = config.get("type", "act" if "input_shapes" in config else None)
+    if kind != "act":
+        raise DatasetError(f"{path} is of a policy of type {kind!r}; only LeRobot's 'act' is known")
+    for key, (known, reason) in FIXED.items():
+        if config.get(key, known) != known:
+            raise DatasetError(f"{path}: {key} is {config[key]!r}, expected {known!r}: {reason}")
+    activation = config.get("feedforward_activation", "relu")
+    if activation not in ACTIVATIONS:
+        raise DatasetError(f"{path}: {suggest('feedforward_activation', activation, ACTIVATIONS)}")
+
+
+class Feature(NamedTuple):
+    kind: str  # STATE, VISUAL, ENV or ACTION
+    shape: tuple[int, ...]
+
+
+def _features(config: Mapping[str, Any], which: str) -> dict[str, Feature]:
+    """The features that are "input" or "output", in the stored order."""
+    old = config.get(f"{which}_shapes")  # early 2024
+    if old is not None:
+        return {key: Feature(KINDS.get(key, "VISUAL"), tuple(s)) for key, s in old.items()}
+    stored = config[f"{which}_features"]
+    return {key: Feature(f["type"], tuple(f["shape"])) for key, f in stored.items()}
+
+
+def _read_sizes(
+    path: Path, config: Mapping[str, Any], features: Mapping[str, Feature]
+) -> LerobotActConfig:
+    """The network's sizes; DatasetError for features that this runtime has no place for."""
+    for key, feature in features.items():
+        if feature.kind == "ENV":
+            raise DatasetError(
+                f"{path}: '{key}' is an input of the policy, the state of things as only a "
+                "simulator knows it; a policy that runs here sees images and joints"
+            )
+        if feature.kind == "VISUAL" and (len(feature.shape) != 3 or feature.shape[0] != 3):
+            raise DatasetError(f"{path}: '{key}' has shape {feature.shape}, expected (3, H, W)")
+    for key in (STATE, ACTION):
+        if key not in features:
+            raise DatasetError(f"{path} has no '{key}', it has {', '.join(features)}")
+    cameras = [feature.shape for feature in features.values() if feature.kind == "VISUAL"]
+    if not cameras:
+        raise DatasetError(f"{path} has no camera among {', '.join(features)}")
+    told = {f.name: config[f.name] for f in fields(LerobotActConfig) if f.name in config}
+    (state_dim,), (action_dim,) = features[STATE].shape, features[ACTION].shape
+    sizes = tuple((height, width) for _, height, width in cameras)
+    return LerobotActConfig(state_dim, action_dim, sizes, **told)
+
+
+def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Tensor]) -> LerobotAct:
+    """The network with its weights in float32, in evaluation mode."""
+    weights = {
+        name.removeprefix(PREFIX): tensor.float()
+        for name, tensor in tensors.items()
+        if name.startswith(PREFIX) and not name.startswith(PREFIX + UNUSED)
+    }
+    try:
+        network = LerobotAct(sizes)
+        network.load_state_dict(weights)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path} does not fit the {CONFIG_FILE} beside it: {error}") from error
+    return network.eval()
+
+
+def _topic_name(key: str) -> str:
+    """A camera's name as a part of a topic's, which has letters, digits and "_" only."""
+    return re.sub(r"\W", "_", camera_name(key))
+
+
+def _known_poses(normaliser: Normaliser, size: int) -> NDArray[np.float64]:
+    found = normaliser.statistics.get(STATE, {})
+    names = ("min", "max") if "min" in found and "max" in found else ("mean",)
+    rows = [found[name].reshape(size) for name in names if name in found]
+    return np.array(rows).reshape(-1, size)
