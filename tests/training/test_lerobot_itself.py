@@ -1,4 +1,5 @@
-"""LeRobot reads what we write and we read what it writes, frame by frame.
+"""LeRobot reads what we write and we read what it writes, frame by frame; its policies answer the
+same here as there.
 
 LeRobot's pins do not fit ours, so it lives in an environment of its own:
 
@@ -14,11 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from act_policy.load_policy import load_policy
+from act_policy.observation import Observation
 from act_training.datasets.episode_file import episode_files, read_episode
 from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
-from act_training.import_dataset import ImportOptions, import_dataset
+from act_training.import_dataset import ImportOptions, import_dataset, import_source
 
+from tests.training.lerobot_checkpoints import CASES, IMAGES, observations, write_checkpoint
+from tests.training.test_import_checkpoint import DEGREES, OUTPUTS
 from tests.training.test_lerobot_writer import arm_episode, psnr_db, write_episodes
 
 PYTHON = os.environ.get("LEROBOT_PYTHON")
@@ -29,12 +34,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run_lerobot(action: str, folder: Path) -> dict[str, np.ndarray]:
+def run_lerobot(
+    action: str, folder: Path, script: str = "lerobot_reference.py"
+) -> dict[str, np.ndarray]:
     out = folder.with_suffix(".npz")
-    script = Path(__file__).with_name("lerobot_reference.py")
+    script = str(Path(__file__).with_name(script))
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "HF_HUB_OFFLINE": "1"}
     subprocess.run(
-        [str(PYTHON), str(script), action, str(folder), str(out)], env=environment, check=True
+        [str(PYTHON), script, action, str(folder), str(out)], env=environment, check=True
     )
     return dict(np.load(out))
 
@@ -81,3 +88,26 @@ def test_we_read_what_lerobot_writes(tmp_path):
         np.testing.assert_array_equal(episode.actions, units.to_rad(given["action"][rows]))
         for camera, images in episode.images.items():
             assert psnr_db(images, given[camera][rows]) > SMALLEST_PSNR_DB
+
+
+def test_lerobot_reads_the_checkpoints_made_by_hand(tmp_path):
+    """And its answers are still those that were recorded."""
+    for name, changes in CASES.items():
+        folder = write_checkpoint(tmp_path / name, **changes)
+        chunks = run_lerobot("act", folder, "lerobot_policy_reference.py")["chunks"]
+        np.testing.assert_allclose(chunks, OUTPUTS[name], rtol=0, atol=DEGREES)
+
+
+def test_a_checkpoint_that_lerobot_writes_answers_the_same_here(tmp_path):
+    folder = tmp_path / "theirs"
+    chunks = run_lerobot("save", folder, "lerobot_policy_reference.py")["chunks"]
+    out = tmp_path / "bundle"
+    import_source(ImportOptions("auto", str(folder), out, units="degrees", rate_hz=30.0))
+    policy = load_policy(out, engine="cpu", threads=1)
+    assert policy.spec.cameras == tuple(IMAGES)
+    units = so101_units("degrees")
+    states, images = observations()
+    for i, expected in enumerate(chunks):
+        frames = {camera: stack[i] for camera, stack in images.items()}
+        rows = policy.infer(Observation(0, units.to_rad(states[i]), frames)).chunk.rows
+        np.testing.assert_allclose(rows, units.to_rad(expected), rtol=0, atol=1e-4)
