@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from act_training.config import ModelConfig
 from act_training.datasets.episode_file import Episode, episode_path, write_episode
 from act_training.datasets.statistics import Moments, Statistics
 from act_training.features import Camera, Features
+
+from tests.training.lerobot_folders import make_v21, make_v30
 
 torch.set_num_threads(1)
 
@@ -90,4 +93,22 @@ def dataset(tmp_path, make_episode) -> Path:
     folder.mkdir()
     for seed in range(4):
         write_episode(episode_path(folder, seed), make_episode(seed, steps=10 + seed))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_v30(tmp_path_factory) -> Path:
+    return make_v30(tmp_path_factory.mktemp("v30"))
+
+
+@pytest.fixture(scope="session")
+def made_v21(tmp_path_factory) -> Path:
+    return make_v21(tmp_path_factory.mktemp("v21"))
+
+
+@pytest.fixture(params=["made_v30", "made_v21"])
+def made(request, tmp_path) -> Path:
+    """A hand-made LeRobotDataset of either version: a copy to be broken."""
+    folder = tmp_path / "made"
+    shutil.copytree(request.getfixturevalue(request.param), folder)
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,29 +20,9 @@ from tests.training.lerobot_folders import (
     data_file,
     edit_table,
     level,
-    make_v21,
-    make_v30,
     video_file,
     write_video,
 )
-
-
-@pytest.fixture(scope="module")
-def made_v30(tmp_path_factory) -> Path:
-    return make_v30(tmp_path_factory.mktemp("v30"))
-
-
-@pytest.fixture(scope="module")
-def made_v21(tmp_path_factory) -> Path:
-    return make_v21(tmp_path_factory.mktemp("v21"))
-
-
-@pytest.fixture(params=["made_v30", "made_v21"])
-def made(request, tmp_path) -> Path:
-    """A copy to be broken."""
-    folder = tmp_path / "made"
-    shutil.copytree(request.getfixturevalue(request.param), folder)
-    return folder
 
 
 def missing_column(folder):

@@ -25,29 +25,9 @@ from tests.training.lerobot_folders import (
     edit_info,
     edit_table,
     level,
-    make_v21,
-    make_v30,
     rows,
     value,
 )
-
-
-@pytest.fixture(scope="module")
-def made_v30(tmp_path_factory) -> Path:
-    return make_v30(tmp_path_factory.mktemp("v30"))
-
-
-@pytest.fixture(scope="module")
-def made_v21(tmp_path_factory) -> Path:
-    return make_v21(tmp_path_factory.mktemp("v21"))
-
-
-@pytest.fixture(params=["made_v30", "made_v21"])
-def made(request, tmp_path) -> Path:
-    """A copy to be broken."""
-    folder = tmp_path / "made"
-    shutil.copytree(request.getfixturevalue(request.param), folder)
-    return folder
 
 
 def test_hand_made_datasets_are_read(made):
