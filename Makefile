@@ -26,15 +26,8 @@ demo: setup ## watch a trained policy do its task for five episodes; leaves a fi
 	@echo "  ros2 launch act_bringup sim.launch.py level:=2         # other light, camera, friction each time"
 	@echo "  ros2 launch act_bringup sim.launch.py --show-args      # everything else"
 
-# About 10 minutes of demonstrations and 90 minutes of training on two idle cores.
-DEMO_POLICY := so101_pick_place
 train-demo-policy: training ## make policies/so101_pick_place anew: collect, train, export, evaluate
-	$(IN_ENV) act-collect --env so101/pick_place --episodes 400 --noise 1.0 --out data/pick_place
-	$(IN_ENV) if [ -e runs/$(DEMO_POLICY)/last ]; then act-train --resume runs/$(DEMO_POLICY); else \
-		act-train --preset compact --training.steps 20000 --data data/pick_place --out runs/$(DEMO_POLICY); fi
-	$(IN_ENV) act-export --checkpoint runs/$(DEMO_POLICY) --out policies/$(DEMO_POLICY)
-	$(IN_ENV) act-evaluate --policy policies/$(DEMO_POLICY) --episodes 200 --seed 10000 --stamp \
-		--out docs/results/pick_place
+	$(IN_ENV) training/recipes/so101_pick_place.sh
 
 test: training ## run every test
 	$(IN_ENV) nice -n 5 python -m pytest
