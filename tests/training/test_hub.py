@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 from act_core.errors import ConfigurationError
+from act_training import export as export_module
 from act_training import export_lerobot, import_dataset
+from act_training import hub as hub_module
+from act_training.checkpoint import load_checkpoint
 from act_training.command import CommandError
-from act_training.hub import local_copy, publish
+from act_training.config import TrainingConfig
+from act_training.evaluate import EvaluateOptions, evaluate
+from act_training.export import ExportOptions, export
+from act_training.hub import local_copy, on_disk, publish
+from act_training.train import TrainOptions, train
 
 from tests.training.hub_stand_in import TOKEN, Hub, running_hub
+from tests.training.lerobot_checkpoints import write_checkpoint
 
 NOBODY = "http://127.0.0.1:1"  # no server listens there
 FILES = {"meta/info.json": b'{"fps": 30}', "data/chunk-000/file-000.parquet": bytes(range(256))}
@@ -121,32 +130,105 @@ def test_publishing_needs_leave_and_a_network(hub, folder):
         publish(folder, "hf://me/new@v1", endpoint=hub.endpoint, token=TOKEN)
 
 
-def test_an_exported_dataset_is_pushed_and_imported(hub, dataset, tmp_path, monkeypatch):
-    """LeRobot asks the hub for a tag with the version of the format."""
-    monkeypatch.setattr(
-        export_lerobot, "publish", partial(publish, endpoint=hub.endpoint, token=TOKEN)
-    )
-    monkeypatch.setattr(
-        import_dataset,
-        "local_copy",
-        partial(local_copy, endpoint=hub.endpoint, cache=tmp_path / "cache"),
-    )
-    export_lerobot.export_lerobot(
-        export_lerobot.ExportLerobotOptions(
-            dataset, tmp_path / "lerobot", codec="h264", push="hf://me/toy"
-        )
-    )
-    assert hub.tags["datasets/me/toy"] == {"v3.0"}
-    assert b"tags: [LeRobot]" in hub.repositories["datasets/me/toy"]["README.md"]
-    record = import_dataset.import_dataset(
-        import_dataset.ImportOptions("lerobot", "hf://me/toy", tmp_path / "back")
-    )
-    assert (record.imported, record.refused) == (4, ())
-
-
 def test_a_wrong_address_is_refused_before_the_work(dataset, tmp_path):
     with pytest.raises(ConfigurationError, match=r"'hf://toy' is no address"):
         export_lerobot.export_lerobot(
             export_lerobot.ExportLerobotOptions(dataset, tmp_path / "lerobot", push="hf://toy")
         )
     assert not (tmp_path / "lerobot").exists()
+
+
+@pytest.mark.parametrize("kind", ["dataset", "model"])
+def test_whatever_there_is_of_that_name_is_taken(hub, tmp_path, kind):
+    hub.repositories[f"{kind}s/me/only"] = dict(FILES)
+    hub.tags[f"{kind}s/me/only"] = set()
+    places = {"endpoint": hub.endpoint, "cache": tmp_path / "cache"}
+    assert contents(local_copy("hf://me/only", None, **places)) == FILES
+    with pytest.raises(ConfigurationError, match=r"has no dataset me/none .*, and no such model"):
+        local_copy("hf://me/none", None, **places)
+
+
+def test_an_address_may_say_which_it_is(hub, tmp_path):
+    """Where both have the name, the dataset is taken unless the address says otherwise."""
+    hub.repositories["models/owner/pick"] = {"policy.json": b"{}"}
+    hub.tags["models/owner/pick"] = set()
+    places = {"endpoint": hub.endpoint, "cache": tmp_path / "cache"}
+    assert contents(local_copy("hf://owner/pick", None, **places)) == FILES
+    assert list(contents(local_copy("hf://models/owner/pick", None, **places))) == ["policy.json"]
+    with pytest.raises(ConfigurationError, match=r"is the address of a dataset, expected a model"):
+        local_copy("hf://datasets/owner/pick", "model", **places)
+
+
+@pytest.fixture
+def usual_hub(hub, tmp_path, monkeypatch) -> Hub:
+    """The stand-in is where everybody looks who names no other."""
+    pull = partial(local_copy, endpoint=hub.endpoint, cache=tmp_path / "cache")
+    push = partial(publish, endpoint=hub.endpoint, token=TOKEN)
+    monkeypatch.setattr(hub_module, "local_copy", pull)
+    for module in (import_dataset, export_module, export_lerobot):
+        for name, function in (("local_copy", pull), ("publish", push)):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, function)
+    return hub
+
+
+def test_a_path_may_mean_the_hub(usual_hub, tmp_path):
+    assert on_disk(tmp_path, "dataset") == tmp_path
+    assert on_disk(Path("nowhere"), "dataset") == Path("nowhere")  # said later, by who needs it
+    assert contents(on_disk(Path("hf://owner/pick@v3.0"), "dataset")) == FILES
+
+
+def test_an_exported_dataset_is_pushed_and_imported(usual_hub, dataset, tmp_path):
+    """LeRobot asks the hub for a tag with the version of the format."""
+    export_lerobot.export_lerobot(
+        export_lerobot.ExportLerobotOptions(
+            dataset, tmp_path / "lerobot", codec="h264", push="hf://me/toy"
+        )
+    )
+    assert usual_hub.tags["datasets/me/toy"] == {"v3.0"}
+    assert b"tags: [LeRobot]" in usual_hub.repositories["datasets/me/toy"]["README.md"]
+    record = import_dataset.import_dataset(
+        import_dataset.ImportOptions("lerobot", "hf://me/toy", out=tmp_path / "back")
+    )
+    assert (record.imported, record.refused) == (4, ())
+
+
+def test_data_weights_checkpoint_and_bundle_by_way_of_the_hub(
+    usual_hub, dataset, tiny, tmp_path, capsys
+):
+    push = partial(publish, endpoint=usual_hub.endpoint, token=TOKEN)
+    push(dataset, "hf://me/toy")
+    training = TrainingConfig(steps=1, batch_size=2, precision="fp32", validation_batches=1)
+    first = TrainOptions(
+        data=Path("hf://me/toy"), out=tmp_path / "first", model=tiny, training=training
+    )
+    push(train(first) / "final", "hf://me/run", "model")
+    second = replace(first, out=tmp_path / "second", weights=Path("hf://me/run"))
+    fine_tuned = load_checkpoint(train(second))
+    assert "models--me--run" in str(fine_tuned.config.weights)
+    export(
+        ExportOptions(
+            checkpoint=Path("hf://me/run"),
+            out=tmp_path / "bundle",
+            data=Path("hf://me/toy"),
+            fast=False,
+            push="hf://me/bundle",
+        )
+    )
+    assert "policy.onnx" in usual_hub.repositories["models/me/bundle"]
+    options = EvaluateOptions(
+        Path("hf://me/bundle"), tmp_path / "evaluation", dataset=Path("hf://me/toy")
+    )
+    evaluate(options)
+    assert "mean absolute difference over 10 chunks" in capsys.readouterr().out
+    with pytest.raises(ConfigurationError, match="--stamp: a bundle on the hub cannot be written"):
+        evaluate(replace(options, stamp=True))
+
+
+def test_a_policy_of_lerobots_comes_from_the_hub(usual_hub, tmp_path):
+    folder = write_checkpoint(tmp_path / "theirs")
+    usual_hub.repositories["models/me/act"] = contents(folder)
+    usual_hub.tags["models/me/act"] = set()
+    options = import_dataset.ImportOptions("lerobot", "hf://me/act", out=tmp_path / "bundle")
+    with pytest.raises(ConfigurationError, match="say --rate-hz"):  # so it was found and read
+        import_dataset.import_source(options)

@@ -85,7 +85,9 @@ def test_the_network_answers_as_lerobots(made, case):
 @pytest.fixture(scope="module")
 def bundle(made, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "bundle"
-    options = ImportOptions("lerobot", str(made["defaults"]), out, units="degrees", rate_hz=30.0)
+    options = ImportOptions(
+        "lerobot", str(made["defaults"]), out=out, units="degrees", rate_hz=30.0
+    )
     assert import_source(options) == out
     return out
 
@@ -347,7 +349,7 @@ def test_other_folders_are_not_overwritten(checkpoint, tmp_path):
     out = tmp_path / "photos"
     out.mkdir()
     (out / "cat.jpg").touch()
-    options = ImportOptions("auto", str(checkpoint), out, units="degrees", rate_hz=30.0)
+    options = ImportOptions("auto", str(checkpoint), out=out, units="degrees", rate_hz=30.0)
     with pytest.raises(DatasetError, match="photos' holds something else than a bundle"):
         import_source(options)
 

@@ -136,7 +136,7 @@ def test_layouts_are_recognised(foreign, dataset, tmp_path):
 def test_the_way_to_lerobot_and_back(dataset, tmp_path):
     folder = export_lerobot(ExportLerobotOptions(dataset, tmp_path / "lerobot", codec="h264"))
     assert detect_layout(folder) == "lerobot"
-    record = import_dataset(ImportOptions("auto", str(folder), tmp_path / "back"))
+    record = import_dataset(ImportOptions("auto", str(folder), out=tmp_path / "back"))
     assert (record.imported, record.notes) == (4, ())
     for seed in range(4):
         before = read_episode(episode_path(dataset, seed))

@@ -54,7 +54,7 @@ def test_lerobot_reads_what_we_write(tmp_path):
     ours = write_episodes(tmp_path / "ours", [arm_episode(s, steps=7 + s) for s in range(3)])
     folder = export_lerobot(ExportLerobotOptions(ours, tmp_path / "lerobot"))
     found = run_lerobot("read", folder)
-    import_dataset(ImportOptions("lerobot", str(folder), tmp_path / "back"))
+    import_dataset(ImportOptions("lerobot", str(folder), out=tmp_path / "back"))
     before, back = concatenated(ours), concatenated(tmp_path / "back")
     assert len(found["index"]) == sum(map(len, before)) == 24
     units = so101_units("degrees")
@@ -76,7 +76,7 @@ def test_lerobot_reads_what_we_write(tmp_path):
 
 def test_we_read_what_lerobot_writes(tmp_path):
     given = run_lerobot("write", tmp_path / "theirs")
-    record = import_dataset(ImportOptions("auto", str(tmp_path / "theirs"), tmp_path / "back"))
+    record = import_dataset(ImportOptions("auto", str(tmp_path / "theirs"), out=tmp_path / "back"))
     assert (record.imported, record.refused) == (3, ())
     units = so101_units("degrees")  # its values prove it: some are beyond 100
     for index, episode in enumerate(concatenated(tmp_path / "back")):
@@ -102,7 +102,7 @@ def test_a_checkpoint_that_lerobot_writes_answers_the_same_here(tmp_path):
     folder = tmp_path / "theirs"
     chunks = run_lerobot("save", folder, "lerobot_policy_reference.py")["chunks"]
     out = tmp_path / "bundle"
-    import_source(ImportOptions("auto", str(folder), out, units="degrees", rate_hz=30.0))
+    import_source(ImportOptions("auto", str(folder), out=out, units="degrees", rate_hz=30.0))
     policy = load_policy(out, engine="cpu", threads=1)
     assert policy.spec.cameras == tuple(IMAGES)
     units = so101_units("degrees")
