@@ -42,7 +42,7 @@ def status(log_ns: int, message: str = "", **values: object) -> BagMessage:
 def picture(number: int, height: int = 48, width: int = 64) -> np.ndarray:
     """(height, width, 3) a smooth picture that differs from all others."""
     y, x = np.mgrid[0:height, 0:width]
-    red = (2 * x + 3 * number) % 200
+    red = 128 + 100 * np.sin(0.05 * x + 0.7 * number)
     return np.stack([red, 4 * y, 100 + 0 * x], axis=2).astype(np.uint8)
 
 

@@ -5,25 +5,34 @@ Recordings become a dataset to train on, a checkpoint of LeRobot's ACT becomes a
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import asdict, dataclass
+import shutil
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import h5py
 import tyro
+from act_core.topics import JOINT_COMMANDS
+from act_record.bag_reader import SUFFIXES, find_bags
 from so101_driver.calibration import find, load
 
 from act_training.command import run_command
+from act_training.datasets.bag.source import BagSource
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.hdf5_source import Hdf5Source, act_places, demo_places
-from act_training.datasets.importing import ImportRecord, import_episodes
+from act_training.datasets.importing import RECORD_FILE, ImportRecord, import_episodes
 from act_training.datasets.lerobot.info import INFO_FILE
 from act_training.datasets.lerobot.reader import LerobotSource
+from act_training.datasets.lerobot.so101_units import DEGREES
 from act_training.datasets.source import Declared, EpisodeSource
+from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.hub import local_copy
 from act_training.import_checkpoint import import_checkpoint
 from act_training.lerobot_checkpoint import find_checkpoint
+
+STATISTICS_FILE = "statistics.json"  # of bags: what became of every observation
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +41,18 @@ log = logging.getLogger(__name__)
 class ImportOptions:
     """What to import. All but the first three are what the files themselves may not say."""
 
-    layout: tyro.conf.Positional[Literal["auto", "lerobot", "act", "demos"]]
+    layout: tyro.conf.Positional[Literal["auto", "lerobot", "act", "demos", "bag"]]
     """lerobot: a LeRobotDataset (v2.0, v2.1, v3.0) or the checkpoint of a LeRobot ACT policy; act:
     one HDF5 file per episode, as in the original ACT; demos: HDF5 files with groups demo_0, demo_1,
-    ...; auto: whichever it is."""
+    ...; bag: recordings of act-record or ros2 bag; auto: whichever it is."""
     source: tyro.conf.Positional[str]
     """A folder, a file, or hf://owner/name[@revision] on the Hugging Face hub."""
     out: Path
     """Folder of the new dataset or bundle."""
     units: str | None = None
     """SO-101 in LeRobot's layout: degrees, percent, old_degrees or rad, and the result is in rad.
-    Otherwise the name of the unit, e.g. rad; values stay as they are."""
+    Otherwise the name of the unit, e.g. rad; values stay as they are. Bags are in rad: what
+    --format lerobot writes (degrees, percent or rad)."""
     calibration: str | None = None
     """Calibration of the arm that recorded (a file, or an id in LeRobot's folder), for percent."""
     rate_hz: float | None = None
@@ -55,6 +65,15 @@ class ImportOptions:
     """Names of the action values; empty takes the joints' if there are as many."""
     cameras: tuple[str, ...] = ()
     """Cameras to import, in this order; empty takes all."""
+    height: int | None = None
+    """Bags: images are shrunk to this height, and width, as the policy node shrinks them."""
+    width: int | None = None
+    action_topic: str = JOINT_COMMANDS.name
+    """Bags: the topic whose values are the actions."""
+    format: Literal["episodes", "lerobot"] = "episodes"
+    """Of the result: a dataset of this project, or a LeRobotDataset v3.0."""
+    more: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Further folders of bags."""
 
 
 def import_source(options: ImportOptions) -> Path:
@@ -62,6 +81,8 @@ def import_source(options: ImportOptions) -> Path:
     bundle; returns its folder."""
     folder = local_copy(options.source, kind=None)
     checkpoint = find_checkpoint(folder) if options.layout in ("auto", "lerobot") else None
+    if checkpoint is None and options.format == "lerobot":
+        return import_as_lerobot(options, folder)
     if checkpoint is None:
         import_dataset(options, folder)
         return options.out
@@ -78,8 +99,13 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
     """
     folder = folder or local_copy(options.source)
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
-    origin = {**asdict(options), "layout": layout, "out": None}
-    record = import_episodes(open_source(folder, layout, options), options.out, origin)
+    more = [str(path) for path in options.more]
+    origin = {**asdict(options), "layout": layout, "out": None, "more": more}
+    source = open_source(folder, layout, options)
+    record = import_episodes(source, options.out, origin)
+    if isinstance(source, BagSource):
+        text = json.dumps(source.statistics, indent=1)
+        (options.out / STATISTICS_FILE).write_text(text + "\n")
     for note in record.notes:
         log.info(f"note: {note}")
     for refusal in record.refused:
@@ -89,24 +115,48 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
     return record
 
 
+def import_as_lerobot(options: ImportOptions, folder: Path) -> Path:
+    """Import recordings and write them as a LeRobotDataset v3.0, with the record of the import."""
+    if options.out.exists():
+        raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
+    episodes = options.out.with_name(f".{options.out.name}.episodes")
+    import_dataset(replace(options, out=episodes), folder)
+    is_bag = options.layout == "bag" or (episodes / STATISTICS_FILE).exists()
+    units = options.units if is_bag and options.units else DEGREES
+    export_lerobot(ExportLerobotOptions(episodes, options.out, units, options.calibration))
+    for name in (RECORD_FILE, STATISTICS_FILE):
+        if (episodes / name).exists():
+            shutil.copy(episodes / name, options.out / name)
+    shutil.rmtree(episodes)
+    return options.out
+
+
 def detect_layout(source: Path) -> str:
     """The layout of a folder or file; DatasetError when it is none of those known."""
     if (source / INFO_FILE).is_file():
         return "lerobot"
     if source.is_dir() and any(source.glob("episode_*.h*5")):
         return "act"
+    if any(any(source.rglob(f"*{suffix}")) for suffix in SUFFIXES) or source.suffix in SUFFIXES:
+        return "bag"
     files = [*source.glob("*.hdf5"), *source.glob("*.h5")] if source.is_dir() else [source]
     if files and all(h5py.is_hdf5(path) for path in files):
         return "demos"
     raise DatasetError(
-        f"'{source}' is none of the layouts known: no {INFO_FILE}, no episode_*.hdf5 and no HDF5 "
-        "file with demo_* groups"
+        f"'{source}' is none of the layouts known: no {INFO_FILE}, no episode_*.hdf5, no bag "
+        "and no HDF5 file with demo_* groups"
     )
 
 
 def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSource:
     """The episodes of a dataset in one of the layouts."""
     declared = _declared(options)
+    if layout == "bag":
+        return BagSource(
+            find_bags([folder, *options.more]), declared, options.action_topic, _size(options)
+        )
+    if options.more:
+        raise DatasetError("only bags can be taken from several folders at once")
     if layout == "lerobot":
         calibration = load(find(options.calibration)) if options.calibration else None
         return LerobotSource(folder, declared, calibration)
@@ -114,6 +164,15 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
         raise DatasetError("--calibration is for SO-101 arms in LeRobot's layout only")
     places = act_places(folder) if layout == "act" else demo_places(folder)
     return Hdf5Source(places, declared)
+
+
+def _size(options: ImportOptions) -> tuple[int, int] | None:
+    """The (height, width) that was asked for; DatasetError for one without the other."""
+    if options.height is None and options.width is None:
+        return None
+    if options.height is None or options.width is None:
+        raise DatasetError("--height and --width go together")
+    return options.height, options.width
 
 
 def _declared(options: ImportOptions) -> Declared:

@@ -1,0 +1,360 @@
+"""Bags become episodes: exactly what the policy node would have seen, and nothing else silently."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from act_core import ros, topics
+from act_policy.observation import Observation
+from act_policy.observation_sync import ObservationSync
+from act_policy.policy_spec import ImageInput
+from act_record import cdr
+from act_record.bag_reader import BagMessage, open_bag
+from act_record.contract import CONTRACT, contract_text
+from act_record.episode_recorder import write_outcome
+from act_record.timeline import camera_of
+from act_training.datasets.bag.source import BagSource, _spec
+from act_training.datasets.episode_file import Episode, read_episode
+from act_training.datasets.errors import DatasetError
+from act_training.datasets.source import Declared
+from act_training.export_lerobot import check_stamps
+from act_training.import_dataset import ImportOptions, detect_layout, import_dataset, import_source
+from sensor_msgs.msg import JointState
+
+from tests.act_record import bags
+from tests.act_record.bags import MS, T0
+
+CONTRACTS = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0)}
+
+
+def source_of(*paths: Path, **options) -> BagSource:
+    declared = Declared(**options.pop("declared", {}))
+    return BagSource(paths, declared, **options)
+
+
+def converted(path: Path, messages: list[BagMessage], **options) -> Episode:
+    bags.write_bag(path, messages, CONTRACTS)
+    source = source_of(path, **options)
+    assert source.names == [path.name]
+    return source.read(0)
+
+
+def lived(messages: list[BagMessage], shape=(48, 64)) -> list[Observation]:
+    """What a policy node makes of these messages as they come, by the code of its callbacks."""
+    images = tuple(ImageInput(c, c, *shape) for c in ("front", "wrist"))
+    spec = _spec(bags.JOINT_NAMES, images, 30.0)
+    sync = ObservationSync(spec)
+    found = []
+    for message in messages:
+        camera = camera_of(message.topic.lstrip("/"), message.type_name)
+        if camera is not None:
+            pixels = cdr.read_image(message.data, message.type_name)
+            sync.add_image(camera, cdr.stamp_ns(message.data), pixels)
+        elif message.topic == "/joint_states":
+            read = cdr.read_joints(message.data)
+            sync.add_joints(read.stamp_ns, read.position)
+        else:
+            continue
+        taken = sync.take(message.log_ns)
+        if isinstance(taken, Observation):
+            found.append(taken)
+    return found
+
+
+def rough(seed: int, length_s: float = 6.0) -> list[BagMessage]:
+    """An episode with jitter of stamps and of arrival, so that messages overtake each other."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for message in bags.episode(length_s):
+        stamp_ns = cdr.stamp_ns(message.data)
+        delay_ns = int(rng.gamma(2.0, 4.0) * MS)
+        jitter_ns = int(rng.normal(0.0, 1.5) * MS)
+        if "image" in message.topic:
+            read = cdr.read_image(message.data, message.type_name)
+            camera = message.topic.split("/")[2]
+            at = stamp_ns + jitter_ns
+            found.append(bags.image(camera, at, read, at + 5 * MS + delay_ns))
+        else:
+            found.append(message._replace(log_ns=stamp_ns + delay_ns))
+    return sorted(found, key=lambda message: message.log_ns)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bag_is_what_the_live_node_would_have_seen_bit_for_bit(tmp_path, seed):
+    messages = rough(seed)
+    bags.write_bag(tmp_path / "run", messages)
+    source = source_of(tmp_path / "run", declared={"rate_hz": 30.0})
+    seen = {observation.stamp_ns: observation for observation in lived(messages)}
+    rows = 0
+    for position, name in enumerate(source.names):
+        try:
+            episode = source.read(position)
+        except DatasetError:
+            assert name.endswith("/short")
+            continue
+        rows += len(episode)
+        for row, stamp_ns in enumerate(episode.stamps_ns.tolist()):
+            observation = seen[stamp_ns]
+            assert episode.joints[row].tobytes() == observation.joint_position.tobytes()
+            for camera in ("front", "wrist"):
+                assert np.array_equal(episode.images[camera][row], observation.images[camera])
+    (counts,) = source.statistics.values()
+    assert counts["observations"] == len(seen)
+    assert counts["kept"] == rows > 0.5 * len(seen)
+    dropped = ("thinned", "before_first_command", "no_command_in_force", "in_short_pieces", "kept")
+    assert counts["observations"] == sum(counts.get(name, 0) for name in dropped)
+
+
+def test_an_episode_holds_true_times_and_the_commands_in_force(tmp_path):
+    episode = converted(tmp_path / "run", bags.episode(3.0))
+    assert (episode.task, episode.success, episode.simulated) == ("wave", None, False)
+    assert episode.features.rate_hz == 30.0
+    assert episode.features.camera_names == ("front", "wrist")
+    seconds = (episode.stamps_ns - T0) / 1e9
+    # The newer of the two images tells the time: the wrist's, 4 ms after the front's.
+    assert np.allclose(seconds[:3], [0.004, 0.004 + 1 / 30, 0.004 + 2 / 30], atol=1e-6)
+    positions = np.array([bags.target(t - 0.04) for t in seconds])
+    assert np.abs(episode.joints - positions).max() < 1e-4  # between samples 10 ms apart
+    in_force = np.array([bags.target(np.floor(t * 100 + 1e-6) / 100) for t in seconds])
+    assert np.allclose(episode.actions, in_force, atol=1e-6)
+    for row in (0, 7, len(episode) - 1):
+        number = round((seconds[row] - 0.004) * 30)
+        assert np.array_equal(episode.images["front"][row], bags.picture(2 * number))
+        assert np.array_equal(episode.images["wrist"][row], bags.picture(2 * number + 1))
+    check_stamps(episode)
+
+
+def test_a_command_of_the_future_is_never_used(tmp_path):
+    """The step's action does not change when all that comes after it does."""
+    messages = bags.episode(3.0)
+    first = converted(tmp_path / "one", messages)
+    cut_ns = int(first.stamps_ns[40])
+    changed = [
+        bags.joints(topics.JOINT_COMMANDS, at, np.full(6, 9.0), m.log_ns)
+        if m.topic == "/joint_commands" and (at := cdr.stamp_ns(m.data)) > cut_ns
+        else m
+        for m in messages
+    ]
+    second = converted(tmp_path / "two", changed)
+    assert np.array_equal(first.actions[:41], second.actions[:41])
+    assert not np.array_equal(first.actions[41:], second.actions[41:])
+
+
+def test_jpeg_is_close_and_stays_as_the_policy_sees_it(tmp_path):
+    messages = bags.episode(2.0, jpeg=True)
+    episode = converted(tmp_path / "jpeg", messages)
+    raw = converted(tmp_path / "raw", bags.episode(2.0))
+    error = episode.images["front"].astype(float) - raw.images["front"]
+    assert 10 * np.log10(255**2 / np.mean(error**2)) > 38.0  # dB
+    assert np.array_equal(episode.images["front"][1], lived(messages)[1].images["front"])
+
+
+def test_images_shrink_as_in_the_policy_node(tmp_path):
+    from act_policy.image_fit import resize
+
+    episode = converted(tmp_path / "run", bags.episode(2.0), size=(24, 32))
+    wanted = resize(bags.picture(0), ImageInput("front", "front", 24, 32))
+    assert np.array_equal(episode.images["front"][0], wanted)
+    bags.write_bag(tmp_path / "wide", bags.episode(2.0))
+    with pytest.raises(DatasetError, match="has other proportions"):
+        source_of(tmp_path / "wide", size=(24, 24)).read(0)
+
+
+@pytest.mark.parametrize(("rate_hz", "every"), [(30.0, 1), (15.0, 2), (10.0, 3)])
+def test_lower_rates_take_every_nth_observation(tmp_path, rate_hz, every):
+    messages = bags.episode(4.0)
+    whole = converted(tmp_path / "whole", messages)
+    bags.write_bag(tmp_path / "run", messages)
+    source = source_of(tmp_path / "run", declared={"rate_hz": rate_hz})
+    episode = source.read(0)
+    assert episode.features.rate_hz == rate_hz
+    assert np.array_equal(episode.stamps_ns, whole.stamps_ns[::every])
+    assert np.array_equal(episode.images["front"], whole.images["front"][::every])
+
+
+@pytest.mark.parametrize("rate_hz", [60.0, 20.0])
+def test_a_rate_that_would_repeat_frames_is_refused(tmp_path, rate_hz):
+    bags.write_bag(tmp_path / "run", bags.episode(2.0))
+    source = source_of(tmp_path / "run", declared={"rate_hz": rate_hz})
+    with pytest.raises(DatasetError, match=r"say --rate-hz \(possible: 30, 15, 10"):
+        source.read(0)
+
+
+def without_front(messages: list[BagMessage], numbers: set[int]) -> list[BagMessage]:
+    """The recording without these images of the front camera."""
+    front = [m for m in messages if m.topic.startswith("/camera/front")]
+    gone = {id(front[number]) for number in numbers}
+    return [m for m in messages if id(m) not in gone]
+
+
+def test_a_gap_parts_an_episode_and_is_never_bridged(tmp_path):
+    messages = without_front(bags.episode(6.0), {60, 61, 100})
+    bags.write_bag(tmp_path / "run", messages, CONTRACTS)
+    source = source_of(tmp_path / "run")
+    assert source.names == ["run/0", "run/1", "run/2"]
+    episodes = [source.read(k) for k in range(3)]
+    assert [len(episode) for episode in episodes] == [60, 38, 79]
+    for episode in episodes:
+        check_stamps(episode)
+    (counts,) = source.statistics.values()
+    assert counts["images_received_front"] == 177
+    assert counts["images_received_wrist"] == 180
+    assert counts["kept"] == 177
+
+
+def test_pieces_that_are_too_short_are_listed(tmp_path):
+    bags.write_bag(tmp_path / "run", without_front(bags.episode(3.0), {20, 40}), CONTRACTS)
+    source = source_of(tmp_path / "run")
+    assert source.names == ["run", "run/short"]
+    assert len(source.read(0)) == 49
+    with pytest.raises(DatasetError, match=r"2 pieces between gaps of at most 0\.67 s"):
+        source.read(1)
+    assert source.statistics["run"]["in_short_pieces"] == 39
+
+
+def test_steps_without_a_command_in_force_are_dropped_and_counted(tmp_path):
+    begin, silent = T0 + 500 * MS, (T0 + 2500 * MS, T0 + 3000 * MS)
+    messages = [
+        m for m in bags.episode(5.0)
+        if m.topic != "/joint_commands"
+        or (cdr.stamp_ns(m.data) >= begin and not silent[0] < cdr.stamp_ns(m.data) < silent[1])
+    ]  # fmt: skip
+    bags.write_bag(tmp_path / "run", messages, CONTRACTS)
+    source = source_of(tmp_path / "run")
+    counts = source.statistics["run"]
+    assert counts["before_first_command"] == 15
+    assert counts["no_command_in_force"] == 9  # from 0.2 s after the last one on: the watchdog
+    assert source.names == ["run/0", "run/1"]
+    assert source.read(0).stamps_ns[0] >= begin
+
+
+def sim_bag(path: Path) -> None:
+    """Two episodes of a simulation in one recording; the second fails, and a rest between them."""
+    one, two = bags.episode(3.0), bags.episode(4.0, T0 + 5_000 * MS)
+    old = bags.image("front", T0 + 2_990 * MS, bags.picture(0), T0 + 5_020 * MS)
+    said = {"task": "reach", "seed": 4}
+    statuses = [
+        bags.status(T0 + 200 * MS, episode=0, finished=False, **said),
+        bags.status(T0 + 2_000 * MS, "success", episode=0, finished=True, success=True, **said),
+        bags.status(T0 + 5_010 * MS, episode=1, finished=False, **said),
+        bags.status(T0 + 8_000 * MS, "lost", episode=1, finished=True, success=False, **said),
+    ]
+    messages = sorted([*one, *two, old, *statuses], key=lambda m: m.log_ns)
+    bags.write_bag(path, messages)
+
+
+def test_the_episodes_of_a_simulation_are_told_apart(tmp_path):
+    sim_bag(tmp_path / "run")
+    source = source_of(tmp_path / "run")
+    assert source.names == ["run:0", "run:1"]
+    one, two = source.read(0), source.read(1)
+    assert (one.success, two.success) == (True, False)
+    assert (one.task, one.simulated) == ("so101/reach", True)
+    assert one.stamps_ns[0] >= T0 + 200 * MS
+    assert T0 + 2_200 * MS < one.stamps_ns[-1] <= T0 + 2_250 * MS  # a quarter second of tail
+    assert two.stamps_ns[0] >= T0 + 5_010 * MS  # and no picture of the episode before
+
+
+def test_what_the_operator_said_counts(tmp_path):
+    bags.write_bag(tmp_path / "run", bags.episode(2.0), CONTRACTS)
+    write_outcome(tmp_path / "run", success=False)
+    assert source_of(tmp_path / "run").read(0).success is False
+
+
+def test_a_recording_that_was_cut_off_is_used_as_far_as_it_goes(tmp_path):
+    bags.write_bag(tmp_path / "run", bags.episode(6.0), CONTRACTS)
+    path = tmp_path / "run/run_0.mcap"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    (tmp_path / "run/metadata.yaml").unlink()
+    source = source_of(tmp_path / "run")
+    episode = source.read(0)
+    assert 60 < len(episode) < 160
+    assert "it was cut off" in source.notes[0]
+    assert not open_bag(tmp_path / "run").is_whole
+
+
+def test_another_clock_is_noticed(tmp_path):
+    """Received on a computer that is 100 s ahead: converted, ages unknown, and that is said."""
+    ahead = [m._replace(log_ns=m.log_ns + 100_000 * MS) for m in bags.episode(3.0)]
+    bags.write_bag(tmp_path / "ahead", ahead, CONTRACTS)
+    source = source_of(tmp_path / "ahead")
+    assert "received on another clock, 100.0 s from the stamps" in source.notes[0]
+    plain = converted(tmp_path / "plain", bags.episode(3.0))
+    assert np.array_equal(source.read(0).stamps_ns, plain.stamps_ns)
+    one_camera = [
+        bags.image("wrist", cdr.stamp_ns(m.data) + 9_000 * MS, bags.picture(0), m.log_ns)
+        if "wrist" in m.topic else m
+        for m in bags.episode(2.0)
+    ]  # fmt: skip
+    bags.write_bag(tmp_path / "two", one_camera)
+    with pytest.raises(DatasetError, match="camera 'wrist' and .* are stamped by different clocks"):
+        source_of(tmp_path / "two").read(0)
+
+
+def test_what_cannot_be_used_says_why(tmp_path):
+    whole = bags.episode(2.0)
+    other = JointState(name=["hip", "knee"], position=[0.0, 1.0])
+    other.header.stamp = ros.to_stamp(T0)
+    data = bytes(bags.serialize_message(other))
+    cases = {
+        "no_joints": [m for m in whole if m.topic != "/joint_states"],
+        "no_commands": [m for m in whole if m.topic != "/joint_commands"],
+        "no_wrist": [m for m in whole if "wrist" not in m.topic],
+        "other": [m._replace(data=data) if m.topic == "/joint_states" else m for m in whole],
+        "short": bags.episode(0.5),
+    }
+    texts = {
+        "no_joints": "it has no /joint_states; its topics are camera/front/image_raw",
+        "no_commands": "it has no /joint_commands",
+        "no_wrist": "unknown camera 'wrist'; known: front",
+        "other": "it is of another robot: no joints shoulder_pan, .*; it has hip, knee",
+        "short": "pieces between gaps of at most 0.50 s",
+    }
+    for name, messages in cases.items():
+        bags.write_bag(tmp_path / name, messages, CONTRACTS)
+        source = source_of(tmp_path / name)
+        with pytest.raises(DatasetError, match=texts[name]):
+            source.read(0)
+    bags.write_bag(tmp_path / "future", whole, {CONTRACT: '{"version": 7}'})
+    with pytest.raises(DatasetError, match="version 7, expected 1"):
+        source_of(tmp_path / "future").read(0)
+
+
+def test_the_command_imports_and_lists_what_it_refused(tmp_path, caplog):
+    recordings = tmp_path / "recordings"
+    for k in range(3):
+        bags.write_bag(recordings / f"episode_{k:06d}", bags.episode(2.0), CONTRACTS)
+    bags.write_bag(recordings / "short", bags.episode(0.3), CONTRACTS)
+    assert detect_layout(recordings) == "bag"
+    out = tmp_path / "out"
+    record = import_dataset(ImportOptions("auto", str(recordings), out))
+    assert (record.imported, len(record.refused)) == (3, 1)
+    assert record.refused[0].episode == "short/short"
+    statistics = json.loads((out / "statistics.json").read_text())
+    assert statistics["episode_000001"]["kept"] == len(read_episode(out / "episode_000001.hdf5"))
+    assert "refused short/short" in caplog.text
+    with pytest.raises(DatasetError, match="go together"):
+        import_dataset(ImportOptions("bag", str(recordings), tmp_path / "o", height=24))
+    with pytest.raises(DatasetError, match="only bags"):
+        import_dataset(ImportOptions("demos", str(recordings), tmp_path / "o", more=(recordings,)))
+
+
+def test_bags_become_a_lerobot_dataset(tmp_path):
+    bags.write_bag(tmp_path / "recordings/one", bags.episode(2.0), CONTRACTS)
+    options = ImportOptions("bag", str(tmp_path / "recordings"), tmp_path / "own")
+    import_dataset(options)
+    theirs = dataclasses.replace(options, out=tmp_path / "theirs", format="lerobot")
+    assert import_source(theirs) == tmp_path / "theirs"
+    assert json.loads((tmp_path / "theirs/import.json").read_text())["imported"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own", "recordings", "theirs"]
+    back = ImportOptions("lerobot", str(tmp_path / "theirs"), tmp_path / "back", units="degrees")
+    import_dataset(back)
+    own = read_episode(tmp_path / "own/episode_000000.hdf5")
+    again = read_episode(tmp_path / "back/episode_000000.hdf5")
+    assert np.allclose(again.joints, own.joints, atol=1e-5)
+    assert np.allclose(again.actions, own.actions, atol=1e-5)
+    assert again.images["front"].shape == own.images["front"].shape

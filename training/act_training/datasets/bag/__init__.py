@@ -1,0 +1,1 @@
+"""Recordings on ROS topics become episodes."""

@@ -1,0 +1,258 @@
+"""Bags as a source of episodes: of `act-record`, and of plain `ros2 bag record`.
+
+Every bag is read twice: once for times, joints and commands, which decides what the episodes are,
+and once for the pictures that they need.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from act_core import topics
+from act_core.errors import suggest
+from act_core.so101 import JOINT_NAMES
+from act_policy.image_fit import resize
+from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
+from act_record import cdr
+from act_record.bag_reader import Bag, BagError, open_bag
+from act_record.contract import CONTRACT
+from act_record.timeline import MEASURED, Timeline, camera_of
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from act_training.datasets.bag.plan import MIN_PIECE_S, Step, frames_of, plan_episode
+from act_training.datasets.bag.windows import Window, on_one_clock, windows
+from act_training.datasets.episode_file import Episode
+from act_training.datasets.errors import DatasetError
+from act_training.datasets.source import Declared
+from act_training.features import Camera, Features
+
+SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
+
+
+class Entry(NamedTuple):
+    """One name of the source: an episode that can be read, or the reason why not."""
+
+    name: str
+    bag: Bag | None = None
+    piece: tuple[Step, ...] = ()
+    spec: PolicySpec | None = None
+    task: str = ""
+    success: bool | None = None
+    simulated: bool = False
+    refusal: str | None = None
+
+
+class BagSource:
+    """See `EpisodeSource`.
+
+    paths: of the bags.
+    declared: cameras, joint names, rate and task, where a person says them.
+    action_topic: whose values become the actions; without its leading slash.
+    size: (height, width) to shrink all images to, as the policy node does; None leaves them.
+
+    Attributes:
+        statistics: for each bag, and episode in it, what was counted; for JSON.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        declared: Declared,
+        action_topic: str = topics.JOINT_COMMANDS.name,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._declared = declared
+        self._action_topic = action_topic.lstrip("/")
+        self._size = size
+        self.notes: list[str] = []
+        self.statistics: dict[str, Any] = {}
+        self._entries: list[Entry] = []
+        for path in tqdm(paths, desc="scan", unit="bag"):
+            try:
+                self._entries += self._scan(open_bag(path))
+            except (BagError, DatasetError) as error:
+                self._entries.append(Entry(path.name, refusal=str(error)))
+
+    @property
+    def names(self) -> list[str]:
+        return [entry.name for entry in self._entries]
+
+    def read(self, position: int) -> Episode:
+        """The episode at `position` of `names`; DatasetError says why there is none."""
+        entry = self._entries[position]
+        if entry.refusal is not None or entry.bag is None or entry.spec is None:
+            raise DatasetError(entry.refusal or "nothing was read")
+        steps, spec = entry.piece, entry.spec
+        joints = spec.joint_input.joints
+        return Episode(
+            features=Features(
+                joints=joints,
+                joint_units=("rad",) * len(joints),
+                actions=joints,
+                action_units=("rad",) * len(joints),
+                cameras=tuple(Camera(i.camera, i.height, i.width) for i in spec.image_inputs),
+                rate_hz=spec.rate_hz,
+            ),
+            task=self._declared.task or entry.task,
+            seed=position,
+            success=entry.success,
+            simulated=entry.simulated,
+            joints=np.stack([step.joints for step in steps]),
+            actions=np.stack([step.action for step in steps]),
+            stamps_ns=np.array([step.stamp_ns for step in steps], dtype=np.int64),
+            images=_images(entry.bag, steps, spec),
+        )
+
+    def _scan(self, bag: Bag) -> list[Entry]:
+        timeline, note = on_one_clock(Timeline.of(bag))
+        if not bag.is_whole:
+            self._note(bag, f"it was cut off; {timeline.length_s:.1f} s of it could be read")
+        if note is not None:
+            self._note(bag, note)
+        for topic, count in timeline.damaged.items():
+            self._note(bag, f"{count} of {timeline.counts[topic]} messages on {topic} are damaged")
+        contract = _contract(bag)
+        outcome = bag.outcome()
+        cameras = self._cameras(timeline, contract)
+        joints = self._joints(timeline, contract)
+        found = windows(timeline)
+        entries: list[Entry] = []
+        for number, window in enumerate(found):
+            name = bag.name if len(found) == 1 else f"{bag.name}:{number}"
+            success = window.success
+            if len(found) == 1 and outcome.get("success") is not None:
+                success = bool(outcome["success"])  # what a person said last counts
+            rate_hz = self._declared.rate_hz or contract.get("rate_hz")
+            spec = _spec(joints, cameras, rate_hz or 1.0)
+            task = SIMULATED + window.task if window.task else ""
+            task = task or str(contract.get("task") or outcome.get("task") or "recording")
+            base = Entry(name, bag, (), spec, task, success, simulated=bool(window.task))
+            entries += self._plan(base, timeline, window, rate_hz)
+        return entries
+
+    def _plan(
+        self, base: Entry, timeline: Timeline, window: Window, rate_hz: float | None
+    ) -> list[Entry]:
+        """The pieces of one episode; its refusal when there are none."""
+        assert base.spec is not None  # as `_scan` makes it
+        try:
+            plan = plan_episode(timeline, window, base.spec, self._action_topic, rate_hz)
+        except DatasetError as error:
+            return [base._replace(refusal=str(error))]
+        self.statistics[base.name] = dict(plan.counts)
+        spec = _spec(base.spec.joint_input.joints, base.spec.image_inputs, plan.rate_hz)
+        count = len(plan.pieces)
+        found = [
+            base._replace(name=base.name if count == 1 else f"{base.name}/{k}", piece=p, spec=spec)
+            for k, p in enumerate(plan.pieces)
+        ]
+        if plan.short:
+            longest = max(plan.short)
+            text = (
+                f"{len(plan.short)} pieces between gaps of at most {longest:.2f} s, expected "
+                f"{MIN_PIECE_S:g} s ({_why(plan.counts)})"
+            )
+            found.append(base._replace(name=f"{base.name}/short", refusal=text))
+        elif not found:
+            found.append(base._replace(refusal=f"no step of it can be used ({_why(plan.counts)})"))
+        return found
+
+    def _note(self, bag: Bag, text: str) -> None:
+        self.notes.append(f"{bag.name}: {text}")
+
+    def _cameras(self, timeline: Timeline, contract: Mapping[str, Any]) -> tuple[ImageInput, ...]:
+        """Those that were asked for, else those that the bag was meant to have, else all."""
+        wanted = self._declared.cameras or tuple(contract.get("cameras", timeline.cameras))
+        if not wanted:
+            raise DatasetError(
+                f"it has no image topic; its topics are {', '.join(sorted(timeline.counts))}"
+            )
+        found = []
+        for name in wanted:
+            if name not in timeline.image_sizes:
+                raise DatasetError(suggest("camera", name, timeline.cameras))
+            height, width = self._size or timeline.image_sizes[name]
+            found.append(ImageInput(f"image_{name}", name, height, width))
+        return tuple(found)
+
+    def _joints(self, timeline: Timeline, contract: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names that were said, else the contract's, else an SO-101's or those in the bag."""
+        if not timeline.counts[MEASURED]:
+            raise DatasetError(_without(MEASURED, timeline))
+        if not timeline.counts[self._action_topic]:
+            raise DatasetError(_without(self._action_topic, timeline))
+        there = [sample.names for sample in timeline.joints()] or [()]
+        names = max(set(there), key=there.count)
+        own = JOINT_NAMES if set(JOINT_NAMES) <= set(names) else names
+        wanted = self._declared.joints or tuple(contract.get("joints", own))
+        missing = [name for name in wanted if name not in names]
+        if missing or not wanted:
+            raise DatasetError(
+                f"it is of another robot: no joints {', '.join(missing)}; "
+                f"it has {', '.join(names) or 'none'}"
+            )
+        return wanted
+
+
+def _without(topic: str, timeline: Timeline) -> str:
+    return f"it has no /{topic}; its topics are {', '.join(sorted(timeline.counts))}"
+
+
+def _why(counts: Mapping[str, int]) -> str:
+    reasons = ("observations", "thinned", "before_first_command", "no_command_in_force", "TooOld",
+               "SkewTooLarge")  # fmt: skip
+    return ", ".join(f"{key} {counts[key]}" for key in reasons if counts.get(key))
+
+
+def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: float) -> PolicySpec:
+    """What the synchroniser has to join, in its own words."""
+    return PolicySpec(
+        name="recording",
+        rate_hz=rate_hz,
+        chunk_size=1,
+        joint_input=JointInput("joints", joints),
+        image_inputs=images,
+        output=ActionOutput("action", joints),
+    )
+
+
+def _contract(bag: Bag) -> dict[str, Any]:
+    """What the recorder attached; empty for the bags of others. DatasetError when damaged."""
+    text = bag.attachments().get(CONTRACT)
+    if text is None:
+        return {}
+    try:
+        values = json.loads(text)
+        if values["version"] != 1:
+            raise ValueError(f"version {values['version']}, expected 1")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"its {CONTRACT} cannot be understood: {error!r}") from None
+    return values
+
+
+def _images(bag: Bag, steps: Sequence[Step], spec: PolicySpec) -> dict[str, NDArray[np.uint8]]:
+    """(T, H, W, 3) of every camera. DatasetError for a picture that is damaged or does not fit."""
+    wanted = frames_of(steps)
+    inputs = {image.camera: image for image in spec.image_inputs}
+    found = {c: np.empty((len(steps), *image.shape), np.uint8) for c, image in inputs.items()}
+    last = max(wanted)
+    number = -1
+    for message in bag.messages():
+        if camera_of(message.topic.lstrip("/"), message.type_name) is None:
+            continue
+        number += 1
+        for camera, row in wanted.get(number, ()):
+            try:
+                found[camera][row] = resize(
+                    cdr.read_image(message.data, message.type_name), inputs[camera]
+                )
+            except ValueError as error:
+                raise DatasetError(f"image {row} of camera '{camera}': {error}") from error
+        if number >= last:
+            break
+    return found
