@@ -35,6 +35,7 @@ from act_training.datasets.lerobot.so101_units import (
 )
 from act_training.datasets.source import UNKNOWN_UNIT, Declared
 from act_training.export import PARITY_SAMPLES, Observations, log_parity, predict, to_onnx
+from act_training.hub import SCHEME
 from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
 from act_training.model.lerobot_policy import Affine, LerobotPolicy
 
@@ -54,7 +55,7 @@ def import_checkpoint(
         out: folder of the bundle; a bundle that is there is replaced.
         declared: what a person says of the checkpoint.
         calibration: of the arm that recorded, see `so101_units`.
-        origin: goes into the bundle's provenance.
+        origin: goes into the bundle's provenance; of a path only the last part.
 
     Raises DatasetError for a checkpoint that cannot be carried over, or of which too little is
     known.
@@ -199,7 +200,7 @@ def _make_spec(
         parity=ParitySpec(tolerance=tolerance),
         provenance={
             "task": declared.task,
-            "imported_from": origin,
+            "imported_from": origin if origin.startswith(SCHEME) else Path(origin).name,
             "format": "LeRobot ACT",
             "dataset": dataset,
             "units": robot.scheme,
