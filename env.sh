@@ -17,8 +17,9 @@ fi
 . "$_act_root/.venv/bin/activate"
 . "$_act_root/ros2_ws/install/local_setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
 
-# so101-setup and so101-emulator without `ros2 run so101_driver` before them.
+# so101-setup, act-record and their like without `ros2 run <package>` before them.
 export PATH="$_act_root/ros2_ws/install/so101_driver/lib/so101_driver:$PATH"
+export PATH="$_act_root/ros2_ws/install/act_record/lib/act_record:$PATH"
 # Fast DDS: shared memory that holds camera pictures, quick discovery (see the file).
 export FASTDDS_DEFAULT_PROFILES_FILE="${FASTDDS_DEFAULT_PROFILES_FILE:-$_act_root/pip_ros2/ros2cli/fastdds.xml}"
 if [ "$_act_distribution" = humble ]; then # its Fast DDS knows the older name only

@@ -17,11 +17,11 @@ from tests.act_record import bags
 from tests.act_record.bags import MS, T0
 
 
-def verdict_of(messages: list[BagMessage]):
+def verdict_of(messages: list[BagMessage], rate_hz: float | None = None):
     timeline = Timeline()
     for message in messages:
         timeline.add(message)
-    return judge(timeline)
+    return judge(timeline, rate_hz)
 
 
 def test_a_good_episode_is_kept():
@@ -31,7 +31,9 @@ def test_a_good_episode_is_kept():
     assert verdict.idle == 0.0
     assert verdict.lag_s == pytest.approx(0.04)  # as the arm of these bags was made
     assert verdict.worst_skew_s == pytest.approx(0.004)
-    assert verdict.cameras["front"] == CameraVerdict(120, 0, 0, pytest.approx(0.008))
+    assert verdict.cameras["front"] == CameraVerdict(
+        120, pytest.approx(30.0), 0, 0, pytest.approx(0.008)
+    )
     # Third derivative of 0.4 sin(2 t): amplitude 3.2, over the square root of two.
     assert verdict.jerk_rad_s3 == pytest.approx(3.2 / np.sqrt(2), rel=0.1)
     assert verdict.limits_touched == ()
@@ -57,11 +59,19 @@ def test_missing_and_late_frames_are_counted():
     late = front[80]._replace(log_ns=front[80].log_ns + 300 * MS)
     kept = [late if m is front[80] else m for m in messages if id(m) not in gone]
     verdict = verdict_of(sorted(kept, key=lambda m: m.log_ns))
-    assert verdict.cameras["front"] == CameraVerdict(116, 4, 1, pytest.approx(0.308))
+    assert verdict.cameras["front"] == CameraVerdict(
+        116, pytest.approx(29.0, abs=0.2), 4, 1, pytest.approx(0.308)
+    )
     assert verdict.cameras["wrist"].missing == 0
     assert verdict.worst_skew_s > 0.05
     assert [problem.split(":")[0] for problem in verdict.problems[:2]] == ["camera front"] * 2
     assert "4 frames missing" in str(verdict)
+
+
+def test_a_camera_that_is_too_slow_is_told():
+    assert verdict_of(bags.episode(4.0), rate_hz=30.0).keep
+    verdict = verdict_of(bags.episode(4.0), rate_hz=60.0)
+    assert verdict.problems[0] == "camera front: 30.0 Hz instead of 60"
 
 
 def test_a_joint_at_its_limit_is_named():

@@ -176,6 +176,22 @@ def test_lower_rates_take_every_nth_observation(tmp_path, rate_hz, every):
     assert np.array_equal(episode.images["front"], whole.images["front"][::every])
 
 
+def test_pictures_on_the_grid_of_a_simulation_are_thirty_a_second(tmp_path):
+    """30, 30 and 40 ms apart, as at a control rate of 100 Hz."""
+
+    def on_grid(message: BagMessage) -> BagMessage:
+        at = T0 + (cdr.stamp_ns(message.data) - T0) // (10 * MS) * (10 * MS)
+        read = cdr.read_image(message.data, message.type_name)
+        return bags.image(message.topic.split("/")[2], at, read)
+
+    messages = [on_grid(m) if "image" in m.topic else m for m in bags.episode(4.0)]
+    bags.write_bag(tmp_path / "run", sorted(messages, key=lambda m: m.log_ns), CONTRACTS)
+    source = source_of(tmp_path / "run")
+    assert (source.names, source.read(0).features.rate_hz) == (["run"], 30.0)
+    assert len(source.read(0)) == 120
+    check_stamps(source.read(0))
+
+
 @pytest.mark.parametrize("rate_hz", [60.0, 20.0])
 def test_a_rate_that_would_repeat_frames_is_refused(tmp_path, rate_hz):
     bags.write_bag(tmp_path / "run", bags.episode(2.0))

@@ -10,6 +10,7 @@ from pathlib import Path
 from act_core.errors import ConfigurationError
 
 from act_record.bag_reader import find_bags, open_bag
+from act_record.contract import read_contract
 from act_record.repair import repair
 from act_record.timeline import Timeline
 from act_record.verdict import judge
@@ -32,7 +33,9 @@ def run_verdict(arguments: argparse.Namespace) -> int:
     """Says of each bag whether it is worth keeping; the exit code is 1 if one is not."""
     keep = True
     for folder in find_bags(arguments.bags):
-        verdict = judge(Timeline.of(open_bag(folder)))
+        bag = open_bag(folder)
+        rate_hz = read_contract(bag.attachments()).get("rate_hz")
+        verdict = judge(Timeline.of(bag), rate_hz)
         print(f"{folder}: {verdict}")
         keep = keep and verdict.keep
     return DONE if keep else REDO

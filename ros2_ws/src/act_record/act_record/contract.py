@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES
@@ -30,6 +32,22 @@ def contract_text(task: str, cameras: tuple[str, ...], images: str, rate_hz: flo
         "rate_hz": rate_hz,
     }
     return json.dumps(values, indent=1)
+
+
+def read_contract(attached: Mapping[str, str]) -> dict[str, Any]:
+    """The contract among a bag's attachments; empty for the bags of others.
+
+    Raises ConfigurationError for one that is damaged or of another version.
+    """
+    if CONTRACT not in attached:
+        return {}
+    try:
+        values = json.loads(attached[CONTRACT])
+        if values["version"] != VERSION:
+            raise ValueError(f"version {values['version']}, expected {VERSION}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"its {CONTRACT} cannot be understood: {error!r}") from None
+    return values
 
 
 def attachments(contract: str, calibration: str) -> dict[str, str]:

@@ -114,7 +114,7 @@ class RecordNode(Node):
     def stop(self, success: bool | None = None, reason: str = "") -> Verdict:
         """Ends the episode and keeps it. Raises ConfigurationError if there is none."""
         recording = self.last = self._recorder.stop()
-        verdict = judge(recording.timeline)
+        verdict = judge(recording.timeline, self.params.rate_hz)
         self.kept += recording.problem is None
         name = recording.folder.name
         self.get_logger().info(f"{name}: {verdict}")

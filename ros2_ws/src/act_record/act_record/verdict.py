@@ -28,6 +28,7 @@ MISSING_PERIODS = 1.5  # an interval of so many periods means that a frame is mi
 MIN_LENGTH_S = 1.0
 MAX_IDLE = 0.5
 MAX_MISSING = 0.02  # share of a camera's frames
+MIN_RATE = 0.9  # of what was meant
 MAX_SKEW_S = 0.05  # the policy's synchroniser refuses more
 MAX_AGE_S = 0.25  # likewise
 MAX_LAG_KEPT_S = 0.3
@@ -38,6 +39,7 @@ class CameraVerdict:
     """One camera: images, those missing between the first and the last, those that came late."""
 
     images: int
+    rate_hz: float | None  # None for a single image
     missing: int
     late: int
     worst_age_s: float | None  # from capture to the recorder
@@ -86,8 +88,11 @@ class Verdict:
         return f"{advice} ({', '.join(parts)})"
 
 
-def judge(timeline: Timeline) -> Verdict:
-    """Measures a recording and says what speaks against it."""
+def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
+    """Measures a recording and says what speaks against it.
+
+    rate_hz: at which the cameras were meant to run, if known.
+    """
     joints = timeline.joints()
     names, measured = _on_grid(joints)
     cameras = {name: _judge_camera(timeline, name) for name in timeline.cameras}
@@ -108,10 +113,12 @@ def judge(timeline: Timeline) -> Verdict:
         "lag_s": _lag(joints, commands),
         "limits_touched": touched,
     }
-    return Verdict(**figures, problems=_problems(figures, timeline))
+    return Verdict(**figures, problems=_problems(figures, timeline, rate_hz))
 
 
-def _problems(figures: Mapping[str, Any], timeline: Timeline) -> tuple[str, ...]:
+def _problems(
+    figures: Mapping[str, Any], timeline: Timeline, rate_hz: float | None
+) -> tuple[str, ...]:
     found = []
     if figures["length_s"] < MIN_LENGTH_S:
         found.append(f"only {figures['length_s']:.1f} s long")
@@ -124,7 +131,9 @@ def _problems(figures: Mapping[str, Any], timeline: Timeline) -> tuple[str, ...]
     if (figures["idle"] or 0.0) > MAX_IDLE:
         found.append(f"the arm rests in {figures['idle']:.0%} of the time")
     for name, camera in figures["cameras"].items():
-        if camera.missing > MAX_MISSING * camera.images:
+        if rate_hz and camera.rate_hz and camera.rate_hz < MIN_RATE * rate_hz:
+            found.append(f"camera {name}: {camera.rate_hz:.1f} Hz instead of {rate_hz:g}")
+        elif camera.missing > MAX_MISSING * camera.images:
             found.append(f"camera {name}: {camera.missing} frames missing")
         if (camera.worst_age_s or 0.0) > MAX_AGE_S:
             found.append(f"camera {name}: an image came {camera.worst_age_s:.2f} s late")
@@ -141,14 +150,17 @@ def _judge_camera(timeline: Timeline, camera: str) -> CameraVerdict:
     frames = timeline.frames(camera)
     stamps = np.sort([frame.stamp_ns for frame in frames]) / 1e9
     intervals = np.diff(stamps)
-    missing = 0
+    missing, rate_hz = 0, None
+    if len(intervals) and stamps[-1] > stamps[0]:
+        rate_hz = float(len(intervals) / (stamps[-1] - stamps[0]))
     if len(intervals) and (period := float(np.median(intervals))) > 0:
         gaps = intervals[intervals >= MISSING_PERIODS * period]
         missing = int(np.sum(np.rint(gaps / period) - 1))
     ages = np.array([frame.log_ns - frame.stamp_ns for frame in frames]) / 1e9
     if not len(ages) or abs(np.median(ages)) > 10.0:  # received on another clock: no age to tell
-        return CameraVerdict(len(frames), missing, 0, None)
-    return CameraVerdict(len(frames), missing, int(np.sum(ages > LATE_S)), float(ages.max()))
+        return CameraVerdict(len(frames), rate_hz, missing, 0, None)
+    late = int(np.sum(ages > LATE_S))
+    return CameraVerdict(len(frames), rate_hz, missing, late, float(ages.max()))
 
 
 def _worst_skew(timeline: Timeline) -> float | None:

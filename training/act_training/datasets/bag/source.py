@@ -6,20 +6,19 @@ and once for the pictures that they need.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from act_core import topics
-from act_core.errors import suggest
+from act_core.errors import ConfigurationError, suggest
 from act_core.so101 import JOINT_NAMES
 from act_policy.image_fit import resize
 from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_record import cdr
-from act_record.bag_reader import Bag, BagError, open_bag
-from act_record.contract import CONTRACT
+from act_record.bag_reader import Bag, open_bag
+from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline, camera_of
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -75,7 +74,7 @@ class BagSource:
         for path in tqdm(paths, desc="scan", unit="bag"):
             try:
                 self._entries += self._scan(open_bag(path))
-            except (BagError, DatasetError) as error:
+            except ConfigurationError as error:
                 self._entries.append(Entry(path.name, refusal=str(error)))
 
     @property
@@ -116,7 +115,7 @@ class BagSource:
             self._note(bag, note)
         for topic, count in timeline.damaged.items():
             self._note(bag, f"{count} of {timeline.counts[topic]} messages on {topic} are damaged")
-        contract = _contract(bag)
+        contract = read_contract(bag.attachments())
         outcome = bag.outcome()
         cameras = self._cameras(timeline, contract)
         joints = self._joints(timeline, contract)
@@ -219,20 +218,6 @@ def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: floa
         image_inputs=images,
         output=ActionOutput("action", joints),
     )
-
-
-def _contract(bag: Bag) -> dict[str, Any]:
-    """What the recorder attached; empty for the bags of others. DatasetError when damaged."""
-    text = bag.attachments().get(CONTRACT)
-    if text is None:
-        return {}
-    try:
-        values = json.loads(text)
-        if values["version"] != 1:
-            raise ValueError(f"version {values['version']}, expected 1")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"its {CONTRACT} cannot be understood: {error!r}") from None
-    return values
 
 
 def _images(bag: Bag, steps: Sequence[Step], spec: PolicySpec) -> dict[str, NDArray[np.uint8]]:

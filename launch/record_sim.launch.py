@@ -1,0 +1,100 @@
+"""Demonstrations in simulation, driven and recorded through ROS: one bag for each episode.
+
+ros2 launch act_bringup record_sim.launch.py episodes:=3
+ros2 launch act_bringup record_sim.launch.py task:=pick_place episodes:=20 level:=1 out:=recordings
+ros2 launch act_bringup record_sim.launch.py driver:=none viewer:=true     # you command the arm
+
+Then: act-import bag recordings --out data/recorded --height 96 --width 128
+"""
+
+from __future__ import annotations
+
+from act_bringup.launch_arguments import IMAGE_ARGUMENTS, NOBODY, as_yaml
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+EXPERT = "expert"
+LOCKSTEP, REAL_TIME = "lockstep", "real_time"
+
+# Handed on to the sim node as they are: name, default, description.
+SIM_ARGUMENTS = (
+    ("task", "pick_place", "pick_place, lift_cube or reach"),
+    ("level", "0", "domain randomization, 0 (none) to 2"),
+    ("seed", "0", "episodes have the seeds after this one"),
+    *IMAGE_ARGUMENTS,
+    ("viewer", "false", "open a window to watch"),
+)
+# Likewise, to the recorder.
+RECORD_ARGUMENTS = (
+    ("episodes", "20", "end when so many are recorded; 0: never"),
+    ("out", "recordings", "folder for the bags"),
+    ("keep_failures", "false", "record the episodes that failed as well"),
+)
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    cameras = [name for name in value("cameras").split(",") if name]
+    # In lockstep the simulation waits for its pictures, and time is its own.
+    own_time = value("pacing") == LOCKSTEP
+    sim = Node(
+        package="act_sim",
+        executable="sim_node",
+        output="screen",
+        parameters=[
+            {name: as_yaml(value(name)) for name, _, _ in SIM_ARGUMENTS},
+            {
+                "cameras": cameras,
+                "expert": value("driver") == EXPERT,
+                "pacing": value("pacing"),
+                "publish_clock": own_time,
+            },
+        ],
+        on_exit=Shutdown(reason="the simulation has ended"),
+    )
+    recorder = Node(
+        package="act_record",
+        executable="record_node",
+        output="screen",
+        parameters=[
+            {name: as_yaml(value(name)) for name, _, _ in RECORD_ARGUMENTS},
+            {
+                "cameras": cameras,
+                "rate_hz": float(value("camera_rate_hz")),
+                "auto": True,
+                # The expert does not wait: without it the first episode would lack its beginning.
+                "reset_first": value("driver") == EXPERT,
+                "use_sim_time": own_time,
+            },
+        ],
+        on_exit=Shutdown(reason="the recordings are complete"),
+    )
+    return [sim, recorder]
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in (
+            ("cameras", "front,wrist", "to record"),
+            *SIM_ARGUMENTS,
+            *RECORD_ARGUMENTS,
+        )
+    ]
+    driver = DeclareLaunchArgument(
+        "driver",
+        default_value=EXPERT,
+        description=f"{EXPERT}: the task's scripted expert; {NOBODY}: whoever sends joint_commands",
+        choices=[EXPERT, NOBODY],
+    )
+    pacing = DeclareLaunchArgument(
+        "pacing",
+        default_value=REAL_TIME,
+        description=f"{REAL_TIME}, or {LOCKSTEP}: as fast as pictures come, and none is missed",
+        choices=[REAL_TIME, LOCKSTEP],
+    )
+    return LaunchDescription([*arguments, driver, pacing, OpaqueFunction(function=start_nodes)])
