@@ -279,6 +279,10 @@ REFUSED = {
     "no features": ({"input_features": None}, r"config.json is damaged or missing: KeyError"),
     "size": ({"dim_model": 64}, r"model.safetensors does not fit the config.json beside it"),
     "heads": ({"n_heads": 5}, r"model.safetensors does not fit the config.json beside it"),
+    "no heads": ({"n_heads": 0}, r"model.safetensors does not fit the config.json beside it"),
+    "text": ({"chunk_size": "many"}, r"model.safetensors does not fit the config.json beside it"),
+    "list": ({"output_features": []}, r"config.json is damaged or missing: AttributeError"),
+    "coefficient": ({"temporal_ensemble_coeff": "m"}, r"config.json is damaged or missing: Value"),
 }
 
 

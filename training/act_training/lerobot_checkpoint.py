@@ -39,6 +39,7 @@ MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "train_config.json"
 PREFIX = "model."  # of the network's tensors
 UNUSED = "vae_encoder"  # needed for training only
+REASON_LENGTH = 400  # characters
 KINDS = {STATE: "STATE", "observation.environment_state": "ENV", ACTION: "ACTION"}
 # Values that this import does not carry over, with the only one that it takes.
 FIXED = {
@@ -103,6 +104,10 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
         _check(path, config)
         features = {**_features(config, "input"), **_features(config, "output")}
         sizes = _read_sizes(path, config, features)
+        ensemble_m = config.get("temporal_ensemble_coeff")
+        ensemble_m = None if ensemble_m is None else float(ensemble_m)
+        action_steps = int(config.get("n_action_steps", sizes.chunk_size))
+    rate_hz, dataset = _read_training(folder / TRAINING_FILE)
     tensors = read_tensors(folder / MODEL_FILE)
     types = {key: feature.kind for key, feature in features.items()}
     keys = [key for key, kind in types.items() if kind == "VISUAL"]
@@ -112,8 +117,6 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
         joints = normalisation.inputs.affine(STATE, sizes.state_dim)
         actions = normalisation.output.affine(ACTION, sizes.action_dim, inverse=True)
     names = [_topic_name(normalisation.robot_names.get(key, key)) for key in keys]
-    training = read_json(folder / TRAINING_FILE) if (folder / TRAINING_FILE).is_file() else {}
-    rate_hz = (training.get("env") or {}).get("fps")
     return LerobotCheckpoint(
         network=_load_network(folder / MODEL_FILE, sizes, tensors),
         cameras=tuple(Camera(n, *size) for n, size in zip(names, sizes.image_sizes, strict=True)),
@@ -121,10 +124,10 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
         actions=actions,
         images=images,
         known_poses=_known_poses(normalisation.inputs, sizes.state_dim),
-        ensemble_m=config.get("temporal_ensemble_coeff"),
-        action_steps=int(config.get("n_action_steps", sizes.chunk_size)),
-        rate_hz=None if rate_hz is None else float(rate_hz),
-        dataset=(training.get("dataset") or {}).get("repo_id"),
+        ensemble_m=ensemble_m,
+        action_steps=action_steps,
+        rate_hz=rate_hz,
+        dataset=dataset,
         notes=tuple(
             f"'{feature}' has no statistics and stays as it is, as in LeRobot"
             for feature in normalisation.inputs.unchanged((STATE, *keys))
@@ -185,6 +188,17 @@ def _read_sizes(
     return LerobotActConfig(state_dim, action_dim, sizes, **told)
 
 
+def _read_training(path: Path) -> tuple[float | None, str | None]:
+    """Rate of the simulation that the policy was trained in, and name of its dataset."""
+    if not path.is_file():
+        return None, None
+    content = read_json(path)
+    with damage_of(path):
+        rate_hz = (content.get("env") or {}).get("fps")
+        dataset = (content.get("dataset") or {}).get("repo_id")
+        return None if rate_hz is None else float(rate_hz), dataset and str(dataset)
+
+
 def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Tensor]) -> LerobotAct:
     """The network with its weights in float32, in evaluation mode."""
     weights = {
@@ -195,8 +209,9 @@ def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Ten
     try:
         network = LerobotAct(sizes)
         network.load_state_dict(weights)
-    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} does not fit the {CONFIG_FILE} beside it: {error}") from error
+    except (RuntimeError, AssertionError, TypeError, ValueError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:REASON_LENGTH]  # torch names every tensor
+        raise DatasetError(f"{path} does not fit the {CONFIG_FILE} beside it: {reason}") from error
     return network.eval()
 
 
