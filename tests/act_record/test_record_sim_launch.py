@@ -1,4 +1,4 @@
-"""`ros2 launch act_bringup record_sim.launch.py` as a user types it, and what becomes of its bags."""
+"""`ros2 launch act_bringup record_sim.launch.py` as typed, and what becomes of its bags."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ setup(
     entry_points={
         "console_scripts": [
             "act-record = act_record.command:main",
+            "act-replay = act_record.replay_node:main",
             "film_node = act_record.film_node:main",
             "record_node = act_record.record_node:main",
         ]

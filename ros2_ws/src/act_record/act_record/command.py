@@ -1,8 +1,14 @@
-"""The command ``act-record``."""
+"""The command ``act-record``.
+
+act-record --out recordings --task "put the cube into the bowl" --episodes 50
+act-record verdict recordings
+act-record repair recordings
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +22,18 @@ from act_record.timeline import Timeline
 from act_record.verdict import judge
 
 DONE, REDO, REFUSED = 0, 1, 2
+PARAMETERS = ("out", "task", "images", "rate_hz", "calibration", "episodes")  # of the record node
+
+
+def run_keyboard(arguments: argparse.Namespace) -> int:
+    """Records episodes; keys begin and end them."""
+    from act_record.console_node import run  # only here: repairs and verdicts need no ROS
+
+    values = {name: getattr(arguments, name) for name in PARAMETERS}
+    parameters = {name: json.dumps(value) for name, value in values.items() if value != ""}
+    if arguments.cameras:
+        parameters["cameras"] = f"[{arguments.cameras}]"
+    return run(arguments.pause, parameters)
 
 
 def run_repair(arguments: argparse.Namespace) -> int:
@@ -44,7 +62,19 @@ def run_verdict(arguments: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser("act-record", description="Recordings of demonstrations.")
-    commands = top.add_subparsers(metavar="command", required=True)
+    top.add_argument("--out", default="recordings", help="folder for the bags (%(default)s)")
+    top.add_argument("--task", default="", help="what is shown, in words")
+    top.add_argument("--episodes", type=int, default=0, help="end after so many; 0: never")
+    top.add_argument(
+        "--pause", type=float, default=10.0, metavar="S",
+        help="between episodes, to put the scene back; 0: until space (%(default)s)",
+    )  # fmt: skip
+    top.add_argument("--cameras", default="", help="to record (front,wrist)")
+    top.add_argument("--images", choices=("raw", "compressed"), default="raw", help="(%(default)s)")
+    top.add_argument("--rate-hz", type=float, default=30.0, help="of the dataset (%(default)s)")
+    top.add_argument("--calibration", default="", help="file of the arm's calibration, to keep")
+    top.set_defaults(run=run_keyboard)
+    commands = top.add_subparsers(metavar="command")
     for name, run in (("repair", run_repair), ("verdict", run_verdict)):
         text = (run.__doc__ or "").strip()
         sub = commands.add_parser(name, help=text, description=text)
