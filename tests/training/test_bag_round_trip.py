@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from act_core import topics
 from act_core.timing import NS_PER_S
-from act_training.collect import record_episode
+from act_training.demonstrate import record_episode
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.source import Declared

@@ -15,8 +15,8 @@ from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference
 from act_policy.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
-from act_training.collect import Lead, record_episode
 from act_training.datasets.episode_file import Episode
+from act_training.demonstrate import Lead, record_episode
 from act_training.environments.metaworld import MetaWorld
 from act_training.rollout import Condition, run_episode
 

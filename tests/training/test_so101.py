@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("mujoco", reason="MuJoCo is not installed")
 
-from act_training.collect import record_episode
+from act_training.demonstrate import record_episode
 from act_training.environments import open_environment
 from act_training.environments.so101 import So101
 

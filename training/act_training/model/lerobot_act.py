@@ -14,6 +14,7 @@ Letters: B batch, K chunk size, S joints, A action, D model width, L latent, T t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 from act_training.model.act import image_positions
 from act_training.model.backbone import ResNet18
 
-ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 HALVINGS = 5  # of the image, rounded up, in a ResNet
 
 

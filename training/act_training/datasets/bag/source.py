@@ -6,7 +6,9 @@ and once for the pictures that they need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from act_core.so101 import JOINT_NAMES
 from act_policy.image_fit import resize
 from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_record import cdr
-from act_record.bag_reader import Bag, open_bag
+from act_record.bag_reader import Bag, BagMessage, open_bag
 from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline, camera_of
 from numpy.typing import NDArray
@@ -31,6 +33,8 @@ from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
 
 SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
+
+THREADS = 2
 
 
 class Entry(NamedTuple):
@@ -225,19 +229,36 @@ def _images(bag: Bag, steps: Sequence[Step], spec: PolicySpec) -> dict[str, NDAr
     wanted = frames_of(steps)
     inputs = {image.camera: image for image in spec.image_inputs}
     found = {c: np.empty((len(steps), *image.shape), np.uint8) for c, image in inputs.items()}
-    last = max(wanted)
-    number = -1
-    for message in bag.messages():
+
+    def fill(message: BagMessage, camera: str, row: int) -> None:
+        try:
+            picture = cdr.read_image(message.data, message.type_name)
+            found[camera][row] = resize(picture, inputs[camera])
+        except ValueError as error:
+            raise DatasetError(f"image {row} of camera '{camera}': {error}") from error
+
+    # Decoding and shrinking are OpenCV's work, beside which Python reads on.
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: deque[Future[None]] = deque()
+        for message, camera, row in _pictures(bag, wanted):
+            waiting.append(pool.submit(fill, message, camera, row))
+            if len(waiting) > 4 * THREADS:  # each holds a picture
+                waiting.popleft().result()
+        for future in waiting:
+            future.result()
+    return found
+
+
+def _pictures(
+    bag: Bag, wanted: Mapping[int, Sequence[tuple[str, int]]]
+) -> Iterator[tuple[BagMessage, str, int]]:
+    """The image messages that are wanted by their numbers, with the camera and row of each."""
+    last, number = max(wanted), -1
+    for message in bag.messages(verify=False):  # the timeline was made of verified messages
         if camera_of(message.topic.lstrip("/"), message.type_name) is None:
             continue
         number += 1
         for camera, row in wanted.get(number, ()):
-            try:
-                found[camera][row] = resize(
-                    cdr.read_image(message.data, message.type_name), inputs[camera]
-                )
-            except ValueError as error:
-                raise DatasetError(f"image {row} of camera '{camera}': {error}") from error
+            yield message, camera, row
         if number >= last:
-            break
-    return found
+            return
