@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from act_core import ros, topics
 from act_core.so101 import JOINT_NAMES
-from act_record.bag_reader import BagMessage
 from act_record.bag_writer import BagTopic, EpisodeBag, qos_text
 from act_record.definitions import definition
+from act_record.mcap_walk import BagMessage
 from rclpy.serialization import serialize_message
 
 T0 = 1_700_000_000_000_000_000

@@ -13,9 +13,10 @@ from act_policy.observation import Observation
 from act_policy.observation_sync import ObservationSync
 from act_policy.policy_spec import ImageInput
 from act_record import cdr
-from act_record.bag_reader import BagMessage, open_bag
+from act_record.bag_reader import open_bag
 from act_record.contract import CONTRACT, contract_text
 from act_record.episode_recorder import write_outcome
+from act_record.mcap_walk import BagMessage
 from act_record.timeline import camera_of
 from act_training.datasets.bag.source import BagSource, _spec
 from act_training.datasets.episode_file import Episode, read_episode

@@ -9,39 +9,26 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from act_core.errors import ConfigurationError
-from mcap.exceptions import McapError
-from mcap.records import Attachment, Channel, Chunk, Message, Schema
+from mcap.records import Attachment, Chunk, Message
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
-from zstandard import ZstdError
 
 from act_record.bag_writer import METADATA_FILE
+from act_record.mcap_walk import DAMAGE, BagMessage, mcap_messages
 
 OUTCOME_FILE = "episode.json"
 SUFFIXES = (".mcap", ".db3")
-# What a record that was cut off, or a chunk with a wrong checksum, raises in the mcap library.
-DAMAGE = (McapError, ValueError, RuntimeError, struct.error, ZstdError)
 
 
 class BagError(ConfigurationError):
     """A bag that cannot be read at all; the text says why."""
-
-
-class BagMessage(NamedTuple):
-    """One message as it was received."""
-
-    topic: str
-    type_name: str
-    data: bytes
-    log_ns: int  # when it was received
 
 
 @dataclass(frozen=True)
@@ -60,10 +47,13 @@ class Bag:
         """Whether its recorder came to the end of every file."""
         return all(path.suffix == ".db3" or _is_closed(path) for path in self.files)
 
-    def messages(self) -> Iterator[BagMessage]:
-        """All that can be read."""
+    def messages(self, verify: bool = True) -> Iterator[BagMessage]:
+        """All that can be read. ``verify``: up to the first wrong checksum."""
         for path in self.files:
-            yield from _sqlite_messages(path) if path.suffix == ".db3" else _mcap_messages(path)
+            if path.suffix == ".db3":
+                yield from _sqlite_messages(path)
+            else:
+                yield from mcap_messages(path, verify)
 
     def attachments(self) -> dict[str, str]:
         """The texts at the beginning of the first file, by name."""
@@ -148,19 +138,6 @@ def records(path: Path) -> Iterator[Any]:
             if record is None:
                 return
             yield from inside
-
-
-def _mcap_messages(path: Path) -> Iterator[BagMessage]:
-    schemas: dict[int, str] = {}
-    channels: dict[int, tuple[str, str]] = {}
-    for record in records(path):
-        if isinstance(record, Message):
-            topic, type_name = channels[record.channel_id]
-            yield BagMessage(topic, type_name, record.data, record.log_time)
-        elif isinstance(record, Schema):
-            schemas[record.id] = record.name
-        elif isinstance(record, Channel):
-            channels[record.id] = (record.topic, schemas.get(record.schema_id, ""))
 
 
 def _sqlite_messages(path: Path) -> Iterator[BagMessage]:

@@ -22,6 +22,8 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 DIAGNOSTIC_STATUS = "diagnostic_msgs/msg/DiagnosticStatus"
 
+Bytes = bytes | memoryview
+
 _ENCAPSULATION = 4  # bytes; alignment counts from behind them
 
 
@@ -34,12 +36,12 @@ class Joints(NamedTuple):
     velocity: NDArray[np.float64]  # (J,) rad/s, or (0,)
 
 
-def stamp_ns(data: bytes) -> int:
+def stamp_ns(data: Bytes) -> int:
     """The stamp of any message that begins with a header."""
     return _Fields(data).stamp_ns()
 
 
-def read_joints(data: bytes) -> Joints:
+def read_joints(data: Bytes) -> Joints:
     fields = _Fields(data)
     stamp = fields.stamp_ns()
     fields.text()  # frame_id
@@ -47,7 +49,7 @@ def read_joints(data: bytes) -> Joints:
     return Joints(stamp, names, fields.doubles(), fields.doubles())
 
 
-def read_status(data: bytes) -> Mapping[str, str]:
+def read_status(data: Bytes) -> Mapping[str, str]:
     """The values of a diagnostic_msgs/DiagnosticStatus, and its text as ``message``."""
     fields = _Fields(data)
     fields.uint8()  # level
@@ -58,7 +60,7 @@ def read_status(data: bytes) -> Mapping[str, str]:
     return {"message": message, **pairs}
 
 
-def image_size(data: bytes, type_name: str) -> tuple[int, int]:
+def image_size(data: Bytes, type_name: str) -> tuple[int, int]:
     """(height, width) of an image message, raw or compressed [pixels]."""
     if type_name == COMPRESSED_IMAGE:
         height, width = read_image(data, type_name).shape[:2]
@@ -69,7 +71,7 @@ def image_size(data: bytes, type_name: str) -> tuple[int, int]:
     return fields.uint32(), fields.uint32()
 
 
-def read_image(data: bytes, type_name: str) -> NDArray[np.uint8]:
+def read_image(data: Bytes, type_name: str) -> NDArray[np.uint8]:
     """(H, W, 3) uint8, red first: what the policy node makes of the same message.
 
     A view of ``data`` where nothing has to be converted.
@@ -89,7 +91,7 @@ def read_image(data: bytes, type_name: str) -> NDArray[np.uint8]:
 class _Fields:
     """Reads the fields of one message in their order."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Bytes) -> None:
         if len(data) < _ENCAPSULATION or data[0] != 0 or data[1] not in (0, 1):
             raise ValueError(f"{len(data)} bytes that are no message in plain CDR")
         self._data = data

@@ -20,8 +20,9 @@ from typing import Any
 
 from act_core.errors import ConfigurationError
 
-from act_record.bag_reader import OUTCOME_FILE, BagMessage
+from act_record.bag_reader import OUTCOME_FILE
 from act_record.bag_writer import BagTopic, EpisodeBag
+from act_record.mcap_walk import BagMessage
 from act_record.timeline import Timeline
 
 FLUSH_S = 0.5  # a killed recorder loses so much; the promise is one second
@@ -168,7 +169,7 @@ class _Writing:
                     message = self._queue.get(timeout=FLUSH_S)
                     if message is None:
                         break
-                    self._bag.write(message.topic, message.data, message.log_ns)
+                    self._bag.write(message.topic, bytes(message.data), message.log_ns)
                     self.timeline.add(message)
                     self.messages += 1
                     with self._lock:

@@ -16,7 +16,8 @@ from act_core import topics
 from numpy.typing import NDArray
 
 from act_record import cdr
-from act_record.bag_reader import Bag, BagMessage
+from act_record.bag_reader import Bag
+from act_record.mcap_walk import BagMessage
 
 MEASURED = topics.JOINT_STATES.name
 COMMANDED = topics.JOINT_COMMANDS.name

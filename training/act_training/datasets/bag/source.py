@@ -19,8 +19,9 @@ from act_core.so101 import JOINT_NAMES
 from act_policy.image_fit import resize
 from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_record import cdr
-from act_record.bag_reader import Bag, BagMessage, open_bag
+from act_record.bag_reader import Bag, open_bag
 from act_record.contract import read_contract
+from act_record.mcap_walk import BagMessage
 from act_record.timeline import MEASURED, Timeline, camera_of
 from numpy.typing import NDArray
 from tqdm import tqdm
