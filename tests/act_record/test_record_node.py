@@ -64,6 +64,7 @@ def nodes(ros, tmp_path):
 
     yield make
     for node in made:
+        getattr(node, "close", lambda: None)()
         node.destroy_node()
 
 
@@ -138,6 +139,18 @@ def test_every_episode_of_a_simulation(nodes, spin_until, tmp_path):
         assert {values["seed"] for values in statuses} == {seed}
         assert statuses[0]["finished"] == "false"
         assert statuses[-1]["finished"] == "true"
+
+
+def test_an_episode_whose_tail_is_cut_short_by_the_next_is_kept(nodes, spin_until, tmp_path):
+    node, robot = nodes(auto=True, tail_s=10.0)
+    spin_until(lambda: heard(node), node, robot)
+    robot.tell(0)
+    spin_until(lambda: node.recording, node, robot)
+    robot.tell(0, finished=True, success=True)
+    spin_until(lambda: node._ended is not None, node, robot)
+    robot.tell(1)
+    spin_until(lambda: node.kept == 1 and node.recording, node, robot)
+    assert open_bag(tmp_path / "episode_000000").outcome()["success"] is True
 
 
 def test_the_simulation_is_reset_before_the_first_episode(nodes, spin_until):

@@ -266,7 +266,7 @@ def sim_bag(path: Path) -> None:
 
 def test_the_episodes_of_a_simulation_are_told_apart(tmp_path):
     sim_bag(tmp_path / "run")
-    source = source_of(tmp_path / "run")
+    source = source_of(tmp_path / "run", keep_failures=True)
     assert source.names == ["run:0", "run:1"]
     one, two = source.read(0), source.read(1)
     assert (one.success, two.success) == (True, False)
@@ -279,7 +279,23 @@ def test_the_episodes_of_a_simulation_are_told_apart(tmp_path):
 def test_what_the_operator_said_counts(tmp_path):
     bags.write_bag(tmp_path / "run", bags.episode(2.0), CONTRACTS)
     write_outcome(tmp_path / "run", success=False)
-    assert source_of(tmp_path / "run").read(0).success is False
+    assert source_of(tmp_path / "run", keep_failures=True).read(0).success is False
+    with pytest.raises(DatasetError, match="judged a failure"):
+        source_of(tmp_path / "run").read(0)
+
+
+def test_bags_of_one_name_are_told_apart(tmp_path):
+    paths = [tmp_path / "a/run", tmp_path / "b/run"]
+    for path in paths:
+        bags.write_bag(path, bags.episode(2.0))
+    assert source_of(*paths).names == [str(path) for path in paths]
+
+
+def test_pictures_that_do_not_fit_into_memory_are_refused(tmp_path, monkeypatch):
+    bags.write_bag(tmp_path / "run", bags.episode(2.0))
+    monkeypatch.setattr("act_training.datasets.bag.source.MEMORY_SHARE", 1e-6)
+    with pytest.raises(DatasetError, match="shrink them with --height and --width"):
+        source_of(tmp_path / "run").read(0)
 
 
 def test_a_recording_that_was_cut_off_is_used_as_far_as_it_goes(tmp_path):

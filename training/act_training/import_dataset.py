@@ -70,6 +70,8 @@ class ImportOptions:
     width: int | None = None
     action_topic: str = JOINT_COMMANDS.name
     """Bags: the topic whose values are the actions."""
+    keep_failures: bool = False
+    """Bags: also take the episodes that were judged a failure."""
     format: Literal["episodes", "lerobot"] = "episodes"
     """Of the result: a dataset of this project, or a LeRobotDataset v3.0."""
     more: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -152,8 +154,9 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
     """The episodes of a dataset in one of the layouts."""
     declared = _declared(options)
     if layout == "bag":
+        bags = find_bags([folder, *options.more])
         return BagSource(
-            find_bags([folder, *options.more]), declared, options.action_topic, _size(options)
+            bags, declared, options.action_topic, _size(options), options.keep_failures
         )
     if options.more:
         raise DatasetError("only bags can be taken from several folders at once")

@@ -145,7 +145,8 @@ class _Writing:
         self._cached = 0
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[BagMessage | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="bag writer")
+        # A daemon: a recorder that dies of something else must not stay because of this thread.
+        self._thread = threading.Thread(target=self._run, name="bag writer", daemon=True)
         self._thread.start()
 
     def put(self, topic: str, data: bytes, log_ns: int) -> None:

@@ -57,6 +57,7 @@ class RecordNode(Node):
         self._watch = EpisodeWatch()
         self._armed = not p.reset_first
         self._task = p.task
+        self._ended: Ended | None = None  # how, while its tail is recorded
         self._tail: Timer | None = None
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
@@ -89,6 +90,7 @@ class RecordNode(Node):
 
     def close(self) -> None:
         """Completes the episode in progress."""
+        self._finish()
         if self.recording:
             if self.params.auto:
                 self._recorder.discard()
@@ -183,13 +185,9 @@ class RecordNode(Node):
                 self._end(event)
 
     def _begin(self) -> None:
+        self._finish()  # the next one comes before the tail of the last has ended
         if self.finished:
             return
-        if self._tail is not None:  # the next one comes before the tail of the last has ended
-            self._tail.cancel()
-            self._tail = None
-        if self.recording:
-            self._recorder.discard()
         try:
             self.start()
         except ConfigurationError as error:
@@ -198,28 +196,40 @@ class RecordNode(Node):
     def _end(self, event: Ended) -> None:
         if not self.recording:
             return
-        if not (event.success or (self.params.keep_failures and event.success is not None)):
+        if event.success or (self.params.keep_failures and event.success is not None):
+            self._ended = event
+            self._tail = self.create_timer(self.params.tail_s, self._finish)
+        else:
             self.get_logger().info(f"{self.discard()} is not kept: {event.reason}")
-            return
 
-        def finish() -> None:
-            if self._tail is not None:
-                self._tail.cancel()
-                self._tail = None
-            if self.recording:
-                self.stop(event.success, event.reason)
-
-        self._tail = self.create_timer(self.params.tail_s, finish)
+    def _finish(self) -> None:
+        """Keeps the episode that has ended, if there is one."""
+        if self._tail is not None:
+            self._tail.cancel()
+        event, self._ended, self._tail = self._ended, None, None
+        if event is not None and self.recording:
+            self.stop(event.success, event.reason)
 
     # -- housekeeping and services -------------------------------------------------------------
 
     def _on_housekeeping(self) -> None:
         if self._recorder.problem is not None:
             self.stop()
-        wanted = {*self.params.needed(), topics.EPISODE_STATUS}
-        if not self._armed and wanted <= self._heard and self._reset.service_is_ready():
-            self._armed = True
-            self._reset.call_async(Trigger.Request())
+        if not self._armed:
+            self._reset_first()
+
+    def _reset_first(self) -> None:
+        """Asks for a new episode as soon as all of it can be recorded."""
+        wanted = (*self.params.needed(), topics.EPISODE_STATUS)
+        silent = [topic.name for topic in wanted if topic not in self._heard]
+        if not self._reset.service_is_ready():
+            silent.append(f"service {topics.SIM_RESET.name}")
+        if silent:
+            text = f"waiting for {', '.join(silent)}"
+            self.get_logger().info(text, throttle_duration_sec=5.0, skip_first=True)
+            return
+        self._armed = True
+        self._reset.call_async(Trigger.Request())
 
     def _on_diagnostics(self) -> None:
         problem = self._recorder.problem

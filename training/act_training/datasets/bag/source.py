@@ -6,7 +6,8 @@ and once for the pictures that they need.
 
 from __future__ import annotations
 
-from collections import deque
+import os
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,7 @@ from act_training.features import Camera, Features
 SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
 
 THREADS = 2
+MEMORY_SHARE = 0.5  # of the computer's, for the pictures of one episode
 
 
 class Entry(NamedTuple):
@@ -58,6 +60,7 @@ class BagSource:
     declared: cameras, joint names, rate and task, where a person says them.
     action_topic: whose values become the actions; without its leading slash.
     size: (height, width) to shrink all images to, as the policy node does; None leaves them.
+    keep_failures: also take episodes that were judged a failure.
 
     Attributes:
         statistics: for each bag, and episode in it, what was counted; for JSON.
@@ -69,18 +72,22 @@ class BagSource:
         declared: Declared,
         action_topic: str = topics.JOINT_COMMANDS.name,
         size: tuple[int, int] | None = None,
+        keep_failures: bool = False,
     ) -> None:
+        self._keep_failures = keep_failures
         self._declared = declared
         self._action_topic = action_topic.lstrip("/")
         self._size = size
         self.notes: list[str] = []
         self.statistics: dict[str, Any] = {}
         self._entries: list[Entry] = []
+        twice = {name for name, count in Counter(path.name for path in paths).items() if count > 1}
         for path in tqdm(paths, desc="scan", unit="bag"):
+            name = str(path) if path.name in twice else path.name
             try:
-                self._entries += self._scan(open_bag(path))
+                self._entries += self._scan(name, open_bag(path))
             except ConfigurationError as error:
-                self._entries.append(Entry(path.name, refusal=str(error)))
+                self._entries.append(Entry(name, refusal=str(error)))
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +99,7 @@ class BagSource:
         if entry.refusal is not None or entry.bag is None or entry.spec is None:
             raise DatasetError(entry.refusal or "nothing was read")
         steps, spec = entry.piece, entry.spec
+        _check_memory(steps, spec)
         joints = spec.joint_input.joints
         return Episode(
             features=Features(
@@ -112,14 +120,16 @@ class BagSource:
             images=_images(entry.bag, steps, spec),
         )
 
-    def _scan(self, bag: Bag) -> list[Entry]:
+    def _scan(self, label: str, bag: Bag) -> list[Entry]:
         timeline, note = on_one_clock(Timeline.of(bag))
         if not bag.is_whole:
-            self._note(bag, f"it was cut off; {timeline.length_s:.1f} s of it could be read")
+            self._note(label, f"it was cut off; {timeline.length_s:.1f} s of it could be read")
         if note is not None:
-            self._note(bag, note)
+            self._note(label, note)
         for topic, count in timeline.damaged.items():
-            self._note(bag, f"{count} of {timeline.counts[topic]} messages on {topic} are damaged")
+            self._note(
+                label, f"{count} of {timeline.counts[topic]} messages on {topic} are damaged"
+            )
         contract = read_contract(bag.attachments())
         outcome = bag.outcome()
         cameras = self._cameras(timeline, contract)
@@ -127,7 +137,7 @@ class BagSource:
         found = windows(timeline)
         entries: list[Entry] = []
         for number, window in enumerate(found):
-            name = bag.name if len(found) == 1 else f"{bag.name}:{number}"
+            name = label if len(found) == 1 else f"{label}:{number}"
             success = window.success
             if len(found) == 1 and outcome.get("success") is not None:
                 success = bool(outcome["success"])  # what a person said last counts
@@ -136,6 +146,10 @@ class BagSource:
             task = SIMULATED + window.task if window.task else ""
             task = task or str(contract.get("task") or outcome.get("task") or "recording")
             base = Entry(name, bag, (), spec, task, success, simulated=bool(window.task))
+            if success is False and not self._keep_failures:
+                why = "it was judged a failure (--keep-failures takes it)"
+                entries.append(base._replace(refusal=why))
+                continue
             entries += self._plan(base, timeline, window, rate_hz)
         return entries
 
@@ -166,8 +180,8 @@ class BagSource:
             found.append(base._replace(refusal=f"no step of it can be used ({_why(plan.counts)})"))
         return found
 
-    def _note(self, bag: Bag, text: str) -> None:
-        self.notes.append(f"{bag.name}: {text}")
+    def _note(self, name: str, text: str) -> None:
+        self.notes.append(f"{name}: {text}")
 
     def _cameras(self, timeline: Timeline, contract: Mapping[str, Any]) -> tuple[ImageInput, ...]:
         """Those that were asked for, else those that the bag was meant to have, else all."""
@@ -223,6 +237,17 @@ def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: floa
         image_inputs=images,
         output=ActionOutput("action", joints),
     )
+
+
+def _check_memory(steps: Sequence[Step], spec: PolicySpec) -> None:
+    """DatasetError for an episode that does not fit: pictures are held as they are, unpacked."""
+    needed = len(steps) * sum(image.height * image.width * 3 for image in spec.image_inputs)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > MEMORY_SHARE * there:
+        raise DatasetError(
+            f"its pictures take {needed / 1e9:.1f} GB, and this computer has {there / 1e9:.1f} GB "
+            "of memory: shrink them with --height and --width"
+        )
 
 
 def _images(bag: Bag, steps: Sequence[Step], spec: PolicySpec) -> dict[str, NDArray[np.uint8]]:
