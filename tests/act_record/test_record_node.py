@@ -26,6 +26,7 @@ class Robot(Node):
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._status = ros.publisher(self, topics.EPISODE_STATUS)
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in ("front", "wrist")}
+        self._packed = ros.publisher(self, topics.camera_compressed("front"))
         ros.service(self, topics.SIM_RESET, self._on_reset)
         self._ticks = 0
         self.create_timer(0.01, self._tick)
@@ -42,6 +43,8 @@ class Robot(Node):
         self._joints.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
         self._commands.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
         if self._ticks % 3 == 0:
+            packed = ros.array_to_compressed(bags.picture(self._ticks), now_ns, "")
+            self._packed.publish(packed)
             for topic in self._images.values():
                 topic.publish(ros.array_to_image(bags.picture(self._ticks), now_ns, ""))
         self._ticks += 1
@@ -108,6 +111,19 @@ def test_an_episode_by_services(nodes, spin_until, tmp_path):
     assert call(spin_until, node, robot, topics.RECORD_DISCARD).message == "episode_000000"
     assert not (tmp_path / "episode_000000").exists()
     assert not call(spin_until, node, robot, topics.RECORD_DISCARD).success
+
+
+def test_compressed_images_are_recorded_as_they_come(nodes, spin_until, tmp_path):
+    node, robot = nodes(cameras=["front"], images="compressed")
+    spin_until(lambda: heard(node), node, robot)
+    node.start()
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 30, node, robot)
+    node.stop()
+    timeline = Timeline.of(open_bag(tmp_path / "episode_000000"))
+    assert timeline.cameras == ("front",)
+    assert all(frame.compressed for frame in timeline.frames("front"))
+    assert timeline.image_sizes == {"front": (48, 64)}
 
 
 def test_a_start_without_a_camera_is_refused(nodes, spin_until, tmp_path):

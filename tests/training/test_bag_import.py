@@ -328,6 +328,23 @@ def test_another_clock_is_noticed(tmp_path):
         source_of(tmp_path / "two").read(0)
 
 
+def test_a_clock_that_was_set_back_is_refused(tmp_path):
+    """A loop of `ros2 bag play`: the same stamps come again."""
+    once = bags.episode(2.0)
+    again = [m._replace(log_ns=m.log_ns + 2_000 * MS) for m in once]
+    bags.write_bag(tmp_path / "run", [*once, *again], CONTRACTS)
+    with pytest.raises(DatasetError, match="stamps went back"):
+        source_of(tmp_path / "run").read(0)
+
+
+def test_of_raw_and_compressed_images_the_raw_ones_are_taken(tmp_path):
+    packed = [m for m in bags.episode(2.0, jpeg=True) if "compressed" in m.topic]
+    both = sorted([*packed, *bags.episode(2.0)], key=lambda m: m.log_ns)
+    episode = converted(tmp_path / "both", both)
+    assert np.array_equal(episode.images["front"][3], bags.picture(6))
+    assert len(episode) == 60
+
+
 def test_what_cannot_be_used_says_why(tmp_path):
     whole = bags.episode(2.0)
     other = JointState(name=["hip", "knee"], position=[0.0, 1.0])

@@ -40,6 +40,7 @@ class Frame(NamedTuple):
     log_ns: int
     camera: str
     number: int
+    compressed: bool
 
 
 class Status(NamedTuple):
@@ -60,6 +61,7 @@ class Timeline:
     commands: dict[str, list[Sample]] = field(default_factory=dict)  # by topic
     statuses: list[Status] = field(default_factory=list)
     image_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # camera: first image's
+    raw_cameras: set[str] = field(default_factory=set)  # those with raw images
     counts: Counter[str] = field(default_factory=Counter)  # messages by topic
     damaged: Counter[str] = field(default_factory=Counter)  # of them, those that cannot be read
     first_ns: int = 0  # log times
@@ -87,7 +89,15 @@ class Timeline:
         return [event for event in self.events if isinstance(event, Sample)]
 
     def frames(self, camera: str) -> list[Frame]:
-        return [e for e in self.events if isinstance(e, Frame) and e.camera == camera]
+        """The images of a camera: the raw ones where it was recorded both ways."""
+        return [
+            e for e in self.events
+            if isinstance(e, Frame) and e.camera == camera and not self.is_second_copy(e)
+        ]  # fmt: skip
+
+    def is_second_copy(self, frame: Frame) -> bool:
+        """Whether this is a JPEG of an image that was recorded raw as well."""
+        return frame.compressed and frame.camera in self.raw_cameras
 
     def add(self, message: BagMessage) -> None:
         """Takes in one message, whatever its topic."""
@@ -117,7 +127,10 @@ class Timeline:
     def _add_image(self, camera: str, message: BagMessage) -> None:
         number = self._images
         self._images += 1  # also where it cannot be read: whoever reads the bag again counts alike
-        frame = Frame(cdr.stamp_ns(message.data), message.log_ns, camera, number)
+        compressed = message.type_name == cdr.COMPRESSED_IMAGE
+        frame = Frame(cdr.stamp_ns(message.data), message.log_ns, camera, number, compressed)
+        if not compressed:
+            self.raw_cameras.add(camera)
         if camera not in self.image_sizes:
             self.image_sizes[camera] = cdr.image_size(message.data, message.type_name)
         self.events.append(frame)

@@ -69,6 +69,11 @@ def plan_episode(
     """
     counts: Counter[str] = Counter()
     observed = _observe(timeline, window, spec, counts)
+    if counts["clock_jumps"]:
+        raise DatasetError(
+            f"stamps went back {counts['clock_jumps']} times: a clock was set, or a recording was "
+            "played again while this one was made"
+        )
     if len(observed) < 2:
         why = ", ".join(f"{key} {n}" for key, n in sorted(counts.items()) if n)
         raise DatasetError(f"{len(observed)} complete observations in it ({why or 'no messages'})")
@@ -122,6 +127,8 @@ def _observe(
                 sync.add_joints(event.stamp_ns, values)
             except ValueError:
                 counts["joint_samples_refused"] += 1
+        elif timeline.is_second_copy(event):
+            continue
         elif event.camera in shapes:
             counts[f"images_received_{event.camera}"] += 1
             stand_in = np.broadcast_to(np.uint8(0), shapes[event.camera])
