@@ -8,6 +8,7 @@ from typing import Any
 
 from act_core import ros
 from rclpy.clock import Clock, ClockType
+from rclpy.logging import LoggingSeverity
 
 from act_record.keyboard import Keyboard
 from act_record.record_node import RecordNode
@@ -28,6 +29,8 @@ class ConsoleNode(RecordNode):
         super().__init__(**overrides)
         self._keyboard = keyboard
         self.session = Session(self, self._say, pause_s)
+        # What the log would tell a person is said here already.
+        self.get_logger().set_level(LoggingSeverity.WARN)
         self._say(HELP)
         self.create_timer(POLL_S, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
