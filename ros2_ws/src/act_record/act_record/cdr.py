@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from act_core import images
@@ -24,6 +24,7 @@ DIAGNOSTIC_STATUS = "diagnostic_msgs/msg/DiagnosticStatus"
 
 Bytes = bytes | memoryview
 
+_LITTLE, _BIG = struct.Struct("<I"), struct.Struct(">I")
 _ENCAPSULATION = 4  # bytes; alignment counts from behind them
 
 
@@ -95,22 +96,33 @@ class _Fields:
         if len(data) < _ENCAPSULATION or data[0] != 0 or data[1] not in (0, 1):
             raise ValueError(f"{len(data)} bytes that are no message in plain CDR")
         self._data = data
+        self._size = len(data)
         self._order = "<" if data[1] else ">"
+        self._word = _LITTLE if data[1] else _BIG
         self._at = _ENCAPSULATION
 
     def stamp_ns(self) -> int:
-        sec = self._number("i", 4)
-        return sec * NS_PER_S + self._number("I", 4)
+        sec = self.uint32()
+        return (sec if sec < 1 << 31 else sec - (1 << 32)) * NS_PER_S + self.uint32()
 
     def uint8(self) -> int:
-        return self._number("B", 1)
+        return self._take(1, 1)[0]
 
     def uint32(self) -> int:
-        return self._number("I", 4)
+        start = self._at + (_ENCAPSULATION - self._at) % 4
+        self._at = start + 4
+        if self._at > self._size:
+            raise self._too_short()
+        return int(self._word.unpack_from(self._data, start)[0])
 
     def text(self) -> str:
-        raw = bytes(self._take(self.uint32(), 1))
-        return raw.rstrip(b"\0").decode("utf-8")  # UnicodeDecodeError is a ValueError
+        length = self.uint32()
+        start = self._at
+        self._at = start + length
+        if self._at > self._size:
+            raise self._too_short()
+        # Without the zero at its end. UnicodeDecodeError is a ValueError.
+        return str(self._data[start : self._at - 1], "utf-8") if length else ""
 
     def octets(self) -> memoryview:
         return self._take(self.uint32(), 1)
@@ -120,12 +132,12 @@ class _Fields:
         values = np.frombuffer(self._take(8 * count, 8 if count else 1), f"{self._order}f8")
         return values.astype(np.float64)
 
-    def _number(self, kind: str, size: int) -> Any:
-        return struct.unpack(self._order + kind, self._take(size, size))[0]
-
     def _take(self, size: int, alignment: int) -> memoryview:
         start = self._at + (_ENCAPSULATION - self._at) % alignment
-        if start + size > len(self._data):
-            raise ValueError(f"the message ends after {len(self._data)} bytes, in a field")
+        if start + size > self._size:
+            raise self._too_short()
         self._at = start + size
         return memoryview(self._data)[start : self._at]
+
+    def _too_short(self) -> ValueError:
+        return ValueError(f"the message ends after {self._size} bytes, in a field")
