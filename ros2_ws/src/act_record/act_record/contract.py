@@ -14,8 +14,14 @@ CONTRACT, CALIBRATION = "contract.json", "calibration.json"
 VERSION = 1
 
 
-def contract_text(task: str, cameras: tuple[str, ...], images: str, rate_hz: float) -> str:
-    """The contract of an SO-101 recording.
+def contract_text(
+    task: str,
+    cameras: tuple[str, ...],
+    images: str,
+    rate_hz: float,
+    joints: tuple[str, ...] = JOINT_NAMES,
+) -> str:
+    """The contract of a recording.
 
     images: raw or compressed, the topics that were recorded.
     rate_hz: at which the recording is meant to become a dataset.
@@ -23,9 +29,8 @@ def contract_text(task: str, cameras: tuple[str, ...], images: str, rate_hz: flo
     values = {
         "format": "act-recording",
         "version": VERSION,
-        "robot": "so101",
         "task": task,
-        "joints": list(JOINT_NAMES),
+        "joints": list(joints),
         "unit": "rad",
         "cameras": list(cameras),
         "images": images,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from act_core import topics
 from act_core.parameters import parameter
+from act_core.so101 import JOINT_NAMES
 from act_core.topics import Topic
 
 RAW, COMPRESSED = "raw", "compressed"
@@ -18,6 +19,7 @@ class RecordParameters:
     out: str = parameter("recordings", "folder for the bags, one for each episode")
     task: str = parameter("", "what is shown; empty: what episode/status says")
     cameras: tuple[str, ...] = parameter(("front", "wrist"), "cameras to record")
+    joints: tuple[str, ...] = parameter(JOINT_NAMES, "of the robot, in the dataset's order")
     images: str = parameter(
         RAW,
         "raw: as captured, 55 MB a second for two cameras of 640x480; compressed: the JPEG topics",
