@@ -20,6 +20,7 @@ from act_core.so101 import JOINT_NAMES
 from act_record import cdr
 from act_record.bag_reader import BagError, find_bags, open_bag
 from act_record.bag_writer import EpisodeBag
+from act_record.definitions import definition
 from act_record.repair import repair
 from act_record.timeline import Timeline
 from rosbags.rosbag2 import Reader
@@ -216,6 +217,12 @@ def test_what_is_no_bag_is_refused(tmp_path):
     (tmp_path / "run/run_0.mcap").unlink()
     with pytest.raises(BagError, match="names files that are not there: run_0.mcap"):
         open_bag(tmp_path / "run")
+
+
+def test_a_type_without_a_definition_is_named():
+    assert "MSG: std_msgs/Header" in definition(cdr.JOINT_STATE)
+    with pytest.raises(ConfigurationError, match="no definition of no_msgs/msg/Odd: searched"):
+        definition("no_msgs/msg/Odd")
 
 
 def test_bags_are_found_in_folders(tmp_path):

@@ -106,8 +106,12 @@ def test_the_command_judges_bags_that_exist(tmp_path, capsys):
 
 
 def test_the_command_repairs(tmp_path, capsys):
-    bags.write_bag(tmp_path / "cut", bags.episode(4.0), close=False).flush()
+    cut = bags.write_bag(tmp_path / "cut", bags.episode(4.0), close=False)
+    cut.flush()
     bags.write_bag(tmp_path / "whole", bags.episode(0.4))
+    assert main(["repair", str(tmp_path)]) == 1
+    assert "cut is being recorded" in capsys.readouterr().out
+    cut.abandon()
     assert main(["repair", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "cut: repaired: 1040 messages, 4.0 s" in out

@@ -10,6 +10,7 @@ metadata.yaml is version 8 of rosbag2's layout: the newest that Humble's reader 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -91,6 +92,7 @@ class EpisodeBag:
             raise ConfigurationError(f"{folder} exists: a recording is never replaced") from None
         # Unbuffered but for a chunk: nothing of ours is left in this process after a flush.
         self._stream = (folder / self._file_name).open("wb")
+        fcntl.flock(self._stream, fcntl.LOCK_EX)  # until this process ends: see `repair`
         self._writer = Writer(
             self._stream, chunk_size=CHUNK_BYTES, compression=COMPRESSIONS[compression]
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from act_core.errors import ConfigurationError
 
-from act_record.bag_reader import find_bags, open_bag
+from act_record.bag_reader import BagError, find_bags, open_bag
 from act_record.contract import read_contract
 from act_record.repair import repair
 from act_record.timeline import Timeline
@@ -38,13 +38,19 @@ def run_keyboard(arguments: argparse.Namespace) -> int:
 
 def run_repair(arguments: argparse.Namespace) -> int:
     """Makes proper bags of what a killed recorder or a full disk has left."""
+    code = DONE
     for folder in find_bags(arguments.bags):
-        repaired = repair(folder)
+        try:
+            repaired = repair(folder)
+        except BagError as error:
+            print(f"not repaired: {error}")
+            code = REDO
+            continue
         saved = "nothing to repair"
         if repaired is not None:
             saved = f"repaired: {repaired.messages} messages, {repaired.length_s:.1f} s"
         print(f"{folder}: {saved}")
-    return DONE
+    return code
 
 
 def run_verdict(arguments: argparse.Namespace) -> int:

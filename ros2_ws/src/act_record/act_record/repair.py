@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ def repair(folder: Path, compression: str = "none") -> Repaired | None:
     """Writes a whole file in place of the damaged one, and metadata.yaml; None if all was well.
 
     The damaged file is replaced only once the new one is complete. Raises BagError for a folder
-    that is no bag, for one of several files, and for one that holds no message.
+    that is no bag, for one of several files, one that holds no message and one in progress.
     """
     bag = open_bag(folder)
     if folder.is_file() or bag.files[0].suffix != ".mcap":
@@ -32,6 +33,11 @@ def repair(folder: Path, compression: str = "none") -> Repaired | None:
     (path,) = bag.files
     if bag.is_whole and (folder / METADATA_FILE).is_file():
         return None
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BagError(f"{folder} is being recorded") from None
     partial = f".{path.name}.repaired"
     new = EpisodeBag(folder, bag.attachments(), compression, file_name=partial)
     schemas: dict[int, Schema] = {}
