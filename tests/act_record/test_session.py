@@ -24,6 +24,11 @@ class Recorder:
         self.recording = False
         self.told: list[str] = []
         self.kept = 0
+        self.wanted = 0
+
+    @property
+    def complete(self):
+        return 0 < self.wanted <= self.kept
 
     def start(self):
         if "refuse" in self.told:
@@ -41,6 +46,7 @@ class Recorder:
     def discard(self):
         if not (self.recording or self.kept):
             raise ConfigurationError("there is no episode to discard")
+        self.kept -= not self.recording
         self.recording = False
         self.told.append("discard")
         return "episode_000000"
@@ -114,6 +120,24 @@ def test_marks_end_an_episode_or_judge_the_last_one():
     keys.key("f", 2.0)
     assert recorder.told == ["start", "stop True", "mark False"]
     assert said[-1] == "episode_000000 was a failure"
+
+
+def test_the_last_one_can_be_marked_or_done_again():
+    keys, recorder, _ = session()
+    recorder.wanted = 1
+    keys.key(" ", 0.0)
+    keys.key(" ", 5.0)
+    assert keys.pausing
+    assert keys.status(5.0) == "that was the last one: s, f, r or 3 s"
+    keys.key("r", 6.0)
+    keys.tick(9.0)
+    assert recorder.recording
+    keys.key("s", 12.0)
+    keys.tick(15.0)
+    assert (keys.pausing, recorder.recording, keys.quit) == (False, False, False)
+    assert recorder.told == ["start", "stop None", "discard", "start", "stop True"]
+    keys.key(" ", 16.0)
+    assert keys.quit
 
 
 def test_what_cannot_be_is_said_and_changes_nothing():

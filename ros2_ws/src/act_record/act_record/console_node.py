@@ -36,8 +36,8 @@ class ConsoleNode(RecordNode):
 
     @property
     def finished(self) -> bool:
-        """Whether the person has had enough, or all episodes are there."""
-        return self.session.quit or super().finished
+        """Whether the person has had enough, or all episodes are there and judged."""
+        return self.session.quit or (self.complete and not self.session.pausing)
 
     def close(self) -> None:
         sys.stdout.write(CLEAR)

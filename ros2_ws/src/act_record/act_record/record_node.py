@@ -80,9 +80,14 @@ class RecordNode(Node):
         )
 
     @property
-    def finished(self) -> bool:
+    def complete(self) -> bool:
         """Whether as many episodes as were asked for have been kept."""
         return 0 < self.params.episodes <= self.kept
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.complete
 
     @property
     def recording(self) -> bool:
@@ -186,7 +191,7 @@ class RecordNode(Node):
 
     def _begin(self) -> None:
         self._finish()  # the next one comes before the tail of the last has ended
-        if self.finished:
+        if self.complete:
             return
         try:
             self.start()

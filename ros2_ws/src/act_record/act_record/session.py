@@ -23,6 +23,11 @@ class Recorder(Protocol):
     @property
     def recording(self) -> bool: ...
 
+    @property
+    def complete(self) -> bool:
+        """Whether all episodes that were asked for are there."""
+        ...
+
     def start(self) -> str: ...
 
     def stop(self, success: bool | None = None, reason: str = "") -> Verdict: ...
@@ -41,7 +46,8 @@ class Session:
         space          space                                         f
           |--recording--|--pause 3, 2, 1 ...--|--recording (by itself)--|
 
-    A space in the pause begins at once. ``s`` and ``f`` in an episode end it with that mark.
+    A space in the pause begins at once. ``s`` and ``f`` in an episode end it with that mark. The
+    pause after the last one is for its mark, or to discard it.
 
     say: takes a line for the person; one that begins with `BELL` is heard.
     pause_s: 0: the next episode waits for a space.
@@ -78,10 +84,17 @@ class Session:
         except ConfigurationError as error:
             self._say(f"{BELL}{error}")
 
+    @property
+    def pausing(self) -> bool:
+        """Whether it is the time between two episodes, or after the last one."""
+        return self._resume_s is not None
+
     def tick(self, now_s: float) -> None:
         """To be called several times a second."""
         if self._resume_s is not None and now_s >= self._resume_s:
             self._resume_s = None
+            if self._recorder.complete:
+                return
             try:
                 self._start(now_s)
             except ConfigurationError as error:
@@ -92,6 +105,8 @@ class Session:
         if self._recorder.recording:
             return f"recording {now_s - self._began_s:.0f} s"
         if self._resume_s is not None:
+            if self._recorder.complete:
+                return f"that was the last one: s, f, r or {math.ceil(self._resume_s - now_s)} s"
             return f"put the scene back: {math.ceil(self._resume_s - now_s)} s"
         return "space starts"
 
@@ -103,6 +118,9 @@ class Session:
 
     def _start(self, now_s: float) -> None:
         self._resume_s = None
+        if self._recorder.complete:
+            self.quit = True
+            return
         name = self._recorder.start()
         self._began_s = now_s
         self._say(f"{BELL}recording {name}")
