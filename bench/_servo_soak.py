@@ -115,8 +115,8 @@ class Soak:
         if self._last is not None and cycle.state is not None:
             speed = np.abs(goal - self._last) * RATE_HZ
             slow = speed <= SO101_LIMITS.max_velocity_rad_s + ROUNDING
-            # While it holds, a goal may jump to where its joint is: that moves nothing.
+            # While it holds, a goal may jump to where its joint really is: that moves nothing.
             here = np.array([servo.motor.joint.position_rad for servo in self.wire.servos])
-            slow |= (np.abs(goal - here) < 0.1) & (cycle.hold is not None)
+            slow |= (np.abs(goal - here) < 0.05) & (cycle.hold is not None)
         self.outside_limits += not bool((inside & slow).all())
         self._last = goal

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from act_core.so101 import JOINT_NAMES
+from numpy.typing import NDArray
 
 from so101_driver import arm_checks
 from so101_driver.arm import So101Arm
@@ -17,11 +18,10 @@ from so101_driver.ready_gate import ReadyGate
 Reading = TypeVar("Reading", bound=tuple[Any, ...])
 
 NO_GOAL_JUMP_RAD = 0.35  # a goal further from its joint than this is not one that it was following
-
-
 # One damaged packet in 256 has a right checksum by chance. What control starts from must not hang
-# on one reading: two in a row have to agree, by so much.
-AGREES_RAD = 0.1
+# on one reading: two in a row have to agree, by so much. (5 rad/s, faster than the servo, moves a
+# joint by 0.05 rad in a control period; two readings are a fraction of one apart.)
+AGREES_RAD = 0.05
 
 
 class Start(NamedTuple):
@@ -47,12 +47,19 @@ def energise(arm: So101Arm, gate: ReadyGate, tolerance_rad: float, now_ns: int) 
 def take_over(arm: So101Arm, gate: ReadyGate, now_ns: int) -> Start:
     """The limiter starts from the goals that the servos hold or, where those are not theirs (a
     servo restarted), from the measured positions; earlier commands are refused."""
+    goals, torque = held_goals(arm)
+    start = gate.reset(goals, now_ns)
+    limp = tuple(joint for joint, on in zip(JOINT_NAMES, torque, strict=True) if not on)
+    return Start(start, limp)
+
+
+def held_goals(arm: So101Arm) -> tuple[Vector, NDArray[np.bool_]]:
+    """Where the arm is held (6,) [rad], or is where nothing holds it, and (6,) whether torque is
+    on. Raises ArmError where readings do not agree."""
     goals, torque = _twice(arm.read_goals)
     (here,) = _twice(lambda: (arm.read_state().position_rad,))
     kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD)
-    start = gate.reset(np.where(kept, goals, here), now_ns)
-    limp = tuple(joint for joint, on in zip(JOINT_NAMES, torque, strict=True) if not on)
-    return Start(start, limp)
+    return np.where(kept, goals, here), torque
 
 
 def _twice(read: Callable[[], Reading]) -> Reading:
