@@ -189,11 +189,28 @@ def test_wrong_arguments_are_explained(arguments, message, capsys, tmp_path):
     assert message in capsys.readouterr().err
 
 
-def test_a_script_of_faults(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("events:\n  - {at_s: 1.0, kind: dad}\n", "unknown fault event 'dad'; did you mean 'dead'"),
+        ("events: [{at_s: soon, kind: dead}]", "at_s of dead is 'soon', expected a number"),
+        ("events: [{at_s: 1, kind: hot, for_s: 2}]", "hot has no for_s: it is over at once"),
+        ("events: [dead]", "'dead': expected keys and values"),
+        ("events: 5", "events is 5, expected a list"),
+        ("rates: 3", "rates is 3, expected e.g. {lost: 0.01}"),
+        ("rates: {lost: much}", "rate of lost is much, expected 0 to 1"),
+        ("rate: {lost: 0.1}", "unknown key 'rate'; did you mean 'rates'?"),
+        ("hello", "expected keys: seed, echo, rates, events"),
+        ("{", "fault script"),
+    ],
+)  # fmt: skip
+def test_a_wrong_script_of_faults_is_explained(text, message, tmp_path, capsys):
     script = tmp_path / "faults.yaml"
-    script.write_text("events:\n  - {at_s: 1.0, kind: dad, servo: 3}\n")
+    script.write_text(text)
     assert main(["--pty", str(tmp_path / "arm"), "--faults", str(script)]) == 2
-    assert "unknown fault event 'dad'; did you mean 'dead'?" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"fault script {script}: " in error
+    assert message in error
 
 
 def test_the_command_serves_until_it_is_told_to_end(tmp_path):

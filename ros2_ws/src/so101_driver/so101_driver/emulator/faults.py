@@ -61,6 +61,10 @@ class FaultEvent:
     for_s: float | None = None  # None: for good
 
     def __post_init__(self) -> None:
+        for name in ("at_s", "servo", "value", "for_s"):
+            value, is_optional = getattr(self, name), name != "at_s"
+            if not (_is_number(value) or (value is None and is_optional)):
+                raise ConfigurationError(f"{name} of {self.kind} is {value!r}, expected a number")
         if self.kind not in EVENTS:
             raise ConfigurationError(suggest("fault event", self.kind, EVENTS))
         if self.for_s is not None and self.kind not in BACK_TO_NORMAL:
@@ -77,10 +81,12 @@ class FaultScript:
     events: tuple[FaultEvent, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rates, Mapping):
+            raise ConfigurationError(f"rates is {self.rates!r}, expected e.g. {{lost: 0.01}}")
         for kind, rate in self.rates.items():
             if kind not in RATES:
                 raise ConfigurationError(suggest("fault", kind, RATES))
-            if not 0 <= rate <= 1:
+            if not (_is_number(rate) and 0 <= rate <= 1):
                 raise ConfigurationError(f"rate of {kind} is {rate}, expected 0 to 1")
         if sum(self.rates.values()) > 1:
             raise ConfigurationError(f"the rates add up to {sum(self.rates.values())}, above 1")
@@ -93,13 +99,24 @@ def load_script(path: Path) -> FaultScript:
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"fault script {path}: {error}") from error
     try:
-        events = tuple(_build(FaultEvent, event) for event in content.pop("events", ()))
+        if not isinstance(content, dict):
+            raise ConfigurationError("expected keys: seed, echo, rates, events")
+        listed = content.pop("events", None) or []
+        if not isinstance(listed, list):
+            raise ConfigurationError(f"events is {listed!r}, expected a list")
+        events = tuple(_build(FaultEvent, event) for event in listed)
         return _build(FaultScript, {**content, "events": events})
     except ConfigurationError as error:
         raise ConfigurationError(f"fault script {path}: {error}") from error
 
 
-def _build(kind: Any, values: Mapping[str, Any]) -> Any:
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _build(kind: Any, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{values!r}: expected keys and values")
     names = [entry.name for entry in fields(kind)]
     for name in values:
         if name not in names:
