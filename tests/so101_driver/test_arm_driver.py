@@ -322,10 +322,12 @@ def test_heat_is_warned_of_then_refused_then_over(emulated):
     is_smooth(operator.sent)
 
 
-def test_a_wrong_supply_is_warned_of_then_refused_then_over(emulated):
+@pytest.mark.parametrize("volts", [3.6, 12.1])
+def test_a_wrong_supply_is_warned_of_then_refused_then_over(emulated, volts):
     operator = started(emulated)
-    emulated.happen("supply", None, 12.1)
-    operator.cycles(0.3, TARGET)
+    emulated.happen("supply", None, volts)
+    operator.cycles(0.4, TARGET)
+    assert "V is outside the servo's limits" in operator.driver.faults.warnings()[0]
     assert following(operator.cycle(TARGET)), "a moment of it is no fault"
     cycle = operator.until(lambda cycle: cycle.hold is not None, TARGET)
     assert "outside the servo's limits: is it the right power supply?" in cycle.hold

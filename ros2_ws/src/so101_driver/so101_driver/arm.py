@@ -19,7 +19,8 @@ from so101_driver.registers import Register, Status
 
 FEEDBACK = (reg.PRESENT_POSITION, reg.PRESENT_VELOCITY, reg.PRESENT_LOAD)
 HEALTH = (
-    reg.TORQUE_ENABLE, reg.PRESENT_VOLTAGE, reg.PRESENT_TEMPERATURE, reg.STATUS, reg.PRESENT_CURRENT
+    reg.TORQUE_ENABLE, reg.PRESENT_LOAD, reg.PRESENT_VOLTAGE, reg.PRESENT_TEMPERATURE, reg.STATUS,
+    reg.PRESENT_CURRENT,
 )  # fmt: skip
 
 
@@ -40,6 +41,7 @@ class ServoHealth(NamedTuple):
     celsius: int
     status: Status
     amperes: float
+    load: float  # share of the motor's full duty, -1 to 1; positive as the joint's angle is
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,17 @@ class So101Arm:
 
     def read_health(self, joint: str, deadline_ns: int | None = None) -> ServoHealth:
         """How the servo of a joint is."""
-        servo_id = self.servo_ids[JOINT_NAMES.index(joint)]
-        torque, volts, celsius, status, current = self.bus.read_many(
-            servo_id, HEALTH, deadline_ns
-        )  # fmt: skip
+        index = JOINT_NAMES.index(joint)
+        torque, load, volts, celsius, status, current = self.bus.read_many(
+            self.servo_ids[index], HEALTH, deadline_ns
+        )
         return ServoHealth(
             torque == 1,
             volts * reg.VOLTS_PER_COUNT,
             celsius,
             Status(status & sum(Status)),
             current * reg.AMPERES_PER_COUNT,
+            load * float(np.sign(self.conversion.rad_per_count[index])) * reg.LOAD_PER_COUNT,
         )
 
     # -- torque --------------------------------------------------------------------------------

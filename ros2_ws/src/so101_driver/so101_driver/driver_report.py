@@ -45,6 +45,7 @@ def servo_reports(driver: ArmDriver) -> list[Report]:
             "temperature_c": str(health.celsius),
             "voltage_v": f"{health.volts:.1f}",
             "current_a": f"{health.amperes:.3f}",
+            "load_percent": f"{100 * health.load:.0f}",
             "torque": "on" if health.torque else "off",
             "status": health.status.words(),
         }
