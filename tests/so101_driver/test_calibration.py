@@ -56,6 +56,16 @@ def test_both_folder_names_are_searched(home):
         cal.find("")
 
 
+def test_what_is_written_goes_where_the_lerobot_in_use_looks(home):
+    old, new = home / "robots/so101_follower", home / "robots/so_follower"
+    assert cal.path_to_write("a") == new / "a.json", "nothing there yet: today's"
+    cal.loads(PUBLISHED).save(old / "b.json")
+    assert cal.path_to_write("a") == old / "a.json", "an older LeRobot"
+    cal.loads(PUBLISHED).save(new / "c.json")
+    assert cal.path_to_write("a") == new / "a.json"
+    assert cal.path_to_write("b") == old / "b.json", "in place of the one that find() finds"
+
+
 def test_lerobots_own_variable_wins(home, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path / "elsewhere"))
     assert cal.calibration_root() == tmp_path / "elsewhere"
@@ -75,7 +85,10 @@ def edited(joint: str = "elbow_flex", **values) -> str:
         ("[]", "expected an object with a key for each joint"),
         ("{}", "joints missing in the calibration: shoulder_pan, shoulder_lift"),
         (PUBLISHED.replace('"gripper"', '"griper"'), "unknown joint 'griper'; did you mean 'gripp"),
-        (edited(range_max=866), "elbow_flex: the range is 866 to 866, expected two counts"),
+        (
+            edited(range_max=866),
+            "elbow_flex: the range is 0 counts wide, less than 100: the joint was not moved",
+        ),
         (
             edited(range_max=900),
             "the range is 34 counts wide, less than 100: the joint was not",

@@ -67,7 +67,7 @@ def check_servos(arm: So101Arm) -> None:
         raise ArmError(
             f"the replies of {names} are damaged again and again: do two servos have that id? "
             + (f"Nobody answers as {lacking}. " if missing else "")
-            + "Connect the servos one at a time and give each its own id"
+            + "Connect the servos one at a time and give each its own id: so101-setup assign-id"
         )
     if missing:
         names = ", ".join(arm.joint_of(i) for i in missing)
@@ -115,7 +115,7 @@ def _nobody_answers(arm: So101Arm) -> str:
     if found is not None:
         return (
             f"no servo answers at {wanted} baud, but some do at {found}: start with baud:={found}, "
-            "or assign their ids again, which sets the rate too"
+            "or run so101-setup assign-id, which sets the rate too"
         )
     return (
         f"no servo answers (ids {', '.join(map(str, arm.servo_ids))}): is the arm's own power "
@@ -135,7 +135,8 @@ def check_calibration(arm: So101Arm) -> None:
     if differences:
         raise ArmError(
             "the servos hold another calibration than the file: is it this arm's? "
-            f"({'; '.join(differences)}) Write the file to the servos, or calibrate again"
+            f"({'; '.join(differences)}) Write the file to the servos (so101-setup check --restore), "
+            "or calibrate again (so101-setup calibrate)"
         )
 
 

@@ -27,6 +27,8 @@ Vector = NDArray[np.float64]
 RAD_PER_COUNT = 2 * math.pi / COUNTS_PER_TURN
 SMALLEST_RANGE = 100  # counts, 9 degrees: less is a joint that was not moved during calibration
 
+HOW_TO_CALIBRATE = "`so101-setup calibrate` makes one; a path to a file will do as well"
+
 # LeRobot's folder names: today's, and those up to its release 0.4.2.
 FOLDERS = {
     "follower": ("robots/so_follower", "robots/so101_follower"),
@@ -58,7 +60,7 @@ class JointCalibration:
                 f"homing_offset is {self.homing_offset}, expected {HOMING_OFFSET.lowest} to "
                 f"{HOMING_OFFSET.highest}"
             )
-        if not 0 <= self.range_min < self.range_max < COUNTS_PER_TURN:
+        if not 0 <= self.range_min <= self.range_max < COUNTS_PER_TURN:
             raise ConfigurationError(
                 f"the range is {self.range_min} to {self.range_max}, expected two counts from 0 to "
                 f"{COUNTS_PER_TURN - 1}, the smaller first"
@@ -159,8 +161,16 @@ def calibration_root() -> Path:
 
 
 def path_to_write(name: str, role: str = "follower") -> Path:
-    """Where a calibration of that name belongs; ``role`` is follower or leader."""
-    return calibration_root() / FOLDERS[role][0] / f"{name}.json"
+    """Where a calibration of that name belongs; ``role`` is follower or leader.
+
+    That is where it is already; else LeRobot's folder of today, or its older one where only that
+    exists: then an older LeRobot is in use, which looks nowhere else.
+    """
+    today, older = (calibration_root() / folder for folder in FOLDERS[role])
+    for folder in (today, older):
+        if (folder / f"{name}.json").is_file():
+            return folder / f"{name}.json"
+    return (older if older.is_dir() and not today.is_dir() else today) / f"{name}.json"
 
 
 def find(name: str, role: str = "follower") -> Path:
@@ -169,7 +179,9 @@ def find(name: str, role: str = "follower") -> Path:
     Raises ConfigurationError with the ids that exist.
     """
     if not name:
-        raise ConfigurationError(f"no calibration is named; known: {_known_text(role)}")
+        raise ConfigurationError(
+            f"no calibration is named; known: {_known_text(role)}. {HOW_TO_CALIBRATE}"
+        )
     if "/" in name or name.endswith(".json"):
         return Path(name).expanduser()
     folders = [calibration_root() / folder for folder in FOLDERS[role]]
@@ -178,7 +190,8 @@ def find(name: str, role: str = "follower") -> Path:
             return path
     searched = " and ".join(map(str, folders))
     raise ConfigurationError(
-        f"{suggest(f'{role} calibration', name, known_ids(role))} (searched {searched})"
+        f"{suggest(f'{role} calibration', name, known_ids(role))} (searched {searched}). "
+        f"{HOW_TO_CALIBRATE}"
     )
 
 
