@@ -2,7 +2,7 @@
 
 ros2 launch act_bringup record_sim.launch.py episodes:=3
 ros2 launch act_bringup record_sim.launch.py task:=pick_place episodes:=20 level:=1 out:=recordings
-ros2 launch act_bringup record_sim.launch.py driver:=none viewer:=true     # you command the arm
+ros2 launch act_bringup record_sim.launch.py driver:=none viewer:=true   # and act-teleop beside it
 
 Then: act-import bag recordings --out data/recorded --height 96 --width 128
 """

@@ -14,6 +14,7 @@ class Robot(Node):
     def __init__(self) -> None:
         super().__init__("robot")
         self.resets = 0
+        self.silent = False  # whether it leaves commands to others
         self._joints = ros.publisher(self, topics.JOINT_STATES)
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._status = ros.publisher(self, topics.EPISODE_STATUS)
@@ -33,7 +34,8 @@ class Robot(Node):
         now_ns = self.get_clock().now().nanoseconds
         position = bags.target(self._ticks / 100)
         self._joints.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
-        self._commands.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
+        if not self.silent:
+            self._commands.publish(ros.joint_state(bags.JOINT_NAMES, position, now_ns))
         if self._ticks % 3 == 0:
             packed = ros.array_to_compressed(bags.picture(self._ticks), now_ns, "")
             self._packed.publish(packed)

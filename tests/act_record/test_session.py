@@ -169,7 +169,7 @@ def test_keys_come_without_enter_and_the_terminal_is_as_before():
 
 def test_without_a_terminal_it_says_what_to_do_instead():
     read, write = os.pipe()
-    with pytest.raises(ConfigurationError, match=r"record_node and call record/start"):
+    with pytest.raises(ConfigurationError, match="start record_node and call record/start"):
         Keyboard(read)
     os.close(read)
     os.close(write)

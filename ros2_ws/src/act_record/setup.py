@@ -21,6 +21,7 @@ setup(
         "console_scripts": [
             "act-record = act_record.command:main",
             "act-replay = act_record.replay_node:main",
+            "act-teleop = act_record.teleop_node:main",
             "film_node = act_record.film_node:main",
             "record_node = act_record.record_node:main",
         ]

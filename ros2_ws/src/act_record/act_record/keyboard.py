@@ -22,8 +22,8 @@ class Keyboard:
         self._descriptor = sys.stdin.fileno() if descriptor is None else descriptor
         if not os.isatty(self._descriptor):
             raise ConfigurationError(
-                "act-record reads keys and needs a terminal; without one, start record_node and "
-                "call record/start and record/stop"
+                "keys are read from a terminal, and there is none; to record without one, start "
+                "record_node and call record/start and record/stop"
             )
         self._before = termios.tcgetattr(self._descriptor)
         tty.setcbreak(self._descriptor)

@@ -1,0 +1,80 @@
+"""Joints moved with keys: where each key sends the arm, and the smooth way there."""
+
+from __future__ import annotations
+
+import numpy as np
+from act_core.limits import JointLimits
+from act_core.so101 import SO101_LIMITS
+from numpy.typing import ArrayLike, NDArray
+
+Vector = NDArray[np.float64]
+
+# Key: index of the joint, direction. Two rows of the keyboard, a column for each joint.
+KEYS = {
+    key: (joint, direction)
+    for row, direction in (("qwerty", 1.0), ("asdfgh", -1.0))
+    for joint, key in enumerate(row)
+}
+GRIPPER_KEY = " "  # opens it, or closes it
+HELP = (
+    "q w e r t y: shoulder_pan shoulder_lift elbow_flex wrist_flex wrist_roll gripper, forwards\n"
+    "a s d f g h: the same, backwards   space: gripper open or closed   x: stop   Ctrl-C: quit"
+)
+
+
+class Jog:
+    """The targets of an arm whose joints are moved a step for each key.
+
+    A key that is held repeats and moves the joint on; the target follows at ``speed_rad_s`` at
+    most, so that the arm moves evenly.
+    """
+
+    def __init__(
+        self,
+        limits: JointLimits = SO101_LIMITS,
+        step_rad: float = 0.05,
+        speed_rad_s: float = 0.8,
+        gripper_rad_s: float = 2.0,
+    ) -> None:
+        self._lower, self._upper = limits.lower_rad, limits.upper_rad
+        self._step_rad = step_rad
+        self._speed = np.full(len(limits.names), speed_rad_s)
+        self._speed[-1] = gripper_rad_s
+        self._goal: Vector | None = None
+        self._target: Vector | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether anybody has hit a key since the last `release`."""
+        return self._goal is not None
+
+    def release(self) -> None:
+        """Forgets everything: the next key starts from where the arm then is."""
+        self._goal = self._target = None
+
+    def key(self, key: str, measured: ArrayLike) -> bool:
+        """Takes in a key; ``measured`` (J,) [rad] is where the arm is. False for an unknown key."""
+        key = key.lower()
+        if key not in (*KEYS, GRIPPER_KEY, "x"):
+            return False
+        if self._goal is None or self._target is None:
+            self._target = np.clip(np.asarray(measured, np.float64), self._lower, self._upper)
+            self._goal = self._target.copy()
+        if key == "x":
+            self._goal = self._target.copy()
+        elif key == GRIPPER_KEY:
+            middle = (self._lower[-1] + self._upper[-1]) / 2
+            self._goal[-1] = self._lower[-1] if self._goal[-1] > middle else self._upper[-1]
+        else:
+            joint, direction = KEYS[key]
+            wanted = self._goal[joint] + direction * self._step_rad
+            self._goal[joint] = np.clip(wanted, self._lower[joint], self._upper[joint])
+        return True
+
+    def next(self, period_s: float) -> Vector | None:
+        """(J,) [rad] the target of the next period; None before the first key."""
+        if self._goal is None or self._target is None:
+            return None
+        most = self._speed * period_s
+        self._target = self._target + np.clip(self._goal - self._target, -most, most)
+        return self._target.copy()
