@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +15,7 @@ import rclpy
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
-from act_core.timing import MonotonicClock, to_ns
-from rclpy.executors import SingleThreadedExecutor
+from act_core.timing import to_ns
 from rclpy.node import Node
 from so101_driver import registers as reg
 from so101_driver.driver_node import DriverNode
@@ -26,15 +24,9 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.pty_port import PtyPort
 
+from tests.ros_rig import ros_arguments, spinning, wait_until
+
 NODE = "import sys; from so101_driver.driver_node import main; sys.exit(main())"
-
-
-def wait_until(condition, timeout_s: float = 30.0) -> None:
-    clock = MonotonicClock()
-    deadline_ns = clock.now_ns() + to_ns(timeout_s)
-    while not condition():
-        assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
-        clock.sleep_until_ns(clock.now_ns() + to_ns(0.005))
 
 
 class Client(Node):
@@ -97,33 +89,18 @@ def arguments(emulator: PtyPort, **parameters) -> list[str]:
         "realtime_priority": 0,
         **parameters,
     }
-    pairs = (("-p", f"{name}:={value}") for name, value in values.items())
-    return ["--ros-args", *(part for pair in pairs for part in pair)]
+    return ros_arguments(**values)
 
 
 @contextmanager
 def running(emulator: PtyPort, **parameters) -> Iterator[tuple[DriverNode, Client]]:
     rclpy.init(args=arguments(emulator, **parameters))
-    ending = threading.Event()
     node, client = DriverNode(), Client()
-
-    def spin(member: Node) -> None:
-        executor = SingleThreadedExecutor()
-        executor.add_node(member)
-        while not ending.is_set():
-            executor.spin_once(timeout_sec=0.1)
-        executor.shutdown()
-
-    spinners = [threading.Thread(target=spin, args=(member,)) for member in (node, client)]
     try:
-        for spinner in spinners:
-            spinner.start()
-        wait_until(lambda: client.commands.get_subscription_count() > 0)
-        yield node, client
+        with spinning(node, client):
+            wait_until(lambda: client.commands.get_subscription_count() > 0)
+            yield node, client
     finally:
-        ending.set()
-        for spinner in spinners:
-            spinner.join()
         node.close()
         for member in (client, node):
             member.destroy_node()
@@ -186,7 +163,9 @@ def test_diagnostics_tell_what_is_wrong(emulator):
         wait_until(lambda: "so101_driver: gripper" in client.newest)
         wait_until(lambda: client.levels["so101_driver: control"][1] == "no command yet")
         values = client.newest["so101_driver: gripper"]
-        assert set(values) == {"temperature_c", "voltage_v", "current_a", "torque", "status"}
+        assert set(values) == {
+            "temperature_c", "voltage_v", "current_a", "load_percent", "torque", "status",
+        }  # fmt: skip
         assert values["torque"] == "on"
         assert int(client.newest["so101_driver: bus"]["transactions"]) > 10
         assert "lateness_p99.9_ms" in client.newest["so101_driver: control"]
@@ -215,23 +194,43 @@ def test_a_missing_calibration_ends_the_start_with_its_reason(emulator, monkeypa
     rclpy.try_shutdown()
 
 
+CRASHING = f"""
+from so101_driver.driver_node import DriverNode
+DriverNode._on_diagnostics = lambda self: 1 / 0
+{NODE}
+"""
+
+
 @pytest.mark.parametrize(
-    ("number", "policy"),
-    [(signal.SIGINT, "release"), (signal.SIGTERM, "rest"), (signal.SIGKILL, "release")],
+    ("program", "number", "policy"),
+    [
+        (NODE, signal.SIGINT, "release"),
+        (NODE, signal.SIGTERM, "rest"),
+        (NODE, signal.SIGKILL, "release"),
+        (CRASHING, None, "release"),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGKILL", "exception"],
 )
-def test_however_the_process_ends_the_torque_is_seen_to(emulator, number, policy):
+def test_however_the_process_ends_the_torque_is_seen_to(emulator, program, number, policy):
+    goals = []  # the first one is sent once the guard knows that the arm is driven
+    sync_write = emulator.bus._sync_write
+    emulator.bus._sync_write = lambda packet: (goals.append(packet), sync_write(packet))
     process = subprocess.Popen(
-        [sys.executable, "-c", NODE, *arguments(emulator, guard=True, exit_policy=policy)],
+        [sys.executable, "-c", program, *arguments(emulator, guard=True, exit_policy=policy)],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        wait_until(lambda: torques(emulator) == [1] * 6)
-        process.send_signal(number)
+        wait_until(lambda: torques(emulator) == [1] * 6 and goals)
+        if number is not None:
+            process.send_signal(number)
         wait_until(lambda: torques(emulator) == [0] * 6)
         _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert process.returncode == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+    expected = {None: 1, signal.SIGKILL: -signal.SIGKILL}
+    assert process.returncode == expected.get(number, 0)
+    if number is None:
+        assert "ZeroDivisionError" in errors
     if number == signal.SIGTERM:
         assert "end: the arm is at rest; torque is off" in errors
         rest = emulator.bus.servos[1].motor.joint.position_rad

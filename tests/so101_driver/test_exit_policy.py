@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD
+from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from so101_driver import registers as reg
+from so101_driver import torque_guard
 from so101_driver.bus_errors import PortError
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultScript
 from so101_driver.emulator.pty_port import PtyPort
-from so101_driver.exit_policy import carry_out
+from so101_driver.exit_policy import REST_AT_MOST_S, carry_out
 
 from tests.so101_driver.emulated_arm import EmulatedArm, Operator
 
@@ -27,8 +30,8 @@ def torques(servos) -> list[int]:
     return [servo.memory[reg.TORQUE_ENABLE] for servo in servos]
 
 
-def holding(**arguments):
-    emulated = EmulatedArm(HOME_POSE_RAD, **arguments)
+def holding(position_rad=HOME_POSE_RAD, **arguments):
+    emulated = EmulatedArm(position_rad, **arguments)
     arm = emulated.arm()
     arm.configure()
     arm.enable_torque()
@@ -56,7 +59,28 @@ def test_rest_moves_slowly_to_the_rest_pose_first():
     assert carry_out("rest", arm, clock=emulated.clock) == "the arm is at rest; torque is off"
     assert np.abs(emulated.positions() - REST_POSE_RAD).max() < 0.2
     assert np.abs(np.diff(np.array(goals), axis=0)).max() * 50 <= 0.4 * 4.0 + 1e-6
-    assert emulated.clock.now_ns() - start_ns < to_ns(4.5), "launch does not wait for longer"
+    assert emulated.clock.now_ns() - start_ns < to_ns(4.5)
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_with_lower_limits_rest_takes_longer_and_still_gets_there():
+    emulated, arm = holding(position_rad=np.array([1.2, 0.6, -0.4, 0.0, 0.0, 0.5]))
+    goals: list[np.ndarray] = []
+    write = arm.write_goals
+    arm.write_goals = lambda position: (goals.append(np.array(position)), write(position))[1]
+    slow = replace(SO101_LIMITS, max_velocity_rad_s=np.full(6, 0.5))
+    start_ns = emulated.clock.now_ns()
+    assert carry_out("rest", arm, slow, emulated.clock) == "the arm is at rest; torque is off"
+    assert emulated.clock.now_ns() - start_ns > to_ns(4.6), "2.3 rad at 0.5 rad/s"
+    assert np.abs(np.diff(np.array(goals), axis=0)).max() * 50 <= 0.5 + 1e-6
+
+
+def test_limits_that_are_too_low_end_in_a_release():
+    emulated, arm = holding()
+    slow = replace(SO101_LIMITS, max_velocity_rad_s=np.full(6, 0.02))
+    start_ns = emulated.clock.now_ns()
+    assert carry_out("rest", arm, slow, emulated.clock).startswith("the rest pose was not reached")
+    assert emulated.clock.now_ns() - start_ns < to_ns(REST_AT_MOST_S + 1.0)
     assert torques(emulated.servos) == [0] * 6
 
 
@@ -100,9 +124,12 @@ def test_the_driver_carries_it_out(policy, torque):
     emulated = EmulatedArm(HOME_POSE_RAD)
     operator = Operator(emulated, emulated.driver())
     operator.until(lambda cycle: cycle.applied is not None)
-    operator.driver.shut_down(policy)
+    ending = operator.driver.shut_down(policy)
+    assert ending.done
     assert torques(emulated.servos) == [torque] * 6
-    assert "not connected" in operator.driver.shut_down(policy)
+    ending = operator.driver.shut_down(policy)
+    assert ending.done == (policy == "hold")
+    assert "not connected" in ending.text
 
 
 def test_the_driver_says_when_it_could_not():
@@ -110,9 +137,41 @@ def test_the_driver_says_when_it_could_not():
     operator = Operator(emulated, emulated.driver())
     operator.until(lambda cycle: cycle.applied is not None)
     emulated.happen("port_gone")
-    assert "exit policy 'rest' failed: the emulated port is gone" in operator.driver.shut_down(
-        "rest"
-    )
+    ending = operator.driver.shut_down("rest")
+    assert not ending.done
+    assert "exit policy 'rest' failed: the emulated port is gone" in ending.text
+
+
+def goals(servos) -> list[int]:
+    return [servo.memory[reg.GOAL_POSITION] for servo in servos]
+
+
+def test_an_arm_that_the_estop_holds_is_released_and_not_moved():
+    emulated = EmulatedArm(HOME_POSE_RAD)
+    operator = Operator(emulated, emulated.driver())
+    operator.until(lambda cycle: cycle.applied is not None)
+    operator.driver.estop(True)
+    operator.cycles(0.2)
+    before = goals(emulated.servos)
+    assert operator.driver.ending("rest") == "release"
+    ending = operator.driver.shut_down("rest")
+    assert ending == (True, "not moved to rest, the e-stop is engaged; torque is off")
+    assert goals(emulated.servos) == before
+    assert torques(emulated.servos) == [0] * 6
+
+
+def test_an_arm_that_was_never_driven_is_left_as_it_was_found():
+    """Held by another program, and a joint past its limit: not ours to move, nor to drop."""
+    emulated, _ = holding()
+    shoulder = emulated.servo("shoulder_pan").motor.joint
+    shoulder._upper, shoulder.position_rad, shoulder.blocked = 3.0, 2.2, True
+    operator = Operator(emulated, emulated.driver())
+    operator.cycles(0.5)
+    before = goals(emulated.servos)
+    assert operator.driver.ending("rest") == "hold"
+    ending = operator.driver.shut_down("rest")
+    assert ending == (True, "the arm was not driven: torque stays as it was found")
+    assert (torques(emulated.servos), goals(emulated.servos)) == ([1] * 6, before)
 
 
 # -- the guard: real processes, a real port ------------------------------------------------------
@@ -120,6 +179,7 @@ def test_the_driver_says_when_it_could_not():
 DRIVER = """
     import sys, time
     from pathlib import Path
+    from act_core.so101 import SO101_LIMITS
     from so101_driver.arm import So101Arm
     from so101_driver.bus import Bus
     from so101_driver.calibration import load
@@ -127,7 +187,8 @@ DRIVER = """
     from so101_driver.transport import SerialTransport
 
     port, calibration, policy, end = sys.argv[1:]
-    guard = TorqueGuard(port, 1_000_000, Path(calibration), policy)
+    guard = TorqueGuard(port, 1_000_000, Path(calibration), SO101_LIMITS)
+    guard.expect(policy)
     arm = So101Arm(Bus(SerialTransport(port), reply_slack_s=0.5), load(Path(calibration)))
     arm.enable_torque()
     print("holding", flush=True)
@@ -177,3 +238,21 @@ def test_after_an_orderly_end_the_guard_does_nothing(emulator):
     process = driver_process(emulator, "release", "orderly")
     assert process.wait(30) == 0, "dismiss() has waited for the guard's end"
     assert torques(emulator.bus.servos) == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("told", "policy"),
+    [(b"release\nhold\nrest\n", "rest"), (b"rest\nrelease\n", "release"), (b"rest\nhold\n", None),
+     (b"", None)],
+)  # fmt: skip
+def test_the_guard_does_what_it_was_told_last_within_the_driver_s_limits(monkeypatch, told, policy):
+    done = []
+    monkeypatch.setattr(torque_guard.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(torque_guard, "guard", lambda *args: done.append(args) or "done")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(told)))
+    speeds = ["0.5", "0.4", "0.3", "0.2", "0.1", "0.6"]
+    line = ["--port", "p", "--baud", "1000000", "--calibration", "c"]
+    assert torque_guard.main([*line, "--velocity", *speeds, "--acceleration", *speeds]) == 0
+    assert [given[3] for given in done] == ([] if policy is None else [policy])
+    for *_, limits in done:
+        assert limits.max_velocity_rad_s.tolist() == [float(speed) for speed in speeds]

@@ -135,8 +135,8 @@ def check_calibration(arm: So101Arm) -> None:
     if differences:
         raise ArmError(
             "the servos hold another calibration than the file: is it this arm's? "
-            f"({'; '.join(differences)}) Write the file to the servos (so101-setup check --restore), "
-            "or calibrate again (so101-setup calibrate)"
+            f"({'; '.join(differences)}) Write the file to the servos (so101-setup check "
+            "--restore), or calibrate again (so101-setup calibrate)"
         )
 
 

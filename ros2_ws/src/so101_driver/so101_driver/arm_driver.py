@@ -7,26 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-import numpy as np
 from act_core.command_gate import Applied
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.so101 import SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
-from so101_driver import arm_start
 from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm_drive import ArmDrive
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
-from so101_driver.bus_errors import ArmError, BusError, NoReplyError, PortError
-from so101_driver.calibration import Vector
+from so101_driver.bus_errors import BusError, NoReplyError, PortError
 from so101_driver.driver_settings import DriverSettings
-from so101_driver.exit_policy import carry_out
+from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.health_round import HealthRound
-from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError, RequestQueue
 
 BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
-TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
 
 
 class Cycle(NamedTuple):
@@ -35,6 +31,13 @@ class Cycle(NamedTuple):
     state: ArmState | None  # None: the joints could not be read
     applied: Applied | None  # None: nothing was sent
     hold: str | None  # why commands are not followed; None while they are
+
+
+class Ending(NamedTuple):
+    """What came of the exit policy."""
+
+    done: bool  # False: the arm could not be reached, and torque may be on
+    text: str
 
 
 class ArmDriver:
@@ -68,20 +71,14 @@ class ArmDriver:
         self.events: deque[tuple[str, str]] = deque(maxlen=100)  # level and text, for a log
         self._clock = clock if clock is not None else MonotonicClock()
         self._link = ArmLink(open_arm, self.settings, self._clock)
-        self._model_limits = limits
+        self._limits = limits
+        self._drive = ArmDrive(self.settings, limits)
+        self._gate = self._drive.gate
         self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
-        self._gate = ReadyGate(limits, self._period_s, self.settings.command_timeout_s)
-        self._has_limits = False
-        self.faults = FaultMonitor(self._period_s, self.settings.faults)
-        self._torque = False  # whether this drives the arm: torque is on, goals are sent
-        self._torque_wanted = self.settings.torque_on_start
-        self._sent: Vector | None = None  # (6,) last goals
         self._silent = 0  # cycles without a state
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
-        self._at_rest = False  # the goals no longer move
-        self._seen_rad: Vector | None = None  # (6,) joints, before one of them is relaxed
         self._requests = RequestQueue()
         self._health = HealthRound(self.settings)
         self.read_s = 0.0  # how long the last reading of the joints took
@@ -112,24 +109,41 @@ class ArmDriver:
         return self._link.arm
 
     @property
+    def faults(self) -> FaultMonitor:
+        """What is wrong with the arm."""
+        return self._drive.faults
+
+    @property
     def torque(self) -> bool:
         """Whether torque was switched on."""
-        return self._torque
+        return self._drive.torque
 
-    def shut_down(self, policy: str) -> str:
-        """Carries out the exit policy and closes the port; returns what was done.
+    def ending(self, policy: str) -> str:
+        """See `ArmDrive.ending`."""
+        return self._drive.ending(policy)
 
-        Only once `cycle` is no longer called. See `exit_policy`.
+    def shut_down(self, policy: str) -> Ending:
+        """Carries out what the exit policy comes to, and closes the port; see `exit_policy`.
+
+        Only once `cycle` is no longer called.
         """
         arm, self._link.arm = self._link.arm, None
+        now = self.ending(policy)
         if arm is None:
-            return f"the arm is not connected: torque stays as it is ({self._gate.reason})"
+            text = f"the arm is not connected: torque stays as it is ({self._gate.reason})"
+            return Ending(now == HOLD, text)
         try:
-            return carry_out(policy, arm, self._model_limits, self._clock)
+            done = carry_out(now, arm, self._limits, self._clock)
         except BusError as error:
-            return f"exit policy '{policy}' failed: {error}"
+            return Ending(False, f"exit policy '{policy}' failed: {error}")
         finally:
             arm.bus.close()
+        if now == policy:
+            return Ending(True, done)
+        if now == HOLD:
+            return Ending(True, "the arm was not driven: torque stays as it was found")
+        stopped = "not moved to rest, the e-stop is engaged; " if self._gate.is_stopped else ""
+        return Ending(True, stopped + done)
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
@@ -163,17 +177,14 @@ class ArmDriver:
         self.read_s = (self._clock.now_ns() - deadline_ns + self._budget_ns) / NS_PER_S
         if self._silent:
             self._heard_again(arm, now_ns)
-        self.faults.see_state(state, self._sent if self._torque else None)
+        self.faults.see_state(state, self._drive.sent_rad if self.torque else None)
         seen = self._health.look(arm, deadline_ns)
         if seen is not None:
-            self.faults.see_health(*seen, torque_wanted=self._torque)
+            self.faults.see_health(*seen, torque_wanted=self.torque)
         self._judge(arm, state, now_ns)
-        if not self._torque:
+        if not self.torque:
             return Cycle(state, None, self._gate.reason)
-        applied = self._gate.next()
-        arm.write_goals(applied.position_rad)
-        self._at_rest = self._sent is not None and np.array_equal(applied.position_rad, self._sent)
-        self._sent = applied.position_rad
+        applied = self._drive.send(arm)
         return Cycle(state, applied, self._gate.reason or applied.hold)
 
     def _silence(self, arm: So101Arm, error: NoReplyError) -> Cycle:
@@ -188,8 +199,8 @@ class ArmDriver:
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
-            self._take_over(arm, now_ns)  # where it raises, the next cycle tries again
-            self._reopen()
+            self._drive.take_over(arm, now_ns)  # where it raises, the next cycle tries again
+            self._drive.reopen()
             self._note("info", "the servos answer again")
         self._silent = 0
 
@@ -200,7 +211,7 @@ class ArmDriver:
             if self._fault_cycles:
                 self._fault_cycles = 0
                 self._relaxed.clear()
-                self._reopen()
+                self._drive.reopen()
                 self._note("info", "no fault is left")
             return
         text = "; ".join(fault.text for fault in faults)
@@ -209,8 +220,10 @@ class ArmDriver:
             self._note("error", text)
             self.counts.update(f"fault_{fault.kind}" for fault in faults)
         self._fault_cycles += 1
-        if self._at_rest:  # it brakes first; then a joint that presses gives way
-            self._relax({f.joint for f in faults if f.relaxes} - self._relaxed, state, now_ns)
+        if self._drive.is_at_rest:  # it brakes first; then a joint that presses gives way
+            pressing = {f.joint for f in faults if f.relaxes} - self._relaxed
+            if self._drive.relax(pressing, state, now_ns):
+                self._relaxed |= pressing
         due = self._fault_cycles * self._period_s >= self.settings.recover_after_s
         if self.settings.auto_recover and due and any(f.is_latched for f in faults):
             self._fault_cycles = 1
@@ -219,60 +232,35 @@ class ArmDriver:
             except RefusedError as error:
                 self._note("warning", str(error))
 
-    def _relax(self, joints: set[str], state: ArmState, now_ns: int) -> None:
-        if not joints or self._sent is None or not self._torque:
-            return
-        before, self._seen_rad = self._seen_rad, state.position_rad
-        if before is None or np.abs(before - state.position_rad).max() > arm_start.AGREES_RAD:
-            return  # not on the strength of a single reading
-        self._relaxed |= joints
-        here = [joint in joints for joint in JOINT_NAMES]
-        self._gate.reset(np.where(here, state.position_rad, self._sent), now_ns)
-
     # -- requests ------------------------------------------------------------------------------
 
     def _switch_torque(self, on: bool, now_ns: int) -> str:
         arm = self._connected()
-        if not on:
-            self._torque = self._torque_wanted = False
-            self._sent = None
-            unconfirmed = arm.release()
-            self._gate.shut(TORQUE_OFF)
-            if unconfirmed:
-                raise RefusedError(f"torque off is not confirmed by {', '.join(unconfirmed)}")
-            return "torque is off"
-        self._torque_wanted = True
-        self._energise(arm, now_ns)
-        return "torque is on; the arm holds where it is"
+        if on:
+            self._drive.is_wanted = True
+            self._drive.energise(arm, now_ns)
+            return "torque is on; the arm holds where it is"
+        self._drive.release(arm)
+        return "torque is off"
 
     def _recover(self, now_ns: int) -> str:
-        arm = self._connected()
-        if not self._torque:
-            raise RefusedError("torque is off: switch it on instead")
-        joints = self.faults.recoverable()
-        if not joints:
-            raise RefusedError("there is no latched fault to recover from")
-        for joint, needs_restart in sorted(joints.items()):
-            if needs_restart:
-                arm.recover(joint)
-            self.faults.recovered(joint)
-        self._take_over(arm, now_ns)
+        joints = self._drive.recover(self._connected(), now_ns)
         self.counts["recoveries"] += len(joints)
-        return f"recovered: {', '.join(sorted(joints))}"
+        return f"recovered: {', '.join(joints)}"
 
     def _connected(self) -> So101Arm:
         if self._link.arm is None:
             raise RefusedError(self._gate.reason)
         return self._link.arm
 
-    # -- start and end -------------------------------------------------------------------------
+    # -- connection ----------------------------------------------------------------------------
 
     def _connect(self, now_ns: int) -> None:
         try:
             arm = self._link.connect_when_due()
             if arm is not None:
-                self._use_limits(arm)
-                self._adopt(arm, now_ns)
+                if problem := self._drive.adopt(arm, now_ns):
+                    self._note("error", problem)
                 self._silent = 0
                 self._note("info", "connected to six servos")
         except BusError as error:
@@ -284,52 +272,11 @@ class ArmDriver:
         if self._link.arm is None:
             self._requests.carry_out(now_ns)  # they find no arm, and their futures say why
 
-    def _use_limits(self, arm: So101Arm) -> None:
-        """The calibration narrows the limits, once: it does not change while this runs."""
-        if self._has_limits:
-            return
-        self._has_limits = True
-        self._gate.narrow(arm.conversion.limits(self._model_limits))
-
-    def _adopt(self, arm: So101Arm, now_ns: int) -> None:
-        """Takes over an arm that was just connected, without moving it."""
-        _, torque = arm.read_goals()
-        self._torque = False
-        self._gate.shut(TORQUE_OFF)
-        if not (self._torque_wanted or torque.all()):
-            return
-        try:
-            self._energise(arm, now_ns)
-        except ArmError as error:
-            self._gate.shut(str(error))
-            self._note("error", str(error))
-
-    def _energise(self, arm: So101Arm, now_ns: int) -> None:
-        tolerance_rad = self.settings.start_tolerance_rad
-        self._sent = arm_start.energise(arm, self._gate, tolerance_rad, now_ns).goals_rad
-        self._torque = True
-        self.faults.clear()
-        self._gate.open()
-
-    def _take_over(self, arm: So101Arm, now_ns: int) -> None:
-        start = arm_start.take_over(arm, self._gate, now_ns)
-        self._sent = start.goals_rad
-        for joint in start.limp if self._torque else ():
-            self.faults.see_health(joint, arm.read_health(joint), torque_wanted=True)
-
     def _disconnect(self, text: str) -> None:
         self._link.drop()
-        self._sent = None
+        self._drive.lose(text)
         self.counts["disconnections"] += 1
         self._note("error", f"{text} Trying to connect again; the servos hold their goals")
-        self._gate.shut(text)
-
-    def _reopen(self) -> None:
-        """What kept it from moving is over."""
-        if self._torque:
-            self._gate.open()
-        else:
-            self._gate.shut(TORQUE_OFF)
 
     def _note(self, level: str, text: str) -> None:
         self.events.append((level, text))

@@ -50,7 +50,8 @@ class DriverNode(Node):
             bus = Bus(SerialTransport(p.port, p.baud), reply_slack_s=p.reply_slack_s())
             return So101Arm(bus, calibration, p.servo_settings())
 
-        self.driver = ArmDriver(open_arm, p.driver_settings(), p.limits())
+        limits = p.limits()
+        self.driver = ArmDriver(open_arm, p.driver_settings(), limits)
         self._cycle: Cycle | None = None
         self._hold: str | None = ""
         self._joint_states = ros.publisher(self, topics.JOINT_STATES.with_rate(p.rate_hz))
@@ -67,7 +68,7 @@ class DriverNode(Node):
 
         self._guard: TorqueGuard | None = None
         if p.guard and p.exit_policy != HOLD:
-            self._guard = TorqueGuard(p.port, p.baud, path, p.exit_policy)
+            self._guard = TorqueGuard(p.port, p.baud, path, limits)
         granted = fifo_is_granted(p.realtime_priority)
         if p.realtime_priority:
             prepare_process()
@@ -82,10 +83,16 @@ class DriverNode(Node):
     def close(self) -> None:
         """Ends the control thread and carries out the exit policy."""
         self.loop.close()
-        done = self.driver.shut_down(self.parameters.exit_policy)
+        ending = self.driver.shut_down(self.parameters.exit_policy)
+        if ending.done:
+            self.get_logger().info(f"end: {ending.text}")
+        else:
+            self.get_logger().error(f"end: {ending.text}")
         if self._guard is not None:
-            self._guard.dismiss()
-        self.get_logger().info(f"end: {done}")
+            if ending.done:
+                self._guard.dismiss()
+            else:
+                self._guard.leave()  # it tries for some seconds more
 
     # -- control thread ------------------------------------------------------------------------
 
@@ -94,6 +101,8 @@ class DriverNode(Node):
         start_ns = clock.now().nanoseconds
         cycle = self.driver.cycle(start_ns)
         self._cycle = cycle
+        if self._guard is not None:
+            self._guard.expect(self.driver.ending(self.parameters.exit_policy))
         if cycle.state is not None:
             # The servos answer one after the other: the stamp is the middle of it.
             stamp_ns = start_ns + round(self.driver.read_s * 5e8)

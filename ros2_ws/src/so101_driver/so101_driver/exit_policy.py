@@ -3,9 +3,14 @@
 - ``hold``: nothing; the servos keep their goals. The motors stay warm and the arm stays stiff.
 - ``release``: torque off at once. An arm in the air falls.
 - ``rest``: slowly to the rest pose, folded onto itself, and then torque off.
+
+Before the arm is there the torque goes off only if something is in its way, if a servo stays
+silent, or after `REST_AT_MOST_S`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
@@ -13,16 +18,19 @@ from act_core.limits import CommandLimiter, JointLimits
 from act_core.so101 import REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, PeriodicSchedule, to_ns
 
+from so101_driver import arm_start
 from so101_driver.arm import So101Arm
-from so101_driver.bus_errors import NoReplyError
+from so101_driver.bus_errors import BusError, PortError
 
 HOLD, RELEASE, REST = "hold", "release", "rest"
 EXIT_POLICIES = (HOLD, RELEASE, REST)
 
 REST_RATE_HZ = 50.0
-REST_SPEED = 0.4  # of the joints' speed limits
-# `ros2 launch` sends SIGTERM five seconds after SIGINT, and SIGKILL five seconds later.
-REST_AT_MOST_S = 4.0
+REST_SPEED = 0.4  # of the arm's own speed limits; lower ones hold as they are
+# The longest way, 3.5 rad, takes 3 s at that speed and 18 s at 0.2 rad/s. The launch file gives the
+# driver this time: by itself `ros2 launch` sends SIGKILL ten seconds after Ctrl-C.
+REST_AT_MOST_S = 20.0
+ARRIVAL_S = 0.5  # joints are so far behind their goals
 REST_REACHED_RAD = 0.15  # gravity keeps a soft servo from its goal
 
 
@@ -42,7 +50,9 @@ def carry_out(
     if policy == REST:
         try:
             moved = _move_to_rest(arm, limits, clock if clock is not None else MonotonicClock())
-        except NoReplyError as error:  # wherever it is now: torque must not stay on
+        except PortError:
+            raise
+        except BusError as error:  # wherever it is now: torque must not stay on
             moved = f"on the way to rest: {error}; "
     unconfirmed = arm.release()
     if unconfirmed:
@@ -51,14 +61,19 @@ def carry_out(
 
 
 def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
-    goals, torque = arm.read_goals()
+    goals, torque = arm_start.held_goals(arm)
     if not torque.all():
         return ""  # a limp arm cannot be moved
     allowed = arm.conversion.limits(limits)
-    slow = JointLimits(
-        allowed.names, allowed.lower_rad, allowed.upper_rad,
-        REST_SPEED * allowed.max_velocity_rad_s, REST_SPEED * allowed.max_acceleration_rad_s2,
-    )  # fmt: skip
+    slow = replace(
+        allowed,
+        max_velocity_rad_s=np.minimum(
+            REST_SPEED * SO101_LIMITS.max_velocity_rad_s, allowed.max_velocity_rad_s
+        ),
+        max_acceleration_rad_s2=np.minimum(
+            REST_SPEED * SO101_LIMITS.max_acceleration_rad_s2, allowed.max_acceleration_rad_s2
+        ),
+    )
     limiter = CommandLimiter(slow, 1.0 / REST_RATE_HZ)
     sent = limiter.reset(goals).position_rad
     target = np.clip(REST_POSE_RAD, allowed.lower_rad, allowed.upper_rad)
@@ -70,8 +85,7 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
             break
         sent = limiter.limit(target).position_rad
         arm.write_goals(sent)
-    left_ns = deadline_ns - clock.now_ns()
-    return _arrive(arm, target, clock, clock.now_ns() + min(left_ns, NS_PER_S // 2))
+    return _arrive(arm, target, clock, clock.now_ns() + to_ns(ARRIVAL_S))
 
 
 def _arrive(arm: So101Arm, target: np.ndarray, clock: Clock, deadline_ns: int) -> str:

@@ -27,6 +27,11 @@ class ReadyGate:
         """Of the joints."""
         return self._gate.limits
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the e-stop is engaged."""
+        return self._gate.is_stopped
+
     def narrow(self, limits: JointLimits) -> None:
         """Begins anew with other limits; the e-stop stays as it is."""
         with self._lock:

@@ -1,46 +1,54 @@
 """A second process that carries out the exit policy when the driver cannot: SIGKILL, a crash of
 the interpreter.
 
-The driver holds the writing end of a pipe. When that closes without a good-bye, the driver has
-died: its port is free then, and the guard opens it.
+The driver holds the writing end of a pipe and writes into it what is to be done should it die now,
+a line for every change. When the pipe closes, the last line counts; without one, and after
+``hold``, there is nothing to do. The driver's port is free then, and the guard opens it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from act_core.limits import JointLimits
+from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 
 from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import load
-from so101_driver.exit_policy import EXIT_POLICIES, carry_out
+from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.transport import SerialTransport
 
-GOODBYE = b"done"
 PATIENCE_S = 5.0  # for the port to become free, and for servos that do not answer
 
 
 class TorqueGuard:
-    """Starts the guard process; from then on, the policy is carried out unless `dismiss` is called.
+    """Starts the guard process, which does nothing until it was told what to do by `expect`.
 
     Args:
         port, baud: of the bus.
         calibration: file; says which servos there are and where they may go.
-        policy: see `exit_policy`.
+        limits: that the driver keeps; the guard keeps their speeds and accelerations.
     """
 
-    def __init__(self, port: str, baud: int, calibration: Path, policy: str) -> None:
+    def __init__(self, port: str, baud: int, calibration: Path, limits: JointLimits) -> None:
         arguments = ["--port", port, "--baud", str(baud), "--calibration", str(calibration)]
+        arguments += ["--velocity", *map(str, limits.max_velocity_rad_s)]
+        arguments += ["--acceleration", *map(str, limits.max_acceleration_rad_s2)]
+        self._expected = HOLD
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "so101_driver.torque_guard", *arguments, "--policy", policy],
+            [sys.executable, "-m", "so101_driver.torque_guard", *arguments],
             stdin=subprocess.PIPE,
             # Not in the driver's process group: Ctrl-C and `kill -- -group` are not for it.
             start_new_session=True,
@@ -52,18 +60,31 @@ class TorqueGuard:
         """Whether it stands by."""
         return self._process.poll() is None
 
+    def expect(self, policy: str) -> None:
+        """What to do from now on, should the driver die."""
+        if policy == self._expected:
+            return
+        self._expected = policy
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended already; `is_alive` tells
+            self._process.stdin.write(policy.encode() + b"\n")
+            self._process.stdin.flush()
+
     def dismiss(self) -> None:
         """The driver has seen to the torque itself."""
+        self.expect(HOLD)
+        self.leave()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # still starting: it will read that
+            self._process.wait(timeout=PATIENCE_S)
+
+    def leave(self) -> None:
+        """The driver ends and leaves the torque to the guard."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(GOODBYE)
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass  # it has ended already
-        self._process.wait(timeout=PATIENCE_S)
 
 
-def guard(port: str, baud: int, calibration: Path, policy: str) -> str:
+def guard(port: str, baud: int, calibration: Path, policy: str, limits: JointLimits) -> str:
     """Carries out the policy, again and again until it succeeds or `PATIENCE_S` is over."""
     clock = MonotonicClock()
     deadline_ns = clock.now_ns() + to_ns(PATIENCE_S)
@@ -71,7 +92,7 @@ def guard(port: str, baud: int, calibration: Path, policy: str) -> str:
         try:
             bus = Bus(SerialTransport(port, baud))
             try:
-                return carry_out(policy, So101Arm(bus, load(calibration)))
+                return carry_out(policy, So101Arm(bus, load(calibration)), limits)
             finally:
                 bus.close()
         except BusError as error:
@@ -87,14 +108,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", required=True)
     parser.add_argument("--baud", type=int, required=True)
     parser.add_argument("--calibration", type=Path, required=True)
-    parser.add_argument("--policy", choices=EXIT_POLICIES, required=True)
+    parser.add_argument("--velocity", type=float, nargs=len(JOINT_NAMES), required=True)
+    parser.add_argument("--acceleration", type=float, nargs=len(JOINT_NAMES), required=True)
     arguments = parser.parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if sys.stdin.buffer.read() == GOODBYE:
+    policy = (sys.stdin.buffer.read().decode().split() or [HOLD])[-1]
+    if policy == HOLD:
         return 0
-    done = guard(arguments.port, arguments.baud, arguments.calibration, arguments.policy)
-    print(f"torque guard: the driver died; {done}", file=sys.stderr, flush=True)
+    limits = replace(
+        SO101_LIMITS,
+        max_velocity_rad_s=np.array(arguments.velocity),
+        max_acceleration_rad_s2=np.array(arguments.acceleration),
+    )
+    done = guard(arguments.port, arguments.baud, arguments.calibration, policy, limits)
+    print(f"torque guard: the driver has died; {done}", file=sys.stderr, flush=True)
     return 0
 
 
