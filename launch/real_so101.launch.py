@@ -34,13 +34,16 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from so101_driver.emulator.arm import emulated_calibration
+from so101_driver.exit_policy import REST_AT_MOST_S
 
 REAL, EMULATED = "real", "emulated"
+ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
 POSES = {name: pose_rad.tolist() for name, pose_rad in NAMED_POSES_RAD.items()}
 
 # Handed on to the driver as they are: name, default, description.
 DRIVER_ARGUMENTS = (
     ("port", "/dev/ttyACM0", "of the servo bus; so101-setup find-port finds it"),
+    ("baud", "1000000", "of the servos; so101-setup assign-id sets them to the default"),
     ("calibration", "", "id of the arm's calibration (LeRobot's files are found), or a file"),
     ("rate_hz", "100.0", "of the control loop, 10 to 250"),
     ("command_timeout_s", "0.2", "without a command for so long the arm holds"),
@@ -134,6 +137,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable="driver_node",
             output="screen",
             parameters=[driver, *more],
+            sigterm_timeout=str(ENDS_WITHIN_S),
             on_exit=Shutdown(reason="the driver has ended"),
         )
     )

@@ -20,6 +20,7 @@ from so101_driver.emulator.pty_port import PtyPort
 from tests.act_policy.policies import make_bundle
 from tests.system.test_sim_launch import alive, finish, pids_of
 
+FAR_FROM_REST_RAD = [0.0, 1.6, 0.0, 0.0, 0.0, 0.0]  # 3.3 rad of the shoulder
 SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
 
 
@@ -53,12 +54,17 @@ def arm(tmp_path) -> list[str]:
     """Arguments for an emulated arm on a port."""
     calibration = tmp_path / "arm.json"
     emulated_calibration().save(calibration)
-    with PtyPort(EmulatedBus(emulated_servos()), tmp_path / "arm"):
+    servos = emulated_servos(FAR_FROM_REST_RAD)
+    for servo in servos:
+        servo.motor.joint.load_nm = 0.0  # it stays up until torque is on
+    with PtyPort(EmulatedBus(servos), tmp_path / "arm"):
         yield [f"port:={tmp_path / 'arm'}", f"calibration:={calibration}"]
 
 
 def test_arm_and_cameras_and_an_end_at_rest(arm):
-    process = start(*arm, "cameras:=front=synthetic,wrist=/dev/video99", *SMALL)
+    process = start(
+        *arm, "cameras:=front=synthetic,wrist=/dev/video99", "max_velocity_rad_s:=0.3", *SMALL
+    )
     output = read_until(
         process,
         "connected to six servos",
@@ -66,8 +72,9 @@ def test_arm_and_cameras_and_an_end_at_rest(arm):
         "camera wrist: there is no /dev/video99",  # and the launch goes on
     )
     process.send_signal(signal.SIGINT)
-    output += finish(process, timeout_s=30.0)
-    assert "torque is off" in output, output
+    output += finish(process, timeout_s=40.0)
+    # Slower than the ten seconds after which `ros2 launch` would kill it.
+    assert "the arm is at rest; torque is off" in output, output
     assert len(pids_of(output)) == 3
     assert not any(alive(pid) for pid in pids_of(output))
 
@@ -90,7 +97,7 @@ def test_emulated_hardware_moves_the_simulated_arm():
 
 def test_show_args_lists_every_argument():
     output = finish(start("--show-args"))
-    for name in ("hardware", "port", "calibration", "cameras", "policy", "start_within_rad",
+    for name in ("hardware", "port", "baud", "calibration", "cameras", "policy", "start_within_rad",
                  "max_velocity_rad_s", "exit_policy", "leader_port"):  # fmt: skip
         assert f"'{name}':" in output
 
