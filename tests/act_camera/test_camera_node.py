@@ -15,11 +15,11 @@ from act_camera.synthetic_source import SyntheticSource, frame_index
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.timing import MonotonicClock, to_ns
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from tests.act_camera.scripted_source import Script
 from tests.act_camera.test_calibration import CONTENT
+from tests.ros_rig import Rig, ros_arguments
 
 SMALL = {"source": "synthetic", "width": 64, "height": 48, "rate_hz": 50.0}
 
@@ -40,21 +40,12 @@ class Client(Node):
             ros.subscription(self, topics.camera_compressed(camera), self.jpegs.append)
 
 
-class Rig:
-    """A camera node and its listener in one executor."""
+class CameraRig(Rig):
+    """A camera node and its listener."""
 
     def __init__(self, node: CameraNode, client: Client) -> None:
+        super().__init__(node, client)
         self.node, self.client = node, client
-        self._executor = SingleThreadedExecutor()
-        for member in (node, client):
-            self._executor.add_node(member)
-
-    def wait_for(self, condition, timeout_s: float = 20.0) -> None:
-        clock = MonotonicClock()
-        deadline_ns = clock.now_ns() + to_ns(timeout_s)
-        while not condition():
-            assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
-            self._executor.spin_once(timeout_sec=0.05)
 
     def newest_status(self):
         status = self.client.statuses[-1]
@@ -62,15 +53,13 @@ class Rig:
 
 
 @contextmanager
-def running(**parameters) -> Iterator[Rig]:
-    values = {**SMALL, **parameters}
-    overrides = [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
-    rclpy.init(args=["--ros-args", *overrides])
+def running(**parameters) -> Iterator[CameraRig]:
+    rclpy.init(args=ros_arguments(**{**SMALL, **parameters}))
     node = client = None
     try:
         node = CameraNode()
         client = Client(node.params.camera, node.params.compressed)
-        yield Rig(node, client)
+        yield CameraRig(node, client)
     finally:
         if node is not None:
             node.close()

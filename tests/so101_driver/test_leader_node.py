@@ -12,14 +12,13 @@ import rclpy
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES
-from act_core.timing import MonotonicClock, to_ns
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.leader_node import LeaderNode
 from std_msgs.msg import Bool
 
+from tests.ros_rig import Rig, ros_arguments
 from tests.so101_driver.setup.arms import Table
 
 LEADER_RAD = [0.3, -0.2, 0.2, 0.1, -0.1, 0.4]
@@ -54,19 +53,12 @@ class Follower(Node):
         self.commands.append(self.position)
 
 
-class Rig:
-    def __init__(self, node: LeaderNode, follower: Follower, table: Table) -> None:
-        self.node, self.follower, self.table = node, follower, table
-        self._executor = SingleThreadedExecutor()
-        for member in (node, follower):
-            self._executor.add_node(member)
+class LeaderRig(Rig):
+    """The node, its leader arm and a follower."""
 
-    def wait_for(self, condition, timeout_s: float = 20.0) -> None:
-        clock = MonotonicClock()
-        deadline_ns = clock.now_ns() + to_ns(timeout_s)
-        while not condition():
-            assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
-            self._executor.spin_once(timeout_sec=0.05)
+    def __init__(self, node: LeaderNode, follower: Follower, table: Table) -> None:
+        super().__init__(node, follower)
+        self.node, self.follower, self.table = node, follower, table
 
     def enable(self, data: bool):
         kind = ros.interface_type(topics.LEADER_ENABLE.type_name)
@@ -85,22 +77,21 @@ class Rig:
 
 
 @contextmanager
-def running(tmp_path: Path, **parameters) -> Iterator[Rig]:
+def running(tmp_path: Path, **parameters) -> Iterator[LeaderRig]:
     """The node with its leader arm, which is at `LEADER_RAD`, and a follower at zero."""
     file = tmp_path / "leader.json"
     emulated_calibration().save(file)
     table = Table()
     table.put_all(LEADER_RAD)
     values = {"port": tmp_path / "arm", "calibration": file, "approach_rad_s": 2.0, **parameters}
-    overrides = [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
-    rclpy.init(args=["--ros-args", *overrides])
+    rclpy.init(args=ros_arguments(**values))
     node = follower = None
     try:
         with PtyPort(table.wire, tmp_path / "arm"):
             node = LeaderNode()
             follower = Follower()
             try:
-                yield Rig(node, follower, table)
+                yield LeaderRig(node, follower, table)
             finally:
                 node.close()
     finally:
