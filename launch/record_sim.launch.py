@@ -66,8 +66,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "cameras": cameras,
                 "rate_hz": float(value("camera_rate_hz")),
                 "auto": True,
-                # The expert does not wait: without it the first episode would lack its beginning.
-                "reset_first": value("driver") == EXPERT,
+                # Without it the first episode would lack what came before the recorder was there.
+                "reset_first": True,
                 "use_sim_time": own_time,
             },
         ],
