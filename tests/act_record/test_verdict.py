@@ -47,7 +47,9 @@ def test_an_arm_at_rest_is_told():
     at = moving[-1].log_ns
     still = [bags.joints(topics.JOINT_STATES, at + 10 * MS * k, bags.target(1.5))
              for k in range(1, 350)]  # fmt: skip
-    verdict = verdict_of([*moving, *still])
+    assert verdict_of([*moving, *still]).idle == 0.0  # nobody commands it any more: no data
+    held = bags.joints(topics.JOINT_COMMANDS, at + 3490 * MS, bags.target(1.5))
+    verdict = verdict_of([*moving, *still, held])
     assert verdict.idle == pytest.approx(0.7, abs=0.05)
     (problem,) = verdict.problems
     assert problem.startswith("the arm rests in")

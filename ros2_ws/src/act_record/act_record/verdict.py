@@ -50,7 +50,7 @@ class Verdict:
     """The figures of one episode; None where there was nothing to measure."""
 
     length_s: float
-    idle: float | None  # share of the time in which every joint rests
+    idle: float | None  # share of the time, first command to last, in which every joint rests
     jerk_rad_s3: float | None  # root mean square of the joint that jerks most
     cameras: Mapping[str, CameraVerdict]
     worst_skew_s: float | None  # between an image of one camera and the nearest of another
@@ -93,7 +93,8 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
 
     rate_hz: at which the cameras were meant to run, if known.
     """
-    joints = timeline.joints()
+    commands = timeline.commands.get(COMMANDED, [])
+    joints = _commanded(timeline.joints(), commands)
     names, measured = _on_grid(joints)
     cameras = {name: _judge_camera(timeline, name) for name in timeline.cameras}
     idle = jerk = None
@@ -102,10 +103,8 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
         idle = _idle(measured)
         jerk = _jerk(measured)
         touched = _limits_touched(names, joints)
-    commands = timeline.commands.get(COMMANDED, [])
-    length_s = timeline.length_s
     figures: dict[str, Any] = {
-        "length_s": length_s,
+        "length_s": timeline.length_s,
         "idle": idle,
         "jerk_rad_s3": jerk,
         "cameras": cameras,
@@ -114,6 +113,14 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
         "limits_touched": touched,
     }
     return Verdict(**figures, problems=_problems(figures, timeline, rate_hz))
+
+
+def _commanded(joints: list[Sample], commands: Sequence[Sample]) -> list[Sample]:
+    """Those from the first command to the last: what comes before and after is no data."""
+    if not commands:
+        return joints
+    begin, end = min(c.stamp_ns for c in commands), max(c.stamp_ns for c in commands)
+    return [sample for sample in joints if begin <= sample.stamp_ns <= end]
 
 
 def _problems(
