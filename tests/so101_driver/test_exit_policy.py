@@ -84,11 +84,19 @@ def test_limits_that_are_too_low_end_in_a_release():
     assert torques(emulated.servos) == [0] * 6
 
 
-def test_an_arm_that_cannot_get_there_is_released_all_the_same():
+@pytest.mark.parametrize("rad_s", [3.0, 0.5])
+def test_an_arm_that_cannot_get_there_is_released_and_does_not_press_for_long(rad_s):
     emulated, arm = holding()
     emulated.happen("blocked", "shoulder_lift")
-    done = carry_out("rest", arm, clock=emulated.clock)
-    assert done.startswith("the rest pose was not reached (0.7")
+    start_ns = emulated.clock.now_ns()
+    slow = replace(SO101_LIMITS, max_velocity_rad_s=np.full(6, rad_s))
+    done = carry_out("rest", arm, slow, emulated.clock)
+    if rad_s == 0.5:
+        assert done.startswith("on the way to rest: shoulder_lift: does not reach -1.")
+        assert "something is in its way; torque is off" in done
+    else:  # there before it counts as a stall
+        assert done.startswith("the rest pose was not reached (0.7")
+    assert emulated.clock.now_ns() - start_ns < to_ns(2.5)
     assert torques(emulated.servos) == [0] * 6
 
 

@@ -10,6 +10,7 @@ silent, or after `REST_AT_MOST_S`.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,8 @@ from act_core.timing import NS_PER_S, Clock, MonotonicClock, PeriodicSchedule, t
 
 from so101_driver import arm_start
 from so101_driver.arm import So101Arm
-from so101_driver.bus_errors import BusError, PortError
+from so101_driver.arm_faults import FaultMonitor
+from so101_driver.bus_errors import BusError, NoReplyError, PortError
 
 HOLD, RELEASE, REST = "hold", "release", "rest"
 EXIT_POLICIES = (HOLD, RELEASE, REST)
@@ -30,6 +32,7 @@ REST_SPEED = 0.4  # of the arm's own speed limits; lower ones hold as they are
 # The longest way, 3.5 rad, takes 3 s at that speed and 18 s at 0.2 rad/s. The launch file gives the
 # driver this time: by itself `ros2 launch` sends SIGKILL ten seconds after Ctrl-C.
 REST_AT_MOST_S = 20.0
+READ_NS = to_ns(0.5 / REST_RATE_HZ)  # for one look at the joints
 ARRIVAL_S = 0.5  # joints are so far behind their goals
 REST_REACHED_RAD = 0.15  # gravity keeps a soft servo from its goal
 
@@ -78,11 +81,15 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
     sent = limiter.reset(goals).position_rad
     target = np.clip(REST_POSE_RAD, allowed.lower_rad, allowed.upper_rad)
     schedule = PeriodicSchedule(1.0 / REST_RATE_HZ, clock)
+    monitor = FaultMonitor(1.0 / REST_RATE_HZ)
     deadline_ns = clock.now_ns() + to_ns(REST_AT_MOST_S)
-    while clock.now_ns() < deadline_ns:
+    while clock.now_ns() < deadline_ns and not np.array_equal(sent, target):
         schedule.wait()
-        if np.array_equal(sent, target):
-            break
+        with contextlib.suppress(NoReplyError):  # it goes on; at the end they have to answer
+            monitor.see_state(arm.read_state(clock.now_ns() + READ_NS), sent)
+        pressing = [fault.text for fault in monitor.faults if fault.relaxes]
+        if pressing:  # against a hand, maybe
+            return f"on the way to rest: {'; '.join(pressing)}; "
         sent = limiter.limit(target).position_rad
         arm.write_goals(sent)
     return _arrive(arm, target, clock, clock.now_ns() + to_ns(ARRIVAL_S))
