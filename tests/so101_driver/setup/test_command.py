@@ -91,10 +91,12 @@ def test_check_and_restore(table, tmp_path):
     table.servo("elbow_flex").memory.keep(reg.HOMING_OFFSET, 7)
     assert command.main(line, person) == 1
     assert "elbow_flex homing_offset: file -98, servo 7" in person.heard
-    assert "--restore writes it" in person.heard
+    assert "so101-setup check --restore" in person.heard
+    assert person.asked == []
     assert table.held("elbow_flex", reg.HOMING_OFFSET) == 7, "only looked at"
 
     assert command.main([*line, "--restore"], person) == 0
+    assert person.asked == ["The arm goes limp now: hold it, then Enter:"]
     table.power_cycle()
     assert table.held("elbow_flex", reg.HOMING_OFFSET) == -98
     assert command.main(line, person) == 0

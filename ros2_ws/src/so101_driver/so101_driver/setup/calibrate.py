@@ -26,6 +26,7 @@ from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
 
 FULL_TURN = Range(0, COUNTS_PER_TURN - 1)
 HELD = tuple(CALIBRATION_REGISTERS.values())
+GOES_LIMP = "The arm goes limp now: hold it, then Enter:"
 HOMING_TOLERANCE = 60  # counts, 5 degrees: a hand moves while it holds an arm
 
 
@@ -62,7 +63,7 @@ def calibrate(bus: Bus, console: Console) -> Calibration:
     """
     backup = EepromBackup(bus)
     try:
-        console.ask("The arm goes limp now: hold it, then Enter:")
+        console.ask(GOES_LIMP)
         release(bus)
         _prepare(bus)
         console.ask(

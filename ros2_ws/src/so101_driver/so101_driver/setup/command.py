@@ -19,7 +19,7 @@ from so101_driver.bus_errors import ArmError, BusError, PortError
 from so101_driver.registers import BAUD_RATES
 from so101_driver.setup import ports
 from so101_driver.setup.assign_id import assign_id, find_single_servo
-from so101_driver.setup.calibrate import calibrate
+from so101_driver.setup.calibrate import GOES_LIMP, calibrate
 from so101_driver.setup.console import Console, Terminal
 from so101_driver.setup.drift import DRIFT_WARN_DEG, drifts, outside_range
 from so101_driver.setup.scan import ALL_IDS, JOINT_BY_ID, problems, scan, table
@@ -142,16 +142,17 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     with arm_bus(arguments.port, console) as bus:
         arm = So101Arm(bus, calibration)
         if arguments.restore:
+            console.ask(GOES_LIMP)
             write_calibration(arm)
             console.say(f"Written to the servos: {path}")
         try:
             check_calibration(arm)
         except ArmError as error:
-            console.say(f"{error} (--restore writes it)")
+            console.say(str(error))
             return DIFFERENT
         found = outside_range(bus, calibration)
         if arguments.sweep:
-            console.ask("The arm goes limp now: hold it, then Enter:")
+            console.ask(GOES_LIMP)
             arm.release()
             measured = drifts(sweep(bus, console, SWEPT_JOINTS), calibration)
             for drift in measured:
