@@ -11,7 +11,10 @@ silent, or after `REST_AT_MOST_S`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
@@ -24,6 +27,8 @@ from so101_driver.arm import So101Arm
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.bus_errors import BusError, NoReplyError, PortError
 
+T = TypeVar("T")
+
 HOLD, RELEASE, REST = "hold", "release", "rest"
 EXIT_POLICIES = (HOLD, RELEASE, REST)
 
@@ -34,6 +39,7 @@ REST_SPEED = 0.4  # of the arm's own speed limits; lower ones hold as they are
 REST_AT_MOST_S = 20.0
 READ_NS = to_ns(0.5 / REST_RATE_HZ)  # for one look at the joints
 ARRIVAL_S = 0.5  # joints are so far behind their goals
+SILENT_S = 1.0  # without an answer from every servo, before the arm is let go
 REST_REACHED_RAD = 0.15  # gravity keeps a soft servo from its goal
 
 
@@ -64,7 +70,7 @@ def carry_out(
 
 
 def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
-    goals, torque = arm_start.held_goals(arm)
+    goals, torque = _answer(partial(arm_start.held_goals, arm), clock)
     if not torque.all():
         return ""  # a limp arm cannot be moved
     allowed = arm.conversion.limits(limits)
@@ -98,9 +104,23 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
 def _arrive(arm: So101Arm, target: np.ndarray, clock: Clock, deadline_ns: int) -> str:
     """Waits until the joints have come to where their goals are, or ``deadline_ns``."""
     while True:
-        distance = np.abs(arm.read_state().position_rad - target).max()
+        state = _answer(arm.read_state, clock)
+        distance = np.abs(state.position_rad - target).max()
         if distance < REST_REACHED_RAD:
             return "the arm is at rest; "
         if clock.now_ns() >= deadline_ns:
             return f"the rest pose was not reached ({distance:.2f} rad away); "
         clock.sleep_until_ns(clock.now_ns() + NS_PER_S // 50)
+
+
+def _answer(question: Callable[[], T], clock: Clock) -> T:
+    """Asks again and again, for `SILENT_S`: a moment of silence must not drop the arm."""
+    deadline_ns = clock.now_ns() + to_ns(SILENT_S)
+    while True:
+        try:
+            return question()
+        except PortError:
+            raise
+        except BusError:
+            if clock.now_ns() >= deadline_ns:
+                raise
