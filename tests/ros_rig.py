@@ -1,14 +1,16 @@
-"""What tests of nodes share: parameters as arguments, spun nodes, waits with a deadline."""
+"""What tests of nodes share: parameters as arguments, spun nodes, waits with a deadline.
+
+rclpy is imported by what needs it only: tests without ROS wait, too.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from act_core.timing import MonotonicClock, to_ns
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 
 PAUSE_S = 0.005
 
@@ -38,7 +40,9 @@ def wait_until(
 class Rig:
     """Nodes in one executor, which runs while the test waits for something."""
 
-    def __init__(self, *nodes: Node) -> None:
+    def __init__(self, *nodes: Any) -> None:
+        from rclpy.executors import SingleThreadedExecutor
+
         self._executor = SingleThreadedExecutor()
         for node in nodes:
             self._executor.add_node(node)
@@ -48,11 +52,13 @@ class Rig:
 
 
 @contextmanager
-def spinning(*nodes: Node) -> Iterator[None]:
+def spinning(*nodes: Any) -> Iterator[None]:
     """Nodes in a thread each, so that they may wait for each other's services."""
+    from rclpy.executors import SingleThreadedExecutor
+
     ending = threading.Event()
 
-    def spin(node: Node) -> None:
+    def spin(node: Any) -> None:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not ending.is_set():

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import pytest
 from act_camera.capture import Capture
 from act_camera.frame_source import CameraLostError, EndOfVideoError
-from act_core.timing import FakeClock, MonotonicClock, to_ns
+from act_core.timing import FakeClock
 
 from tests.act_camera.scripted_source import Script
+from tests.ros_rig import wait_until
 
 S = 1_000_000_000
 
@@ -31,19 +32,11 @@ def capturing(script: Script, clock: FakeClock | None = None) -> Iterator[tuple[
         capture.close()
 
 
-def wait_for(condition, timeout_s: float = 10.0) -> None:
-    clock = MonotonicClock()
-    deadline_ns = clock.now_ns() + to_ns(timeout_s)
-    while not condition():
-        assert clock.now_ns() < deadline_ns, f"not within {timeout_s} s"
-        clock.sleep_until_ns(clock.now_ns() + 1_000_000)
-
-
 def test_the_newest_frame_is_taken_once_and_older_ones_never():
     script = Script()
     with capturing(script) as (capture, _):
         script.deliver(1, 2, 3)
-        wait_for(lambda: capture.status().frames == 3)
+        wait_until(lambda: capture.status().frames == 3)
         frame = capture.take(1.0)
         assert frame is not None
         assert frame.captured_ns == 3
@@ -67,7 +60,7 @@ def test_a_camera_that_is_not_there_at_first_is_opened_when_it_comes():
     script = Script(CameraLostError("there is no camera"), CameraLostError("there is no camera"))
     with capturing(script) as (capture, said):
         script.deliver(1)
-        wait_for(lambda: capture.status().frames == 1)
+        wait_until(lambda: capture.status().frames == 1)
         status = capture.status()
         assert (script.opened, status.problem, status.reconnects) == (1, None, 0)
         assert said == [
@@ -81,11 +74,11 @@ def test_an_unplugged_camera_is_closed_reported_and_opened_again():
     script = Script()
     with capturing(script) as (capture, said):
         script.deliver(1, CameraLostError("unplugged"))
-        wait_for(lambda: script.opened == 2)
+        wait_until(lambda: script.opened == 2)
         assert script.closed == 1
         assert capture.status().problem == "unplugged"
         script.deliver(2)
-        wait_for(lambda: capture.status().problem is None)
+        wait_until(lambda: capture.status().problem is None)
         status = capture.status()
         assert (status.frames, status.reconnects, status.damaged) == (2, 1, 2)
         assert [text for level, text in said if level == "warning"][1] == "unplugged"
@@ -96,7 +89,7 @@ def test_no_exception_of_a_camera_ends_the_thread(error):
     script = Script(error)
     with capturing(script) as (capture, said):
         script.deliver(1, error, 2)
-        wait_for(lambda: capture.status().frames == 2)
+        wait_until(lambda: capture.status().frames == 2)
         assert capture.status().problem is None
         assert (str(error) or repr(error)) in said[0][1]
 
@@ -105,7 +98,7 @@ def test_the_end_of_a_video_is_the_end():
     script = Script()
     with capturing(script) as (capture, _):
         script.deliver(1, EndOfVideoError("it has ended"))
-        wait_for(lambda: capture.status().problem == "it has ended")
+        wait_until(lambda: capture.status().problem == "it has ended")
         script.deliver(2)
         capture.close()
         assert (script.opened, script.closed, capture.status().frames) == (1, 1, 1)
@@ -117,7 +110,7 @@ def test_age_and_rate_are_those_of_the_capture():
     with capturing(script, clock) as (capture, _):
         assert capture.status().age_s is None
         script.deliver(*(k * S // 10 for k in range(11)))
-        wait_for(lambda: capture.status().frames == 11)
+        wait_until(lambda: capture.status().frames == 11)
         clock.advance(1.25)
         status = capture.status()
         assert status.age_s == pytest.approx(0.25)
@@ -135,6 +128,6 @@ def test_pauses_between_attempts_double_and_start_afresh_after_a_frame(monkeypat
     monkeypatch.setattr(capture._closing, "wait", pauses.append)
     capture.start()
     script.deliver(1, CameraLostError("no"), EndOfVideoError("over"))
-    wait_for(lambda: script.closed == 2)
+    wait_until(lambda: script.closed == 2)
     assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 1.0]
     capture.close()

@@ -154,6 +154,28 @@ def test_what_is_wrong_at_the_start_is_named_and_outlived(emulated, kind, joint,
     assert len(operator.texts("error").splitlines()) <= 2, "said once, not with every attempt"
 
 
+@pytest.mark.parametrize(
+    ("joint", "register", "value", "text"),
+    [
+        ("elbow_flex", reg.HOMING_OFFSET, 7, "elbow_flex homing_offset: file -98, servo 7"),
+        ("gripper", reg.MODEL_NUMBER, 1284, "servo 6 (gripper) has model number 1284"),
+        ("elbow_flex", reg.ID, 2, "servo 2 (shoulder_lift) are damaged"),
+        (None, reg.BAUD_RATE, 1, "no servo answers at 1000000 baud, but some do at 500000"),
+    ],
+    ids=["calibration", "model", "two ids", "baud"],
+)
+def test_an_arm_that_is_not_the_calibrated_one_is_not_moved(emulated, joint, register, value, text):
+    for servo in emulated.servos if joint is None else [emulated.servo(joint)]:
+        servo.memory.keep(register, value)
+    operator = Operator(emulated, emulated.driver())
+    operator.cycles(1.0, TARGET)
+    assert text in operator.texts("error")
+    assert text in operator.driver.command(JOINT_NAMES, TARGET, 0)
+    assert operator.sent == []
+    assert [servo.memory[reg.TORQUE_ENABLE] for servo in emulated.servos] == [0] * 6
+    assert [servo.memory[reg.GOAL_POSITION] for servo in emulated.servos] == [0] * 6
+
+
 def test_an_arm_that_another_program_left_holding_is_taken_over_where_its_goals_are(emulated):
     arm = emulated.arm()
     arm.configure()

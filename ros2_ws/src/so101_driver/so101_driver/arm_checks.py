@@ -149,7 +149,8 @@ def check_position(state: ArmState, limits: JointLimits, tolerance_rad: float) -
         raise ArmError(
             f"{JOINT_NAMES[worst]} is at {here[worst]:.3f} rad, outside "
             f"{limits.lower_rad[worst]:.3f} to {limits.upper_rad[worst]:.3f}: torque is not "
-            "switched on; move the joint by hand and try again, or calibrate again"
+            "switched on; move the joint by hand, then call the service driver/torque, or "
+            "calibrate again (so101-setup calibrate)"
         )
 
 
