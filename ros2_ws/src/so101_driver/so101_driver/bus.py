@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from act_core.timing import Clock, MonotonicClock, to_ns
+from act_core.timing import Clock, MonotonicClock
 
 from so101_driver import protocol
 from so101_driver import registers as reg
 from so101_driver.bus_counters import BusCounters
 from so101_driver.bus_errors import BusError, NoReplyError
 from so101_driver.registers import Register, Status
+from so101_driver.request_line import RequestLine
 from so101_driver.transport import Transport
 
 # What USB adds to the time on the wire: a frame of 1 ms each way for CDC adapters, and some for the
@@ -24,9 +25,6 @@ ONE_SERVO_RETRIES = 5  # where there is time; LeRobot's figure for what must not
 # servo for that many or up to READ_LENGTHS - 1 more, another number each time, and reads that
 # share a control period with a sync read for more than all of them.
 SHORTEST_READ, READ_LENGTHS = 9, 16
-# Where there is time, the line is emptied for so long after a reply did not come, before anything
-# else is asked. An FTDI adapter with its latency timer as delivered is 16 ms late.
-LATE_S = 0.03
 
 
 class Identity(NamedTuple):
@@ -75,9 +73,8 @@ class Bus:
         self.transport = transport
         self.counters = BusCounters()
         self._retries = retries
-        self._slack_s = reply_slack_s
         self._clock = clock if clock is not None else MonotonicClock()
-        self._parser = protocol.Parser()
+        self._line = RequestLine(transport, self.counters, reply_slack_s, self._clock)
         self._turn = 0  # of the lengths of reads
 
     @property
@@ -139,7 +136,7 @@ class Bus:
         patient = retries is None and deadline_ns is None
         if retries is None:
             retries = ONE_SERVO_RETRIES if patient else self._retries
-        replies = self._transact(
+        replies = self._line.replies(
             request, (servo_id,), count + longer, retries, deadline_ns, patient
         )  # fmt: skip
         if servo_id not in replies:
@@ -154,7 +151,7 @@ class Bus:
         """
         _check_writable(register)
         request = protocol.write(servo_id, register.address, register.encode(value))
-        replies = self._transact(request, (servo_id,), 0, ONE_SERVO_RETRIES, None, True)
+        replies = self._line.replies(request, (servo_id,), 0, ONE_SERVO_RETRIES, None, True)
         if servo_id not in replies:
             raise NoReplyError((servo_id,), f"write {register.name}")
         return _status(replies[servo_id])
@@ -187,7 +184,7 @@ class Bus:
         first, count = reg.span(registers)
         request = protocol.sync_read(servo_ids, first, count)
         patient = deadline_ns is None
-        replies = self._transact(request, servo_ids, count, self._retries, deadline_ns, patient)
+        replies = self._line.replies(request, servo_ids, count, self._retries, deadline_ns, patient)
         return SyncReading(
             {i: reg.unpack(registers, reply.parameters) for i, reply in replies.items()},
             {i: _status(reply) for i, reply in replies.items()},
@@ -212,92 +209,6 @@ class Bus:
             for servo_id, row in values.items()
         }
         self.transport.write(protocol.sync_write(first, data))
-
-    # -- transactions --------------------------------------------------------------------------
-
-    def _transact(
-        self,
-        request: bytes,
-        servo_ids: Sequence[int],
-        count: int,
-        retries: int,
-        deadline_ns: int | None,
-        patient: bool,
-    ) -> dict[int, protocol.Packet]:
-        """Sends ``request`` until all ``servo_ids`` have answered with ``count`` parameters.
-
-        Returns the replies by servo, in the order of ``servo_ids``.
-        """
-        self.counters.transactions += 1
-        replies: dict[int, protocol.Packet] = {}
-        missing = list(servo_ids)
-        for attempt in range(1 + retries):
-            if attempt:
-                if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
-                    break
-                self.counters.retries += 1
-                if len(servo_ids) > 1:
-                    address, size = request[5], request[6]
-                    request = protocol.sync_read(missing, address, size)
-            replies |= self._ask(request, missing, count, deadline_ns)
-            missing = [servo_id for servo_id in servo_ids if servo_id not in replies]
-            if not missing:
-                break
-            self.counters.lost.update(missing)
-            if patient:
-                self._let_late_replies_pass()
-        if missing:
-            self.counters.failures += 1
-        return {servo_id: replies[servo_id] for servo_id in servo_ids if servo_id in replies}
-
-    def _ask(
-        self, request: bytes, servo_ids: Collection[int], count: int, deadline_ns: int | None
-    ) -> dict[int, protocol.Packet]:
-        """One attempt: the replies that came in time."""
-        self.counters.discarded += self.transport.discard_input() + self._parser.clear()
-        self.transport.write(request)
-        slot = count + protocol.OVERHEAD + protocol.SLOT_GAP_BYTES
-        expected = slot * len(servo_ids)
-        wait_s = protocol.wire_time_s(len(request) + expected, self.transport.baud) + self._slack_s
-        until_ns = self._clock.now_ns() + to_ns(wait_s)
-        if deadline_ns is not None:
-            until_ns = min(until_ns, deadline_ns)
-        replies: dict[int, protocol.Packet] = {}
-        received = 0
-        waiting = True
-        while waiting:
-            data = self.transport.read(until_ns)
-            received += len(data)
-            # At the deadline, what looks like the beginning of a packet is none.
-            packets = self._parser.feed(data) if data else self._parser.flush()
-            for packet in packets:
-                if _is_echo(packet, request):
-                    self.counters.echoes += 1
-                elif self._answers(packet, servo_ids, count) and packet.servo_id not in replies:
-                    replies[packet.servo_id] = packet
-                else:
-                    self.counters.stray += 1
-            # Past the deadline, what has arrived meanwhile is still read, because this process may
-            # have been asleep; but not for ever: some lines are never silent.
-            more = self._clock.now_ns() < until_ns or received < expected
-            waiting = bool(data) and more and len(replies) < len(servo_ids)
-        self.counters.noise, self.counters.damaged = self._parser.noise, self._parser.damaged
-        return replies
-
-    @staticmethod
-    def _answers(packet: protocol.Packet, servo_ids: Collection[int], count: int) -> bool:
-        return packet.servo_id in servo_ids and len(packet.parameters) == count
-
-    def _let_late_replies_pass(self) -> None:
-        until_ns = self._clock.now_ns() + to_ns(LATE_S)
-        while self._clock.now_ns() < until_ns:
-            self.counters.discarded += len(self.transport.read(until_ns))
-
-
-def _is_echo(packet: protocol.Packet, request: bytes) -> bool:
-    if packet.servo_id == protocol.BROADCAST_ID:  # nobody answers with this ID
-        return True
-    return packet.code == request[4] and packet.encode() == request
 
 
 def _status(packet: protocol.Packet) -> Status:
