@@ -154,6 +154,22 @@ def test_late_and_doubled_replies_never_pass_for_answers(kind):
     assert emulated.wire.faults.counts[kind] > 300
 
 
+def test_late_replies_of_earlier_periods_are_not_taken_for_this_one_s():
+    """The same sync read every 10 ms, of a value that grows; replies come up to 30 ms late."""
+    emulated = EmulatedArm(faults=FaultScript(seed=5, rates={"late": 0.4}))
+    bus = emulated.bus()
+    registers = (reg.GOAL_POSITION, reg.GOAL_TIME, reg.GOAL_VELOCITY)  # 6 bytes, as positions,
+    start_ns, read = emulated.clock.now_ns(), 0  # velocities and loads
+    for k in range(300):
+        emulated.clock.sleep_until_ns(start_ns + k * to_ns(0.01))
+        bus.sync_write(registers, dict.fromkeys(IDS, (2047, k, k)))
+        reading = bus.sync_read(IDS, registers, emulated.clock.now_ns() + to_ns(0.008))
+        assert all(values == (2047, k, k) for values in reading.values.values())
+        read += len(reading.values)
+    assert read > 1500
+    assert emulated.wire.faults.counts["late"] > 500
+
+
 def test_an_adapter_that_hears_itself():
     emulated = EmulatedArm(faults=FaultScript(echo=True))
     bus = emulated.bus()

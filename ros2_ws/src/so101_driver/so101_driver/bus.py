@@ -23,8 +23,10 @@ ONE_SERVO_RETRIES = 5  # where there is time; LeRobot's figure for what must not
 # A late or doubled reply has the right servo and a right checksum. What tells it from the reply
 # that is waited for is its length: sync reads ask for less than SHORTEST_READ bytes, reads of one
 # servo for that many or up to READ_LENGTHS - 1 more, another number each time, and reads that
-# share a control period with a sync read for more than all of them.
-SHORTEST_READ, READ_LENGTHS = 9, 16
+# share a control period with a sync read for more than all of them. The sync reads of control
+# periods take turns in up to SYNC_LENGTHS lengths: a reply that is three periods late is not taken,
+# for 0.09 ms more on the wire on average.
+SHORTEST_READ, READ_LENGTHS, SYNC_LENGTHS = 10, 16, 4
 
 
 class Identity(NamedTuple):
@@ -76,6 +78,7 @@ class Bus:
         self._clock = clock if clock is not None else MonotonicClock()
         self._line = RequestLine(transport, self.counters, reply_slack_s, self._clock)
         self._turn = 0  # of the lengths of reads
+        self._sync_turn = 0  # of those of sync reads
 
     @property
     def clock(self) -> Clock:
@@ -182,6 +185,10 @@ class Bus:
         clock allow, and are `missing` then: that is for the caller to judge.
         """
         first, count = reg.span(registers)
+        if deadline_ns is not None:
+            spare = min(SHORTEST_READ - 1 - count, reg.TABLE_SIZE - first - count)
+            count += min(self._sync_turn % SYNC_LENGTHS, max(0, spare))  # read along behind it
+            self._sync_turn += 1
         request = protocol.sync_read(servo_ids, first, count)
         patient = deadline_ns is None
         replies = self._line.replies(request, servo_ids, count, self._retries, deadline_ns, patient)
