@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
 from act_core.timing import FakeClock, to_ns
 from numpy.typing import ArrayLike
+from so101_driver import registers as reg
 from so101_driver.arm import So101Arm
 from so101_driver.arm_driver import ArmDriver, Cycle
 from so101_driver.bus import Bus
@@ -20,6 +21,7 @@ from so101_driver.emulator.memory_transport import MemoryTransport
 from so101_driver.emulator.servo import EmulatedServo
 
 START_NS = to_ns(1.0)
+TARGET = HOME_POSE_RAD + np.array([0.4, -0.3, -0.3, 0.3, 0.5, 0.6])
 
 
 class EmulatedArm:
@@ -66,6 +68,11 @@ class EmulatedArm:
         return np.array([servo.motor.joint.position_rad for servo in self.servos])
 
 
+def torques(servos: Sequence[EmulatedServo]) -> list[int]:
+    """1 for each servo whose torque is on."""
+    return [servo.memory[reg.TORQUE_ENABLE] for servo in servos]
+
+
 class Operator:
     """Calls the driver's cycle on a schedule and commands it, like a node with a policy.
 
@@ -108,3 +115,29 @@ class Operator:
 
     def texts(self, level: str) -> str:
         return "\n".join(text for kind, text in self.events if kind == level)
+
+
+def started(emulated: EmulatedArm, **settings) -> Operator:
+    """A driver that holds the arm."""
+    operator = Operator(emulated, emulated.driver(**settings))
+    operator.until(lambda cycle: cycle.applied is not None)
+    return operator
+
+
+def following(cycle) -> bool:
+    return cycle.applied is not None and cycle.hold is None
+
+
+def is_smooth(sent: list[np.ndarray], rate_hz: float = 100.0) -> None:
+    """Every goal is inside the limits, and so are the steps between goals."""
+    goals = np.array(sent)
+    step = np.diff(goals, axis=0) * rate_hz
+    assert (goals >= SO101_LIMITS.lower_rad - 1e-9).all()
+    assert (goals <= SO101_LIMITS.upper_rad + 1e-9).all()
+    assert (np.abs(step) <= SO101_LIMITS.max_velocity_rad_s + 1e-6).all()
+
+
+def ask(operator: Operator, request) -> str:
+    answer = request()
+    operator.cycle()
+    return answer.result(0)

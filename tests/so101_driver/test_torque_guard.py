@@ -1,0 +1,96 @@
+"""The process that sees to the torque when the driver has died: real processes, a real port."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from act_core.so101 import REST_POSE_RAD
+from so101_driver import torque_guard
+from so101_driver.emulator.arm import emulated_calibration, emulated_servos
+from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.pty_port import PtyPort
+
+from tests.ros_rig import wait_until
+from tests.so101_driver.emulated_arm import torques
+
+DRIVER = """
+    import sys, time
+    from pathlib import Path
+    from act_core.so101 import SO101_LIMITS
+    from so101_driver.arm import So101Arm
+    from so101_driver.bus import Bus
+    from so101_driver.calibration import load
+    from so101_driver.torque_guard import TorqueGuard
+    from so101_driver.transport import SerialTransport
+
+    port, calibration, policy, end = sys.argv[1:]
+    guard = TorqueGuard(port, 1_000_000, Path(calibration), SO101_LIMITS)
+    guard.expect(policy)
+    arm = So101Arm(Bus(SerialTransport(port), reply_slack_s=0.5), load(Path(calibration)))
+    arm.enable_torque()
+    print("holding", flush=True)
+    if end == "orderly":
+        arm.bus.close()
+        guard.dismiss()
+        sys.exit(0)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    emulated_calibration().save(tmp_path / "calibration.json")
+    # At rest: holding costs nothing, and the rest pose is near.
+    bus = EmulatedBus(emulated_servos(REST_POSE_RAD))
+    with PtyPort(bus, tmp_path / "arm") as port:
+        yield port
+
+
+def driver_process(emulator: PtyPort, policy: str, end: str) -> subprocess.Popen:
+    folder = emulator.path.parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVER), str(emulator.path),
+         str(folder / "calibration.json"), policy, end],
+        stdout=subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "holding\n"
+    return process
+
+
+@pytest.mark.parametrize("policy", ["release", "rest"])
+def test_after_sigkill_the_guard_sees_to_the_torque(emulator, policy):
+    process = driver_process(emulator, policy, "killed")
+    assert torques(emulator.bus.servos) == [1] * 6
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    wait_until(lambda: torques(emulator.bus.servos) == [0] * 6)
+
+
+def test_after_an_orderly_end_the_guard_does_nothing(emulator):
+    process = driver_process(emulator, "release", "orderly")
+    assert process.wait(30) == 0, "dismiss() has waited for the guard's end"
+    assert torques(emulator.bus.servos) == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("told", "policy"),
+    [(b"release\nhold\nrest\n", "rest"), (b"rest\nrelease\n", "release"), (b"rest\nhold\n", None),
+     (b"", None)],
+)  # fmt: skip
+def test_the_guard_does_what_it_was_told_last_within_the_driver_s_limits(monkeypatch, told, policy):
+    done = []
+    monkeypatch.setattr(torque_guard.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(torque_guard, "guard", lambda *args: done.append(args) or "done")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(told)))
+    speeds = ["0.5", "0.4", "0.3", "0.2", "0.1", "0.6"]
+    line = ["--port", "p", "--baud", "1000000", "--calibration", "c"]
+    assert torque_guard.main([*line, "--velocity", *speeds, "--acceleration", *speeds]) == 0
+    assert [given[3] for given in done] == ([] if policy is None else [policy])
+    for *_, limits in done:
+        assert limits.max_velocity_rad_s.tolist() == [float(speed) for speed in speeds]
