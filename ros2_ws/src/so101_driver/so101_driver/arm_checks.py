@@ -9,10 +9,10 @@ from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES
 
 from so101_driver import registers as reg
-from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus, Identity
 from so101_driver.bus_errors import ArmError, BusError, NoReplyError
-from so101_driver.calibration import Calibration
+from so101_driver.calibration import Calibration, Vector
 
 CALIBRATION_REGISTERS = {
     "homing_offset": reg.HOMING_OFFSET,
@@ -140,9 +140,9 @@ def check_calibration(arm: So101Arm) -> None:
         )
 
 
-def check_position(state: ArmState, limits: JointLimits, tolerance_rad: float) -> None:
-    """No joint is further past a limit than ``tolerance_rad``. Raises ArmError that names one."""
-    here = state.position_rad
+def check_position(here: Vector, limits: JointLimits, tolerance_rad: float) -> None:
+    """No joint (6,) [rad] is further past a limit than ``tolerance_rad``. Raises ArmError that
+    names one."""
     beyond = np.maximum(limits.lower_rad - here, here - limits.upper_rad)
     worst = int(np.argmax(beyond))
     if beyond[worst] > tolerance_rad:

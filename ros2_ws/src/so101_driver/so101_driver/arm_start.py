@@ -37,7 +37,7 @@ def energise(arm: So101Arm, gate: ReadyGate, tolerance_rad: float, now_ns: int) 
     Raises ArmError for a joint that is further past its limit than ``tolerance_rad``; torque is as
     it was then.
     """
-    arm_checks.check_position(arm.read_state(), gate.limits, tolerance_rad)
+    arm_checks.check_position(_position(arm), gate.limits, tolerance_rad)
     _, torque = arm.read_goals()
     if not torque.all():
         arm.enable_torque()
@@ -57,9 +57,14 @@ def held_goals(arm: So101Arm) -> tuple[Vector, NDArray[np.bool_]]:
     """Where the arm is held (6,) [rad], or is where nothing holds it, and (6,) whether torque is
     on. Raises ArmError where readings do not agree."""
     goals, torque = _twice(arm.read_goals)
-    (here,) = _twice(lambda: (arm.read_state().position_rad,))
+    here = _position(arm)
     kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD)
     return np.where(kept, goals, here), torque
+
+
+def _position(arm: So101Arm) -> Vector:
+    (here,) = _twice(lambda: (arm.read_state().position_rad,))
+    return here
 
 
 def _twice(read: Callable[[], Reading]) -> Reading:
