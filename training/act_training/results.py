@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from act_core.errors import ConfigurationError
 
@@ -136,7 +137,8 @@ def _training_table(runs: list[Path]) -> str:
         cells = (
             _run_name(run),
             config["preset"],
-            f"{kind}, width {model['dim_model']}, chunk {model['chunk_size']}",
+            f"{kind}, width {model['dim_model']}, chunk {model['chunk_size']}"
+            + _begun_with(config),
             f"{len(config['training_episodes'])} (+{len(config['validation_episodes'])} held out)",
             f"{config['step']} x {settings['batch_size']}",
             f"{validation[-1]:.4f}" if validation else "",
@@ -148,6 +150,10 @@ def _training_table(runs: list[Path]) -> str:
     lines.append("Validation L1: of the last validation, in standard deviations of the actions, "
                  "z = 0.")  # fmt: skip
     return "\n".join(lines)
+
+
+def _begun_with(config: dict[str, Any]) -> str:
+    return f", from the weights of {config['weights']}" if config.get("weights") else ""
 
 
 def _run_name(run: Path) -> str:

@@ -37,5 +37,5 @@ act-collect --env $task --episodes 320 --first-seed 2000 --noise 1.0 \
 # 3. The policy goes on learning from all of it.
 train "$second" --weights "$first" --training.steps 14000 \
     --training.lr 2e-4 --training.lr-backbone 2e-4
-act-export --checkpoint "$second" --out "$bundle"
+act-export --checkpoint "$second" --m -0.1 --out "$bundle"
 act-evaluate --policy "$bundle" --episodes 200 --seed 10000 --stamp --out docs/results/pick_place
