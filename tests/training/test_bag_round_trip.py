@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from act_core import topics
 from act_core.timing import NS_PER_S
-from act_training.demonstrate import record_episode
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.source import Declared
+from act_training.demonstrate import record_episode
 from act_training.environments.so101 import So101
 
 from tests.act_record import bags

@@ -18,6 +18,8 @@ from rclpy.serialization import deserialize_message
 from rclpy.timer import Timer
 from std_srvs.srv import Trigger
 
+from act_record import cdr
+from act_record.arrival import SimulatedArrival
 from act_record.bag_writer import BagTopic, qos_text
 from act_record.contract import attachments, contract_text
 from act_record.definitions import definition
@@ -26,6 +28,7 @@ from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.record_parameters import RecordParameters
 from act_record.verdict import Verdict, judge
 
+STAMPED = (cdr.JOINT_STATE, cdr.IMAGE, cdr.COMPRESSED_IMAGE)
 DEPTH = 100  # messages that the middleware keeps for us while Python is busy
 
 
@@ -57,6 +60,8 @@ class RecordNode(Node):
         self._watch = EpisodeWatch()
         self._armed = not p.reset_first
         self._task = p.task
+        self._simulated_time = bool(self.get_parameter("use_sim_time").value)
+        self._arrival = SimulatedArrival()
         self._ended: Ended | None = None  # how, while its tail is recorded
         self._tail: Timer | None = None
         for topic, name in self._names.items():
@@ -112,7 +117,7 @@ class RecordNode(Node):
         if silent:
             raise ConfigurationError(f"nothing has come on {', '.join(silent)} yet")
         folder = self._recorder.start()
-        now_ns = self.get_clock().now().nanoseconds
+        now_ns = self._arrival_ns()
         for name, data in self._latched.items():
             self._recorder.write(name, data, now_ns)
         self.get_logger().info(f"recording {folder.name}")
@@ -172,9 +177,15 @@ class RecordNode(Node):
         self._heard.add(topic)
         if topic.qos == topics.LATCHED:
             self._latched[name] = data
-        self._recorder.write(name, data, self.get_clock().now().nanoseconds)
+        self._recorder.write(name, data, self._arrival_ns(topic, data))
         if topic is topics.EPISODE_STATUS:
             self._on_status(deserialize_message(data, DiagnosticStatus))
+
+    def _arrival_ns(self, topic: Topic | None = None, data: bytes = b"") -> int:
+        if not self._simulated_time:
+            return self.get_clock().now().nanoseconds
+        stamped = topic is not None and topic.type_name in STAMPED
+        return self._arrival.time_ns(cdr.stamp_ns(data) if stamped else None)
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         values = {"message": message.message, **ros.diagnostic_values(message)}
