@@ -28,13 +28,20 @@ SPEC = PolicySpec(
 )
 
 
+def parameters(**values: object) -> list[Parameter]:
+    return [
+        Parameter(name, value=value) for name, value in {"use_sim_time": True, **values}.items()
+    ]
+
+
 def record_beside_a_policy(spin_until, out: Path) -> list[Observation]:
-    """Two seconds; returns what the policy node made of them."""
+    """Two seconds of simulated time, so that a busy machine makes no gaps; returns what the policy
+    node made of them."""
     watcher = FunctionPolicy(SPEC, lambda observation: np.zeros(SPEC.chunk_shape))
-    policy = PolicyNode(watcher, parameter_overrides=[Parameter("realtime_priority", value=0)])
-    values = {"out": str(out), "rate_hz": 33.0}  # this robot's cameras: every third of 10 ms
-    recorder = RecordNode(parameter_overrides=[Parameter(k, value=v) for k, v in values.items()])
-    robot = Robot()
+    policy = PolicyNode(watcher, parameter_overrides=parameters(realtime_priority=0))
+    # This robot's cameras: every third of 10 ms.
+    recorder = RecordNode(parameter_overrides=parameters(out=str(out), rate_hz=33.0))
+    robot = Robot(simulated=True)
     nodes = policy, recorder, robot
     seen: list[Observation] = []
     observe = policy.runner.observe
@@ -43,7 +50,7 @@ def record_beside_a_policy(spin_until, out: Path) -> list[Observation]:
         spin_until(lambda: len(seen) > 3 and {*recorder.params.needed()} <= recorder._heard, *nodes)
         recorder.start()
         begin = len(seen)
-        spin_until(lambda: len(seen) > begin + 60, *nodes)
+        spin_until(lambda: len(seen) > begin + 60, *nodes, timeout_s=60.0)
         recorder.stop()
     finally:
         for node in nodes:

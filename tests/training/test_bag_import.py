@@ -110,6 +110,20 @@ def test_a_bag_is_what_the_live_node_would_have_seen_bit_for_bit(tmp_path, seed)
     assert counts["observations"] == sum(counts.get(name, 0) for name in dropped)
 
 
+def test_what_was_handed_over_late_came_when_its_log_time_says(tmp_path):
+    """A recorder in simulated time that lags: the log times are right, the order of the file not"""
+    in_order = bags.episode(3.0)
+    late = np.random.default_rng(3).uniform(0, 500 * MS, len(in_order))
+    order = np.argsort([m.log_ns + by for m, by in zip(in_order, late, strict=True)])
+    expected = converted(tmp_path / "in_order", in_order)
+    episode = converted(tmp_path / "late", [in_order[i] for i in order])
+    assert np.array_equal(episode.stamps_ns, expected.stamps_ns)
+    assert np.array_equal(episode.joints, expected.joints)
+    assert np.array_equal(episode.actions, expected.actions)
+    for camera in ("front", "wrist"):
+        assert np.array_equal(episode.images[camera], expected.images[camera])
+
+
 def test_an_episode_holds_true_times_and_the_commands_in_force(tmp_path):
     episode = converted(tmp_path / "run", bags.episode(3.0))
     assert (episode.task, episode.success, episode.simulated) == ("wave", None, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
@@ -14,8 +14,10 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.client import Client
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.timer import Timer
+from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from act_record import cdr
@@ -27,6 +29,9 @@ from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcom
 from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.record_parameters import RecordParameters
 from act_record.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from rclpy.subscription import MessageInfo  # a plain dictionary on Humble
 
 STAMPED = (cdr.JOINT_STATE, cdr.IMAGE, cdr.COMPRESSED_IMAGE)
 DEPTH = 100  # messages that the middleware keeps for us while Python is busy
@@ -60,8 +65,10 @@ class RecordNode(Node):
         self._watch = EpisodeWatch()
         self._armed = not p.reset_first
         self._task = p.task
-        self._simulated_time = bool(self.get_parameter("use_sim_time").value)
-        self._arrival = SimulatedArrival()
+        self._arrival = SimulatedArrival() if self.get_parameter("use_sim_time").value else None
+        if self._arrival is not None:
+            best_effort = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
+            self.create_subscription(ClockMessage, "/clock", self._on_clock, best_effort)
         self._ended: Ended | None = None  # how, while its tail is recorded
         self._tail: Timer | None = None
         for topic, name in self._names.items():
@@ -117,7 +124,7 @@ class RecordNode(Node):
         if silent:
             raise ConfigurationError(f"nothing has come on {', '.join(silent)} yet")
         folder = self._recorder.start()
-        now_ns = self._arrival_ns()
+        now_ns = self._arrival.newest_ns if self._arrival else self._now_ns()
         for name, data in self._latched.items():
             self._recorder.write(name, data, now_ns)
         self.get_logger().info(f"recording {folder.name}")
@@ -173,19 +180,25 @@ class RecordNode(Node):
 
     # -- messages ------------------------------------------------------------------------------
 
-    def _on_message(self, topic: Topic, name: str, data: bytes) -> None:
+    def _on_message(self, topic: Topic, name: str, data: bytes, info: MessageInfo) -> None:
         self._heard.add(topic)
         if topic.qos == topics.LATCHED:
             self._latched[name] = data
-        self._recorder.write(name, data, self._arrival_ns(topic, data))
+        if self._arrival is None:
+            arrival_ns = self._now_ns()
+        else:
+            stamp_ns = cdr.stamp_ns(data) if topic.type_name in STAMPED else None
+            arrival_ns = self._arrival.time_ns(info["source_timestamp"], stamp_ns)
+        self._recorder.write(name, data, arrival_ns)
         if topic is topics.EPISODE_STATUS:
             self._on_status(deserialize_message(data, DiagnosticStatus))
 
-    def _arrival_ns(self, topic: Topic | None = None, data: bytes = b"") -> int:
-        if not self._simulated_time:
-            return self.get_clock().now().nanoseconds
-        stamped = topic is not None and topic.type_name in STAMPED
-        return self._arrival.time_ns(cdr.stamp_ns(data) if stamped else None)
+    def _on_clock(self, message: ClockMessage, info: MessageInfo) -> None:
+        assert self._arrival is not None
+        self._arrival.add_clock(info["source_timestamp"], ros.stamp_ns(message.clock))
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
 
     def _on_status(self, message: DiagnosticStatus) -> None:
         values = {"message": message.message, **ros.diagnostic_values(message)}

@@ -7,12 +7,14 @@ work from it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from act_core import topics
+from act_core.timing import NS_PER_S
 from numpy.typing import NDArray
 
 from act_record import cdr
@@ -22,6 +24,7 @@ from act_record.mcap_walk import BagMessage
 MEASURED = topics.JOINT_STATES.name
 COMMANDED = topics.JOINT_COMMANDS.name
 APPLIED = topics.JOINT_COMMANDS_APPLIED.name
+REORDERED_NS = 10 * NS_PER_S
 
 
 class Sample(NamedTuple):
@@ -31,6 +34,12 @@ class Sample(NamedTuple):
     log_ns: int
     names: tuple[str, ...]
     position: NDArray[np.float64]  # (J,) rad, in the order of its names
+
+    def ordered(self, joints: Sequence[str]) -> NDArray[np.float64]:
+        """The values of ``joints``, by name. ValueError as `act_core.ros.read_joints` raises it."""
+        if len(set(self.names)) != len(self.names) or len(self.position) != len(self.names):
+            raise ValueError(f"names {self.names} do not fit {len(self.position)} positions")
+        return self.position[[self.names.index(name) for name in joints]]
 
 
 class Frame(NamedTuple):
@@ -54,7 +63,9 @@ class Status(NamedTuple):
 class Timeline:
     """Everything in the order of arrival.
 
-    ``events`` holds measured joints and images as one sequence, the way a synchroniser takes them.
+    ``events`` holds measured joints and images as one sequence, the way a synchroniser takes them:
+    by log times, because a recorder in simulated time may be handed a message late. Where log times
+    go back further than `REORDERED_NS`, a clock was set, and the order of the file is kept.
     """
 
     events: list[Sample | Frame] = field(default_factory=list)
@@ -120,7 +131,7 @@ class Timeline:
         stamp_ns = read.stamp_ns or message.log_ns
         sample = Sample(stamp_ns, message.log_ns, read.names, read.position)
         if topic == MEASURED:
-            self.events.append(sample)
+            self._add_event(sample)
         else:
             self.commands.setdefault(topic, []).append(sample)
 
@@ -133,7 +144,13 @@ class Timeline:
             self.raw_cameras.add(camera)
         if camera not in self.image_sizes:
             self.image_sizes[camera] = cdr.image_size(message.data, message.type_name)
-        self.events.append(frame)
+        self._add_event(frame)
+
+    def _add_event(self, event: Sample | Frame) -> None:
+        place = len(self.events)
+        while place and 0 < self.events[place - 1].log_ns - event.log_ns < REORDERED_NS:
+            place -= 1
+        self.events.insert(place, event)
 
 
 def camera_of(topic: str, type_name: str) -> str | None:
@@ -143,3 +160,19 @@ def camera_of(topic: str, type_name: str) -> str | None:
         return None
     known = {topics.camera_image(parts[1]).name, topics.camera_compressed(parts[1]).name}
     return parts[1] if topic in known else None
+
+
+def series(
+    samples: Sequence[Sample], joints: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Stamps (T,) [ns], rising, and the values (T, J) of ``joints`` then.
+
+    Messages that do not hold them are left out; of two with one stamp, the later one counts.
+    """
+    rows = {}
+    for sample in samples:
+        with suppress(ValueError):
+            rows[sample.stamp_ns] = sample.ordered(joints)
+    stamps_ns = sorted(rows)
+    values = np.array([rows[stamp_ns] for stamp_ns in stamps_ns])
+    return np.array(stamps_ns, dtype=np.int64), values.reshape(len(stamps_ns), len(joints))
