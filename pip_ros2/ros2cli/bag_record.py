@@ -82,7 +82,7 @@ def record(args: argparse.Namespace) -> int:
     if folder.exists():
         raise CliError(f"Output folder '{folder}' already exists.")
 
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.executors import SingleThreadedExecutor
 
     from ros2cli.bag_writer import BagWriter
 
@@ -91,13 +91,12 @@ def record(args: argparse.Namespace) -> int:
     with graph.cli_node(args, args.node_name) as node:
         drain = _Drain(BagWriter(folder, f"{folder.name}_0.mcap", args.compression), args)
         try:
-            _Recorder(node, args, drain)
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            print(f"Recording to {folder}; Ctrl-C ends it.")
-            executor.spin()
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
+            with graph.until_shutdown():
+                _Recorder(node, args, drain)
+                executor = SingleThreadedExecutor()
+                executor.add_node(node)
+                print(f"Recording to {folder}; Ctrl-C ends it.")
+                executor.spin()
         finally:
             with _uninterrupted():
                 metadata = drain.close()

@@ -94,6 +94,24 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
         leave(node)
 
 
+@contextmanager
+def until_shutdown() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is inside, and all is well.
+
+    SIGTERM shuts rclpy down at any moment. `ExternalShutdownException` is only one of the errors
+    with which whatever is under way then fails.
+    """
+    import rclpy
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if rclpy.ok():
+            raise
+
+
 def leave(node: Node) -> None:
     """Take the node out of the graph, or give up on that after `GOODBYE_S`.
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ros2cli import bag_reader, bag_writer, discovery
 from ros2cli.bag_metadata import BagTopic
+from ros2cli.graph import until_shutdown
 from ros2cli.main import main
 from ros2cli.packages import ensure_prefix_path
 from rosbags.rosbag2 import Reader
@@ -177,6 +178,20 @@ def test_all_topics_new_ones_included(graph, start, tmp_path):
     topics = {topic.name for topic in bag_reader.open_bag(folder).metadata.topics}
     assert {"/late", "/rosout"} <= topics
     assert "/unwanted" not in topics
+
+
+def test_whatever_sigterm_makes_fail_is_an_end_not_an_error():
+    """rclpy raises one error or another, depending on where the shutdown meets it."""
+    import rclpy
+
+    rclpy.init()
+    with pytest.raises(RuntimeError, match="of its own"), until_shutdown():
+        raise RuntimeError("of its own")
+    with until_shutdown():
+        rclpy.shutdown()
+        raise RuntimeError("context is invalid")
+    with until_shutdown():
+        raise KeyboardInterrupt
 
 
 def test_a_killed_recorder_loses_at_most_the_last_moment(graph, start, tmp_path, capsys):
