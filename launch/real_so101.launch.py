@@ -23,8 +23,10 @@ from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
     NOBODY,
+    as_parameters,
     as_yaml,
     cameras_of,
+    declare,
     read_spec,
     shipped_policy,
 )
@@ -101,13 +103,6 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    def values(arguments: tuple[tuple[str, str, str], ...]) -> dict[str, object]:
-        return {
-            # An arm may well be called 7: what is text by default stays text.
-            name: value(name) if isinstance(as_yaml(default), str) else as_yaml(value(name))
-            for name, default, _ in arguments
-        }
-
     emulated = value("hardware") == EMULATED
     more = [value("params_file")] if value("params_file") else []
     policy = value("policy")
@@ -116,7 +111,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     bundle = None if policy in ("", NOBODY) else Path(policy)
     if bundle is not None and value("leader_port"):
         raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
-    driver = values(DRIVER_ARGUMENTS)
+    driver = as_parameters(context, DRIVER_ARGUMENTS)
     # An emulated bus ends with the launch: nobody is left to be brought to rest.
     driver["exit_policy"] = value("exit_policy") or ("hold" if emulated else "rest")
     cameras = camera_sources(value("cameras"))
@@ -126,8 +121,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if emulated:
         if cameras:
             raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
-        sim = {**values(SIM_ARGUMENTS), **values(CAMERA_ARGUMENTS)}
-        del sim["exposure_ms"]
+        sim = as_parameters(context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
         nodes, driver["port"], driver["calibration"] = emulated_arm(
             {**sim, "cameras": seen or ["front", "wrist"]}, value("faults"), more
         )
@@ -141,7 +135,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             on_exit=Shutdown(reason="the driver has ended"),
         )
     )
-    shared = values(CAMERA_ARGUMENTS)
+    shared = as_parameters(context, CAMERA_ARGUMENTS)
     shared["rate_hz"] = shared.pop("camera_rate_hz")
     nodes += [  # a camera that ends does not end the arm: no on_exit
         Node(
@@ -254,15 +248,7 @@ def pose(text: str) -> list[float]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, default, description in (
-            *DRIVER_ARGUMENTS,
-            *CAMERA_ARGUMENTS,
-            *ARGUMENTS,
-            *SIM_ARGUMENTS,
-        )
-    ]
+    arguments = declare((*DRIVER_ARGUMENTS, *CAMERA_ARGUMENTS, *ARGUMENTS, *SIM_ARGUMENTS))
     hardware = DeclareLaunchArgument(
         "hardware",
         default_value=REAL,

@@ -9,13 +9,12 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 
 from __future__ import annotations
 
-from act_bringup.launch_arguments import IMAGE_ARGUMENTS, NOBODY, as_yaml
+from act_bringup.launch_arguments import EXPERT, IMAGE_ARGUMENTS, NOBODY, as_parameters, declare
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-EXPERT = "expert"
 LOCKSTEP, REAL_TIME = "lockstep", "real_time"
 
 # Handed on to the sim node as they are: name, default, description.
@@ -46,7 +45,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         executable="sim_node",
         output="screen",
         parameters=[
-            {name: as_yaml(value(name)) for name, _, _ in SIM_ARGUMENTS},
+            as_parameters(context, SIM_ARGUMENTS),
             {
                 "cameras": cameras,
                 "expert": value("driver") == EXPERT,
@@ -61,7 +60,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         executable="record_node",
         output="screen",
         parameters=[
-            {name: as_yaml(value(name)) for name, _, _ in RECORD_ARGUMENTS},
+            as_parameters(context, RECORD_ARGUMENTS),
             {
                 "cameras": cameras,
                 "rate_hz": float(value("camera_rate_hz")),
@@ -77,14 +76,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, default, description in (
-            ("cameras", "front,wrist", "to record"),
-            *SIM_ARGUMENTS,
-            *RECORD_ARGUMENTS,
-        )
-    ]
+    cameras = ("cameras", "front,wrist", "to record")
+    arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS))
     driver = DeclareLaunchArgument(
         "driver",
         default_value=EXPERT,

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
+    EXPERT,
     IMAGE_ARGUMENTS,
     NOBODY,
-    as_yaml,
+    as_parameters,
     cameras_of,
+    declare,
     read_spec,
     shipped_policy,
 )
@@ -24,7 +26,6 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-EXPERT = "expert"
 DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the sim node as they are: name, default, description.
@@ -73,7 +74,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         executable="sim_node",
         output="screen",
         parameters=[
-            {name: as_yaml(value(name)) for name, _, _ in SIM_ARGUMENTS},
+            as_parameters(context, SIM_ARGUMENTS),
             {
                 "arms": int(value("arms")),
                 "cameras": cameras,
@@ -114,10 +115,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, default, description in (*ARGUMENTS, *SIM_ARGUMENTS)
-    ]
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS))
     arms = DeclareLaunchArgument(
         "arms",
         default_value="1",

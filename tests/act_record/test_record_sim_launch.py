@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-
 import numpy as np
-import pytest
 from act_record.bag_reader import open_bag
 from act_record.timeline import Timeline
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.source import Declared
 from act_training.export_lerobot import check_stamps
 
-ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
-try:
-    ament.get_package_prefix("act_bringup")
-except ament.PackageNotFoundError:
-    pytest.skip(
-        "the workspace is not sourced; run `make test`, or `source env.sh` first",
-        allow_module_level=True,
-    )
+from tests.launches import finish, launch
 
 
-def launch(*arguments: str) -> str:
-    process = subprocess.Popen(
-        ["ros2", "launch", "act_bringup", "record_sim.launch.py", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        return process.communicate(timeout=120)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+def record(*arguments: str) -> str:
+    return finish(launch("record_sim.launch.py", *arguments), timeout_s=120.0)
 
 
 def test_the_expert_is_recorded_through_ros(tmp_path):
-    output = launch("task:=reach", "episodes:=2", "pacing:=lockstep", "width:=64", "height:=48",
+    output = record("task:=reach", "episodes:=2", "pacing:=lockstep", "width:=64", "height:=48",
                     f"out:={tmp_path}")  # fmt: skip
     folders = sorted(tmp_path.iterdir())
     assert [folder.name for folder in folders] == ["episode_000000", "episode_000001"], output
@@ -68,5 +45,5 @@ def test_the_expert_is_recorded_through_ros(tmp_path):
 
 
 def test_a_wrong_argument_ends_the_launch(tmp_path):
-    output = launch("task:=rech", f"out:={tmp_path}")
+    output = record("task:=rech", f"out:={tmp_path}")
     assert "unknown task 'rech'; did you mean 'reach'" in output

@@ -18,20 +18,14 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
 
 from tests.act_policy.policies import make_bundle
-from tests.system.test_sim_launch import alive, finish, pids_of
+from tests.launches import alive, finish, launch, pids_of
 
 FAR_FROM_REST_RAD = [0.0, 1.6, 0.0, 0.0, 0.0, 0.0]  # 3.3 rad of the shoulder
 SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
 
 
 def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        ["ros2", "launch", "act_bringup", "real_so101.launch.py", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return launch("real_so101.launch.py", *arguments)
 
 
 def read_until(process: subprocess.Popen, *texts: str, timeout_s: float = 60.0) -> str:

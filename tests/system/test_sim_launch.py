@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import subprocess
-from pathlib import Path
 
 import av
 import pytest
 
-ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
-try:
-    ament.get_package_prefix("act_bringup")
-except ament.PackageNotFoundError:
-    pytest.skip(
-        "the workspace is not sourced; run `make test`, or `source env.sh` first",
-        allow_module_level=True,
-    )
+from tests.launches import alive, finish, launch, pids_of
 
 FAST = ("use_sim_time:=true", "real_time_factor:=3.0", "width:=64", "height:=48")
 
 
 def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        ["ros2", "launch", "act_bringup", "sim.launch.py", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: subprocess.Popen, timeout_s: float = 90.0) -> str:
-    try:
-        return process.communicate(timeout=timeout_s)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-
-
-def pids_of(output: str) -> list[int]:
-    return [int(pid) for pid in re.findall(r"process started with pid \[(\d+)\]", output)]
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    return launch("sim.launch.py", *arguments)
 
 
 def test_the_expert_does_the_task_through_the_topics():

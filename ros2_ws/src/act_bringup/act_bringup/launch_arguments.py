@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+EXPERT = "expert"  # the task's scripted one, where something has to drive
 NOBODY = "none"  # policy:=none
 POLICIES = Path(__file__).resolve().parents[4] / "policies"  # of the repository
 
@@ -20,6 +26,24 @@ EXECUTION_ARGUMENTS: tuple[Argument, ...] = (
     ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
     ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
 )
+
+
+def declare(arguments: Sequence[Argument]) -> list[DeclareLaunchArgument]:
+    """Arguments as a launch file announces them."""
+    return [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in arguments
+    ]
+
+
+def as_parameters(context: LaunchContext, arguments: Sequence[Argument]) -> dict[str, Any]:
+    """Arguments to be handed on to a node as they are. What is text by default stays text: an arm
+    or a folder may well be called 7."""
+    texts = {name: LaunchConfiguration(name).perform(context) for name, _, _ in arguments}
+    return {
+        name: texts[name] if isinstance(as_yaml(default), str) else as_yaml(texts[name])
+        for name, default, _ in arguments
+    }
 
 
 def shipped_policy(task: str) -> Path | None:

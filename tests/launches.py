@@ -1,0 +1,48 @@
+"""`ros2 launch` as a user types it: starting it, its output, its end. Skips without a workspace."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
+try:
+    ament.get_package_prefix("act_bringup")
+except ament.PackageNotFoundError:
+    pytest.skip(
+        "the workspace is not sourced; run `make test`, or `source env.sh` first",
+        allow_module_level=True,
+    )
+
+
+def launch(file: str, *arguments: str) -> subprocess.Popen:
+    """A launch file of act_bringup."""
+    return subprocess.Popen(
+        ["ros2", "launch", "act_bringup", file, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen, timeout_s: float = 90.0) -> str:
+    """The rest of its output, when it has ended."""
+    try:
+        return process.communicate(timeout=timeout_s)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def pids_of(output: str) -> list[int]:
+    return [int(pid) for pid in re.findall(r"process started with pid \[(\d+)\]", output)]
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
