@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from act_core.errors import ConfigurationError
 from act_policy.load_policy import load_policy
 from tqdm import tqdm
 
@@ -32,6 +31,7 @@ from act_training.demonstrate import Lead, record_episode
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
 from act_training.hub import on_disk
+from act_training.rollout import check_fit
 
 RECORD_FILE = "collection.json"
 
@@ -151,19 +151,11 @@ def _is_kept(options: CollectOptions, trial: Trial) -> bool:
 
 
 def _open_lead(options: CollectOptions, env: Environment) -> Lead | None:
-    """The policy that begins the episodes; ConfigurationError if it is for other cameras."""
+    """The policy that begins the episodes; ConfigurationError if it does not fit."""
     if options.policy is None:
         return None
     policy = load_policy(options.policy, engine="cpu", variant="fp32", threads=1)
-    known = {(camera.name, camera.height, camera.width) for camera in env.features.cameras}
-    for image in policy.spec.image_inputs:
-        if (image.camera, image.height, image.width) not in known:
-            raise ConfigurationError(
-                f"policy '{policy.spec.name}' needs camera {image.camera} with "
-                f"{image.width}x{image.height} pixels, but {env.name} shows "
-                + ", ".join(f"{name} {width}x{height}" for name, height, width in sorted(known))
-                + ": choose with --cameras, --height and --width"
-            )
+    check_fit(policy.spec, env)
     return Lead(policy, options.policy_s)
 
 

@@ -35,7 +35,13 @@ from act_training.environments.environment import Environment
 from act_training.evaluation_record import condition_record, write_record
 from act_training.hub import on_disk
 from act_training.intervals import Interval, wilson_interval
-from act_training.rollout import Condition, Result, open_environment_for, run_episode
+from act_training.rollout import (
+    Condition,
+    Result,
+    check_fit,
+    open_environment_for,
+    run_episode,
+)
 from act_training.run_config import current_commit
 from act_training.torch_policy import TorchPolicy
 from act_training.video import write_video
@@ -130,7 +136,9 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     conditions = _conditions(options, spec)
     seeds = range(options.first_seed, options.first_seed + options.episodes)
     jobs = [(condition, seed) for condition in conditions for seed in seeds]
-    _check_fit(options, spec)
+    env = _open_environment(options, spec)
+    env.close()
+    check_fit(spec, env)
     with ProcessPoolExecutor(
         min(options.workers, len(jobs)),
         mp_context=multiprocessing.get_context("spawn"),  # a GL context does not survive a fork
@@ -229,22 +237,6 @@ def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment
     extra = {"level": options.level, "rate_hz": options.control_rate_hz}
     given = {name: value for name, value in extra.items() if value is not None}
     return open_environment_for(spec, _environment_name(options, spec), **given)
-
-
-def _check_fit(options: EvaluateOptions, spec: PolicySpec) -> None:
-    """ConfigurationError with the difference if the policy is for another robot."""
-    env = _open_environment(options, spec)
-    env.close()
-    pairs = (
-        ("joints", spec.joint_input.joints, env.features.joints),
-        ("actions", spec.output.joints, env.features.actions),
-    )
-    for what, policy_names, names in pairs:
-        if policy_names != names:
-            raise ConfigurationError(
-                f"{what} of policy '{spec.name}' are {', '.join(policy_names)}, but {env.name} "
-                f"has {', '.join(names)}"
-            )
 
 
 _environment: Environment  # of this worker process

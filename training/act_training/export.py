@@ -132,7 +132,8 @@ def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> Non
     """Configuration, log and curves of the run, beside the policy that came of it."""
     out.mkdir(exist_ok=True)
     config = checkpoint.config.to_json()
-    config["data"] = Path(config["data"]).name  # where it was is of no use to others
+    for name in ("data", "weights"):  # where they were is of no use to others
+        config[name] = config[name] and Path(config[name]).name
     (out / CONFIG_FILE).write_text(json.dumps({"step": checkpoint.step, **config}, indent=1) + "\n")
     run = folder if (folder / LOG_FILE).is_file() else folder.parent
     for name in (LOG_FILE, CURVES_FILE):

@@ -16,7 +16,7 @@ import h5py
 import tyro
 from act_core.topics import JOINT_COMMANDS
 from act_record.bag_reader import SUFFIXES, find_bags
-from so101_driver.calibration import find, load
+from so101_driver.calibration import Calibration, find, load
 
 from act_training.command import run_command
 from act_training.datasets.bag.source import BagSource
@@ -88,8 +88,7 @@ def import_source(options: ImportOptions) -> Path:
     if checkpoint is None:
         import_dataset(options, folder)
         return options.out
-    calibration = load(find(options.calibration)) if options.calibration else None
-    declared = _declared(options)
+    declared, calibration = _declared(options), _calibration(options)
     return import_checkpoint(checkpoint, options.out, declared, calibration, options.source)
 
 
@@ -161,8 +160,7 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
     if options.more:
         raise DatasetError("only bags can be taken from several folders at once")
     if layout == "lerobot":
-        calibration = load(find(options.calibration)) if options.calibration else None
-        return LerobotSource(folder, declared, calibration)
+        return LerobotSource(folder, declared, _calibration(options))
     if options.calibration:
         raise DatasetError("--calibration is for SO-101 arms in LeRobot's layout only")
     places = act_places(folder) if layout == "act" else demo_places(folder)
@@ -176,6 +174,10 @@ def _size(options: ImportOptions) -> tuple[int, int] | None:
     if options.height is None or options.width is None:
         raise DatasetError("--height and --width go together")
     return options.height, options.width
+
+
+def _calibration(options: ImportOptions) -> Calibration | None:
+    return load(find(options.calibration)) if options.calibration else None
 
 
 def _declared(options: ImportOptions) -> Declared:

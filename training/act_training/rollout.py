@@ -138,6 +138,29 @@ class PolicyDriver:
         return self._runner.status(self._now_ns)
 
 
+def check_fit(spec: PolicySpec, env: Environment) -> None:
+    """ConfigurationError with the difference if the policy is for another robot or cameras."""
+    pairs = (
+        ("joints", spec.joint_input.joints, env.features.joints),
+        ("actions", spec.output.joints, env.features.actions),
+    )
+    for what, policy_names, names in pairs:
+        if policy_names != names:
+            raise ConfigurationError(
+                f"{what} of policy '{spec.name}' are {', '.join(policy_names)}, but {env.name} "
+                f"has {', '.join(names)}"
+            )
+    known = {(camera.name, camera.height, camera.width) for camera in env.features.cameras}
+    for image in spec.image_inputs:
+        if (image.camera, image.height, image.width) not in known:
+            raise ConfigurationError(
+                f"policy '{spec.name}' needs camera {image.camera} with "
+                f"{image.width}x{image.height} pixels, but {env.name} shows "
+                + ", ".join(f"{name} {width}x{height}" for name, height, width in sorted(known))
+                + ": choose with --cameras, --height and --width"
+            )
+
+
 def open_environment_for(spec: PolicySpec, name: str, **options: Any) -> Environment:
     """The environment `name` with the cameras and image sizes of a policy.
 

@@ -31,6 +31,7 @@ Differences from the paper and from tonyzhaozh/act, with reasons
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -101,7 +102,8 @@ class ACT(nn.Module):
         self.encoder = Encoder(config, config.n_encoder_layers)
 
         self.queries = nn.Embedding(config.chunk_size, width)
-        self.decoder = Decoder(config)
+        layers = (DecoderLayer(config) for _ in range(config.n_decoder_layers))
+        self.decoder = Decoder(layers, width)
         self.action_head = nn.Linear(width, action_dim)
 
         for module in (self.encoder, self.decoder):
@@ -232,10 +234,10 @@ class EncoderLayer(nn.Module):
 class Decoder(nn.Module):
     """K learned queries attend to each other and to the encoder's output."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, layers: Iterable[nn.Module], width: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.n_decoder_layers))
-        self.norm = nn.LayerNorm(config.dim_model)
+        self.layers = nn.ModuleList(layers)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
         """queries (1, K, D); memory (B, T, D); positions (1, T, D) of the memory -> (B, K, D)."""

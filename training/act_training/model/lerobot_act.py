@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from act_training.model.act import image_positions
+from act_training.model.act import Decoder, image_positions
 from act_training.model.backbone import ResNet18
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
@@ -61,7 +61,8 @@ class LerobotAct(nn.Module):
         self.encoder_latent_input_proj = nn.Linear(config.latent_dim, width)
         self.encoder_1d_feature_pos_embed = nn.Embedding(2, width)  # of the latent, of the joints
         self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        layers = (DecoderLayer(config) for _ in range(config.n_decoder_layers))
+        self.decoder = Decoder(layers, width)
         self.decoder_pos_embed = nn.Embedding(config.chunk_size, width)
         self.action_head = nn.Linear(width, config.action_dim)
         positions = [image_positions(*_map_size(size), width) for size in config.image_sizes]
@@ -96,22 +97,6 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:  # (B, T, D), (1, T, D)
         for layer in self.layers:
             x = layer(x, positions)
-        return self.norm(x)
-
-
-class Decoder(nn.Module):
-    """K learned queries attend to each other and to the encoder's output."""
-
-    def __init__(self, config: LerobotActConfig) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.n_decoder_layers))
-        self.norm = nn.LayerNorm(config.dim_model)
-
-    def forward(self, queries: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
-        """queries (1, K, D); memory (B, T, D); positions (1, T, D) of the memory -> (B, K, D)."""
-        x = torch.zeros_like(queries).expand(memory.shape[0], -1, -1)
-        for layer in self.layers:
-            x = layer(x, queries, memory, positions)
         return self.norm(x)
 
 

@@ -17,6 +17,7 @@ from act_core.errors import ConfigurationError
 
 from act_record.bag_reader import BagError, find_bags, open_bag
 from act_record.contract import read_contract
+from act_record.record_parameters import COMPRESSED, RAW
 from act_record.repair import repair
 from act_record.timeline import Timeline
 from act_record.verdict import judge
@@ -76,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         help="between episodes, to put the scene back; 0: until space (%(default)s)",
     )  # fmt: skip
     top.add_argument("--cameras", default="", help="to record (front,wrist)")
-    top.add_argument("--images", choices=("raw", "compressed"), default="raw", help="(%(default)s)")
+    top.add_argument("--images", choices=(RAW, COMPRESSED), default=RAW, help="(%(default)s)")
     top.add_argument("--rate-hz", type=float, default=30.0, help="of the dataset (%(default)s)")
     top.add_argument("--calibration", default="", help="file of the arm's calibration, to keep")
     top.set_defaults(run=run_keyboard)

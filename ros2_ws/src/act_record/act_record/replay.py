@@ -9,7 +9,7 @@ import numpy as np
 from act_core.errors import ConfigurationError
 from numpy.typing import ArrayLike, NDArray
 
-from act_record.timeline import COMMANDED, Sample, Timeline
+from act_record.timeline import COMMANDED, Sample, Timeline, series
 
 Vector = NDArray[np.float64]
 
@@ -134,13 +134,8 @@ def tracks(timeline: Timeline, topic: str = COMMANDED) -> tuple[Track, Track | N
 
 
 def _track(names: tuple[str, ...], samples: Sequence[Sample], zero_ns: int) -> Track:
-    rows = {}
-    for sample in samples:
-        if set(names) <= set(sample.names) and len(sample.names) == len(sample.position):
-            order = [sample.names.index(name) for name in names]
-            rows[(sample.stamp_ns - zero_ns) / 1e9] = sample.position[order]
-    times = sorted(rows)
-    return Track(names, np.array(times), np.array([rows[time] for time in times]))
+    stamps_ns, values = series(samples, names)
+    return Track(names, (stamps_ns - zero_ns) / 1e9, values)
 
 
 def _figures(errors: Vector) -> str:

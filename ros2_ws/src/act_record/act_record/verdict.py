@@ -15,7 +15,7 @@ import numpy as np
 from act_core.so101 import SO101_LIMITS
 from numpy.typing import NDArray
 
-from act_record.timeline import COMMANDED, Sample, Timeline
+from act_record.timeline import COMMANDED, Sample, Timeline, series
 
 GRID_HZ = 50.0  # joints are compared on this grid
 IDLE_RAD_S = 0.02  # a joint slower than this rests: a degree a second
@@ -192,14 +192,12 @@ def _on_grid(samples: Sequence[Sample]) -> tuple[tuple[str, ...], NDArray[np.flo
     if not samples:
         return (), None
     names = samples[0].names
-    same = [s for s in samples if s.names == names and len(s.position) == len(names)]
-    times = np.array([s.stamp_ns for s in same]) / 1e9
-    order = np.argsort(times, kind="stable")
-    grid = np.arange(times.min(), times.max(), 1.0 / GRID_HZ)
+    stamps_ns, values = series(samples, names)
+    times = stamps_ns / 1e9
+    grid = np.arange(times[0], times[-1], 1.0 / GRID_HZ) if len(times) else times
     if len(grid) < 0.1 * GRID_HZ:
         return names, None
-    values = np.array([s.position for s in same])[order]
-    return names, np.stack([np.interp(grid, times[order], column) for column in values.T], axis=1)
+    return names, _at(grid, times, values)
 
 
 def _idle(positions: NDArray[np.float64]) -> float:
@@ -234,31 +232,29 @@ def _lag(measured: Sequence[Sample], commanded: Sequence[Sample]) -> float | Non
     if not measured or not commanded:
         return None
     names = tuple(measured[0].names)
-    commands = [c for c in commanded if set(c.names) == set(names)]
-    if len(commands) < 2 or len(measured) < 2:
+    wanted_ns, targets = series(commanded, names)
+    found_ns, joints = series(measured, names)
+    if len(wanted_ns) < 2 or len(found_ns) < 2:
         return None
-    begin = max(measured[0].stamp_ns, commands[0].stamp_ns) / 1e9
-    end = min(measured[-1].stamp_ns, commands[-1].stamp_ns) / 1e9
+    wanted_at, found_at = wanted_ns / 1e9, found_ns / 1e9
+    begin, end = max(found_at[0], wanted_at[0]), min(found_at[-1], wanted_at[-1])
     grid = np.arange(begin, end, 1.0 / GRID_HZ)
     shifts = round(MAX_LAG_S * GRID_HZ)
     if len(grid) < 3 * shifts:
         return None
-    targets = _at(grid, commands, names)
+    targets = _at(grid, wanted_at, targets)
     joint = int(np.argmax(np.ptp(targets, axis=0)))
     if np.ptp(targets[:, joint]) < 0.05:
         return None
     wanted = np.gradient(targets[:, joint])
-    found = np.gradient(_at(grid, measured, names)[:, joint])
+    found = np.gradient(_at(grid, found_at, joints)[:, joint])
     inner = len(grid) - shifts
     misfit = [np.mean((found[k : k + inner] - wanted[:inner]) ** 2) for k in range(shifts + 1)]
     return int(np.argmin(misfit)) / GRID_HZ
 
 
 def _at(
-    grid: NDArray[np.float64], samples: Sequence[Sample], names: tuple[str, ...]
+    grid: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(T, J) values of ``names`` at the times of the grid."""
-    times = np.array([s.stamp_ns for s in samples]) / 1e9
-    rows = np.array([[s.position[s.names.index(name)] for name in names] for s in samples])
-    order = np.argsort(times, kind="stable")
-    return np.stack([np.interp(grid, times[order], c) for c in rows[order].T], axis=1)
+    """(T, J) values interpolated at the times of the grid."""
+    return np.stack([np.interp(grid, times, column) for column in values.T], axis=1)

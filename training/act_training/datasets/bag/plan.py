@@ -123,7 +123,7 @@ def _observe(
         if isinstance(event, Sample):
             counts["joint_samples"] += 1
             try:
-                values = _ordered(event, spec.joint_input.joints)
+                values = event.ordered(spec.joint_input.joints)
                 sync.add_joints(event.stamp_ns, values)
             except ValueError:
                 counts["joint_samples_refused"] += 1
@@ -146,13 +146,6 @@ def _observe(
     return found
 
 
-def _ordered(sample: Sample, joints: Sequence[str]) -> NDArray[np.float64]:
-    """The values of ``joints``, by name. Raises ValueError as `act_core.ros.read_joints` does."""
-    if len(set(sample.names)) != len(sample.names) or len(sample.position) != len(sample.names):
-        raise ValueError(f"names {sample.names} do not fit {len(sample.position)} positions")
-    return sample.position[[sample.names.index(name) for name in joints]]
-
-
 Commands = tuple[list[int], list[NDArray[np.float64]]]  # stamps in order, values
 
 
@@ -169,7 +162,7 @@ def _commands(
             continue
         counts["commands"] += 1
         try:
-            values = _ordered(sample, joints)
+            values = sample.ordered(joints)
             if not np.isfinite(values).all():
                 raise ValueError("not finite")
         except ValueError:
