@@ -18,11 +18,13 @@ def condition(text: str, successes: int, episodes: int = 40) -> dict:
     return condition_record(text, results)
 
 
-def record(*conditions: dict, level: int | None = None) -> dict:
+def record(
+    *conditions: dict, level: int | None = None, name: str = "toy", env: str = "so101/reach"
+) -> dict:
     return {
-        "name": "toy",
+        "name": name,
         "variant": "fp32",
-        "env": "so101/reach",
+        "env": env,
         "level": level,
         "seeds": [7, 46],
         "command": "act-evaluate --policy policies/toy",
@@ -74,6 +76,17 @@ def test_the_page(tmp_path):
     )
     assert (results / "so101_reach.png").stat().st_size > 5000
     assert "](results/so101_reach.png)" in page
+
+
+def test_two_policies_of_one_environment_are_compared(tmp_path):
+    for name, successes in (("shelf_act", 30), ("shelf_modified", 38)):
+        conditions = condition("ensemble, latency 0 ms", successes)
+        env = "metaworld/shelf-place-v3"
+        write_record(tmp_path / "results" / name, record(conditions, name=name, env=env))
+    report(ReportOptions((tmp_path / "results",)))
+    page = (tmp_path / "results.md").read_text()
+    assert "shelf_modified against shelf_act: p = 0.012 (two-proportion z-test)." in page
+    assert "level" not in page  # of randomization: that is of this project's own simulation
 
 
 def test_nothing_to_report_on(tmp_path):

@@ -21,6 +21,7 @@ from act_core.errors import ConfigurationError
 from act_training.checkpoint import CONFIG_FILE
 from act_training.compare import draw_rows
 from act_training.evaluation_record import RECORD_FILE, Row, read_rows
+from act_training.intervals import two_proportion_p
 from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
 
 NOTES_FILE = "notes.md"
@@ -84,7 +85,7 @@ def _table(rows: list[Row]) -> str:
     for row in rows:
         cells = (
             row.policy + (f" ({row.variant})" if row.variant != "fp32" else ""),
-            f"level {row.level}",
+            f"level {row.level}" if row.env.startswith("so101/") else "",
             row.condition,
             f"**{row.rate:.1%}** ({row.successes}/{row.episodes})",
             f"{row.interval.low:.1%} to {row.interval.high:.1%}",
@@ -99,6 +100,13 @@ def _table(rows: list[Row]) -> str:
         "Steps: median of the successes. Distance: of the object to its goal at the end, median of "
         "all episodes."
     )
+    first = rows[0]
+    for row in rows[1:]:
+        if row.policy != first.policy:
+            p = two_proportion_p(row.successes, row.episodes, first.successes, first.episodes)
+            lines.append(
+                f"{row.policy} against {first.policy}: p = {p:.2g} (two-proportion z-test)."
+            )
     return "\n".join(lines)
 
 
