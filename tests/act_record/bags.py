@@ -16,9 +16,11 @@ T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
 
 
-def joints(topic: topics.Topic, stamp_ns: int, position, log_ns: int | None = None) -> BagMessage:
+def joints(
+    topic: topics.Topic, stamp_ns: int, position, log_ns: int | None = None, velocity=None
+) -> BagMessage:
     """A joint message, received half a millisecond after its stamp unless said otherwise."""
-    message = ros.joint_state(JOINT_NAMES, position, stamp_ns)
+    message = ros.joint_state(JOINT_NAMES, position, stamp_ns, velocity)
     log_ns = stamp_ns + MS // 2 if log_ns is None else log_ns
     return _message(topic, message, log_ns)
 
@@ -51,13 +53,19 @@ def target(seconds: float) -> np.ndarray:
     return 0.4 * np.sin(2.0 * seconds + np.arange(6))
 
 
+def target_velocity(seconds: float) -> np.ndarray:
+    """(6,) [rad/s] how fast `target` changes then."""
+    return 0.8 * np.cos(2.0 * seconds + np.arange(6))
+
+
 def episode(length_s: float = 2.0, start_ns: int = T0, jpeg: bool = False) -> list[BagMessage]:
     """In the order of arrival: joints and commands at 100 Hz, two cameras at 30 Hz, 4 ms apart."""
     found = []
     for k in range(round(100 * length_s)):
         t = k / 100
         at = start_ns + 10 * MS * k
-        found.append(joints(topics.JOINT_STATES, at, target(t - 0.04)))
+        measured = target(t - 0.04), None, target_velocity(t - 0.04)
+        found.append(joints(topics.JOINT_STATES, at, *measured))
         found.append(joints(topics.JOINT_COMMANDS, at, target(t), at + MS))
     for k in range(round(30 * length_s)):
         at = start_ns + round(1e9 * k / 30)

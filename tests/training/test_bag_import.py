@@ -143,6 +143,58 @@ def test_an_episode_holds_true_times_and_the_commands_in_force(tmp_path):
     check_stamps(episode)
 
 
+def test_velocities_are_those_of_the_same_instant_by_name(tmp_path):
+    messages = bags.episode(3.0)
+    episode = converted(tmp_path / "run", messages)
+    seconds = (episode.stamps_ns - T0) / 1e9
+    wanted = np.array([bags.target_velocity(t - 0.04) for t in seconds])
+    assert np.abs(episode.joint_velocities - wanted).max() < 1e-4  # between samples 10 ms apart
+    # 4 ms after one sample, 6 ms before the next.
+    samples = [cdr.read_joints(m.data) for m in messages if m.topic == "/joint_states"]
+    linear = 0.6 * samples[0].velocity + 0.4 * samples[1].velocity
+    assert episode.joint_velocities[0] == pytest.approx(linear, abs=1e-6)
+    reversed_ = [in_reverse(m) if m.topic == "/joint_states" else m for m in messages]
+    again = converted(tmp_path / "reversed", reversed_)
+    assert np.array_equal(again.joints, episode.joints)
+    assert np.array_equal(again.joint_velocities, episode.joint_velocities)
+
+
+def in_reverse(message: BagMessage) -> BagMessage:
+    """The same joint message with its joints in reverse order."""
+    read = cdr.read_joints(message.data)
+    turned = ros.joint_state(
+        read.names[::-1], read.position[::-1], read.stamp_ns, read.velocity[::-1]
+    )
+    return message._replace(data=bytes(bags.serialize_message(turned)))
+
+
+@pytest.mark.parametrize("velocity", [None, np.full(6, np.nan), np.zeros(5)])
+@pytest.mark.parametrize("number", [None, 7])  # all joint messages, or this one
+def test_velocities_that_are_not_known_throughout_are_left_out_and_noted(
+    tmp_path, velocity, number
+):
+    messages = bags.episode(2.0)
+    states = [i for i, m in enumerate(messages) if m.topic == "/joint_states"]
+    for i in states if number is None else [states[number]]:
+        m = messages[i]
+        read = cdr.read_joints(m.data)
+        messages[i] = bags.joints(
+            topics.JOINT_STATES, read.stamp_ns, read.position, m.log_ns, velocity
+        )
+    whole = converted(tmp_path / "whole", bags.episode(2.0))
+    bags.write_bag(tmp_path / "run", messages, CONTRACTS)
+    source = source_of(tmp_path / "run")
+    episode = source.read(0)
+    assert episode.joint_velocities is None
+    assert np.array_equal(episode.joints, whole.joints)
+    count = 200 if number is None else 1
+    assert source.statistics["run"]["joint_samples_without_velocities"] == count
+    assert source.notes == [
+        f"run: no joint velocities in 1 of 1 episodes: {count} of 200 messages on joint_states do "
+        "not tell them"
+    ]
+
+
 def test_a_command_of_the_future_is_never_used(tmp_path):
     """The step's action does not change when all that comes after it does."""
     messages = bags.episode(3.0)
@@ -288,6 +340,23 @@ def test_the_episodes_of_a_simulation_are_told_apart(tmp_path):
     assert one.stamps_ns[0] >= T0 + 200 * MS
     assert T0 + 2_200 * MS < one.stamps_ns[-1] <= T0 + 2_250 * MS  # a quarter second of tail
     assert two.stamps_ns[0] >= T0 + 5_010 * MS  # and no picture of the episode before
+    assert source.notes == []
+
+
+def test_each_episode_of_a_recording_has_velocities_or_not(tmp_path):
+    sim_bag(tmp_path / "whole")
+    messages = [
+        bags.joints(topics.JOINT_STATES, at, cdr.read_joints(m.data).position, m.log_ns)
+        if m.topic == "/joint_states" and (at := cdr.stamp_ns(m.data)) >= T0 + 6_000 * MS
+        else m
+        for m in open_bag(tmp_path / "whole").messages()
+    ]
+    bags.write_bag(tmp_path / "run", messages)
+    source = source_of(tmp_path / "run", keep_failures=True)
+    assert source.read(0).joint_velocities is not None
+    assert source.read(1).joint_velocities is None
+    (note,) = source.notes
+    assert "no joint velocities in 1 of 2 episodes: 300 of 700 messages on joint_states" in note
 
 
 def test_what_the_operator_said_counts(tmp_path):
@@ -307,7 +376,7 @@ def test_bags_of_one_name_are_told_apart(tmp_path):
 
 def test_pictures_that_do_not_fit_into_memory_are_refused(tmp_path, monkeypatch):
     bags.write_bag(tmp_path / "run", bags.episode(2.0))
-    monkeypatch.setattr("act_training.datasets.bag.source.MEMORY_SHARE", 1e-6)
+    monkeypatch.setattr("act_training.datasets.bag.pictures.MEMORY_SHARE", 1e-6)
     with pytest.raises(DatasetError, match="shrink them with --height and --width"):
         source_of(tmp_path / "run").read(0)
 

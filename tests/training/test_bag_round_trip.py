@@ -31,7 +31,12 @@ class Recorded(So101):
 
     def observe(self):
         self.messages.append(
-            bags.joints(topics.JOINT_STATES, self.now_ns, self._sim.joint_position)
+            bags.joints(
+                topics.JOINT_STATES,
+                self.now_ns,
+                self._sim.joint_position,
+                velocity=self._sim.joint_velocity,
+            )
         )
         for image in self._images:
             pixels = self._sim.render(image.camera, *self._render_size)
@@ -63,10 +68,12 @@ def raw(tmp_path_factory) -> tuple[Episode, Episode]:
     return both(tmp_path_factory.mktemp("raw"), jpeg=False)
 
 
-def test_joints_and_actions_are_the_same(raw):
+def test_joints_velocities_and_actions_are_the_same(raw):
     direct, converted = raw
     assert len(converted) == len(direct) > 20
     assert np.array_equal(converted.joints, direct.joints)
+    assert np.array_equal(converted.joint_velocities, direct.joint_velocities)
+    assert np.abs(converted.joint_velocities).max() > 0.1
     assert np.array_equal(converted.actions, direct.actions)
     assert converted.features == direct.features
 

@@ -34,12 +34,20 @@ class Sample(NamedTuple):
     log_ns: int
     names: tuple[str, ...]
     position: NDArray[np.float64]  # (J,) rad, in the order of its names
+    velocity: NDArray[np.float64]  # (J,) rad/s, or (0,): a message need not tell them
 
     def ordered(self, joints: Sequence[str]) -> NDArray[np.float64]:
         """The values of ``joints``, by name. ValueError as `act_core.ros.read_joints` raises it."""
         if len(set(self.names)) != len(self.names) or len(self.position) != len(self.names):
             raise ValueError(f"names {self.names} do not fit {len(self.position)} positions")
         return self.position[[self.names.index(name) for name in joints]]
+
+    def ordered_velocity(self, joints: Sequence[str]) -> NDArray[np.float64] | None:
+        """Those of ``joints``, by name; None unless the message tells all of them, in numbers."""
+        if len(self.velocity) != len(self.names) or not set(joints) <= set(self.names):
+            return None
+        values = self.velocity[[self.names.index(name) for name in joints]]
+        return values if np.isfinite(values).all() else None
 
 
 class Frame(NamedTuple):
@@ -129,7 +137,7 @@ class Timeline:
     def _add_joints(self, topic: str, message: BagMessage) -> None:
         read = cdr.read_joints(message.data)
         stamp_ns = read.stamp_ns or message.log_ns
-        sample = Sample(stamp_ns, message.log_ns, read.names, read.position)
+        sample = Sample(stamp_ns, message.log_ns, *read[1:])
         if topic == MEASURED:
             self._add_event(sample)
         else:

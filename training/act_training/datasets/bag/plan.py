@@ -9,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from act_core.timing import NS_PER_S, to_ns
 from act_policy.observation import Observation
 from act_policy.observation_sync import NothingNew, ObservationSync
-from act_policy.policy_spec import PolicySpec
+from act_policy.policy_spec import JointInput, PolicySpec
 from act_record.timeline import Sample, Timeline
 from numpy.typing import NDArray
 
@@ -34,6 +34,7 @@ class Step(NamedTuple):
 
     stamp_ns: int
     joints: NDArray[np.float32]  # (J,) rad
+    velocities: NDArray[np.float32] | None  # (J,) rad/s; None where the recording lacks some
     action: NDArray[np.float32]  # (J,) rad: the command in force at `stamp_ns`
     images: Mapping[str, int]  # camera: the number of the image message
 
@@ -77,12 +78,12 @@ def plan_episode(
     if len(observed) < 2:
         why = ", ".join(f"{key} {n}" for key, n in sorted(counts.items()) if n)
         raise DatasetError(f"{len(observed)} complete observations in it ({why or 'no messages'})")
-    period_ns = _period([stamp_ns for stamp_ns, _, _ in observed])
+    period_ns = _period([stamp_ns for stamp_ns, *_ in observed])
     every, rate_hz = _thinning(NS_PER_S / period_ns, rate_hz)
     commands = _commands(timeline, window, action_topic, spec.output.joints, counts)
     pieces: list[list[Step]] = [[]]
     last_ns: int | None = None
-    for stamp_ns, joints, images in observed:
+    for stamp_ns, joints, velocities, images in observed:
         if last_ns is not None and stamp_ns - last_ns < (every - 0.5) * period_ns:
             counts["thinned"] += 1
             continue
@@ -95,7 +96,7 @@ def plan_episode(
         if gap and pieces[-1]:
             pieces.append([])
         if not isinstance(action, str):
-            pieces[-1].append(Step(stamp_ns, joints, action, images))
+            pieces[-1].append(Step(stamp_ns, joints, velocities, action, images))
     whole = tuple(tuple(p) for p in pieces if len(p) >= MIN_PIECE_S * rate_hz)
     short = [p for p in pieces if 0 < len(p) < MIN_PIECE_S * rate_hz]
     counts["in_short_pieces"] = sum(map(len, short))
@@ -105,14 +106,19 @@ def plan_episode(
     return Plan(whole, tuple(len(p) / rate_hz for p in short), counts, rate_hz)
 
 
-Observed = tuple[int, NDArray[np.float32], dict[str, int]]  # stamp, joints, image numbers
+# Stamp, joints, velocities, image numbers.
+Observed = tuple[int, NDArray[np.float32], NDArray[np.float32] | None, dict[str, int]]
 
 
 def _observe(
     timeline: Timeline, window: Window, spec: PolicySpec, counts: Counter[str]
 ) -> list[Observed]:
-    """What the policy node would have seen in this window."""
-    sync = ObservationSync(spec)
+    """What the policy node would have seen in this window, and the velocities of its joints."""
+    joints = spec.joint_input.joints
+    # The velocities go through the synchroniser behind the positions, as joints of their own: so
+    # they are interpolated in the same way, between the same messages.
+    names = (*joints, *(f"velocity of {name}" for name in joints))
+    sync = ObservationSync(replace(spec, joint_input=JointInput(spec.joint_input.name, names)))
     shapes = {image.camera: image.shape for image in spec.image_inputs}
     stand_ins: dict[int, tuple[NDArray[np.uint8], int]] = {}  # by id: the array, image number
     found: list[Observed] = []
@@ -123,8 +129,11 @@ def _observe(
         if isinstance(event, Sample):
             counts["joint_samples"] += 1
             try:
-                values = event.ordered(spec.joint_input.joints)
-                sync.add_joints(event.stamp_ns, values)
+                told = event.ordered_velocity(joints)
+                # Whatever stands in for those that are missing: none will be given out.
+                known = np.zeros(len(joints)) if told is None else told
+                sync.add_joints(event.stamp_ns, np.concatenate([event.ordered(joints), known]))
+                counts["joint_samples_without_velocities"] += int(told is None)
             except ValueError:
                 counts["joint_samples_refused"] += 1
         elif timeline.is_second_copy(event):
@@ -137,12 +146,15 @@ def _observe(
         taken = sync.take(event.log_ns)
         if isinstance(taken, Observation):
             images = {camera: stand_ins[id(i)][1] for camera, i in taken.images.items()}
-            found.append((taken.stamp_ns, taken.joint_position, images))
+            position, velocity = np.split(taken.joint_position, 2)
+            found.append((taken.stamp_ns, position, velocity, images))
         elif not isinstance(taken, NothingNew) and found:
             counts[type(taken).__name__] += 1  # messages after which there was no observation
     counts["observations"] = len(found)
     counts["out_of_order"] = sync.out_of_order
     counts["clock_jumps"] = sync.clock_jumps
+    if counts["joint_samples_without_velocities"]:
+        return [(stamp_ns, position, None, images) for stamp_ns, position, _, images in found]
     return found
 
 

@@ -6,10 +6,8 @@ and once for the pictures that they need.
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,17 +15,15 @@ import numpy as np
 from act_core import topics
 from act_core.errors import ConfigurationError, suggest
 from act_core.so101 import JOINT_NAMES
-from act_policy.image_fit import resize
 from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
-from act_record import cdr
 from act_record.bag_reader import Bag, open_bag
 from act_record.contract import read_contract
-from act_record.mcap_walk import BagMessage
-from act_record.timeline import MEASURED, Timeline, camera_of
+from act_record.timeline import MEASURED, Timeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from act_training.datasets.bag.plan import MIN_PIECE_S, Step, frames_of, plan_episode
+from act_training.datasets.bag.pictures import check_memory, read_images
+from act_training.datasets.bag.plan import MIN_PIECE_S, Step, plan_episode
 from act_training.datasets.bag.windows import Window, on_one_clock, windows
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.errors import DatasetError
@@ -35,9 +31,6 @@ from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
 
 SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
-
-THREADS = 2
-MEMORY_SHARE = 0.5  # of the computer's, for the pictures of one episode
 
 
 class Entry(NamedTuple):
@@ -99,7 +92,7 @@ class BagSource:
         if entry.refusal is not None or entry.bag is None or entry.spec is None:
             raise DatasetError(entry.refusal or "nothing was read")
         steps, spec = entry.piece, entry.spec
-        _check_memory(steps, spec)
+        check_memory(steps, spec)
         joints = spec.joint_input.joints
         return Episode(
             features=Features(
@@ -117,7 +110,8 @@ class BagSource:
             joints=np.stack([step.joints for step in steps]),
             actions=np.stack([step.action for step in steps]),
             stamps_ns=np.array([step.stamp_ns for step in steps], dtype=np.int64),
-            images=_images(entry.bag, steps, spec),
+            images=read_images(entry.bag, steps, spec),
+            joint_velocities=_velocities(steps),
         )
 
     def _scan(self, label: str, bag: Bag) -> list[Entry]:
@@ -151,6 +145,16 @@ class BagSource:
                 entries.append(base._replace(refusal=why))
                 continue
             entries += self._plan(base, timeline, window, rate_hz)
+        usable = [entry.piece for entry in entries if entry.piece]
+        bare = [piece for piece in usable if piece[0].velocities is None]
+        if bare:
+            samples = timeline.joints()
+            lacking = sum(sample.ordered_velocity(joints) is None for sample in samples)
+            self._note(
+                label,
+                f"no joint velocities in {len(bare)} of {len(usable)} episodes: {lacking} of "
+                f"{len(samples)} messages on {MEASURED} do not tell them",
+            )
         return entries
 
     def _plan(
@@ -239,52 +243,7 @@ def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: floa
     )
 
 
-def _check_memory(steps: Sequence[Step], spec: PolicySpec) -> None:
-    """DatasetError for an episode that does not fit: pictures are held as they are, unpacked."""
-    needed = len(steps) * sum(image.height * image.width * 3 for image in spec.image_inputs)
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > MEMORY_SHARE * there:
-        raise DatasetError(
-            f"its pictures take {needed / 1e9:.1f} GB, and this computer has {there / 1e9:.1f} GB "
-            "of memory: shrink them with --height and --width"
-        )
-
-
-def _images(bag: Bag, steps: Sequence[Step], spec: PolicySpec) -> dict[str, NDArray[np.uint8]]:
-    """(T, H, W, 3) of every camera. DatasetError for a picture that is damaged or does not fit."""
-    wanted = frames_of(steps)
-    inputs = {image.camera: image for image in spec.image_inputs}
-    found = {c: np.empty((len(steps), *image.shape), np.uint8) for c, image in inputs.items()}
-
-    def fill(message: BagMessage, camera: str, row: int) -> None:
-        try:
-            picture = cdr.read_image(message.data, message.type_name)
-            found[camera][row] = resize(picture, inputs[camera])
-        except ValueError as error:
-            raise DatasetError(f"image {row} of camera '{camera}': {error}") from error
-
-    # Decoding and shrinking are OpenCV's work, beside which Python reads on.
-    with ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[Future[None]] = deque()
-        for message, camera, row in _pictures(bag, wanted):
-            waiting.append(pool.submit(fill, message, camera, row))
-            if len(waiting) > 4 * THREADS:  # each holds a picture
-                waiting.popleft().result()
-        for future in waiting:
-            future.result()
-    return found
-
-
-def _pictures(
-    bag: Bag, wanted: Mapping[int, Sequence[tuple[str, int]]]
-) -> Iterator[tuple[BagMessage, str, int]]:
-    """The image messages that are wanted by their numbers, with the camera and row of each."""
-    last, number = max(wanted), -1
-    for message in bag.messages(verify=False):  # the timeline was made of verified messages
-        if camera_of(message.topic.lstrip("/"), message.type_name) is None:
-            continue
-        number += 1
-        for camera, row in wanted.get(number, ()):
-            yield message, camera, row
-        if number >= last:
-            return
+def _velocities(steps: Sequence[Step]) -> NDArray[np.float32] | None:
+    """(T, J) rad/s; None where the recording does not tell those of every step."""
+    known = [step.velocities for step in steps if step.velocities is not None]
+    return np.stack(known) if len(known) == len(steps) else None
