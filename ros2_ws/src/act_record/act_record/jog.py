@@ -1,4 +1,4 @@
-"""Joints moved with keys: where each key sends the arm, and the smooth way there."""
+"""Joints moved by hand: where keys and sticks send the arm, and the smooth way there."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ HELP = (
 
 
 class Jog:
-    """The targets of an arm whose joints are moved a step for each key.
+    """The targets of an arm whose joints are moved a step for each key, or at the speed of sticks.
 
     A key that is held repeats and moves the joint on; the target follows at ``speed_rad_s`` at
-    most, so that the arm moves evenly.
+    most, so that the arm moves evenly. A stick that is pushed halfway moves its joint at half that
+    speed. Example at 0.8 rad/s and 50 targets a second, from 0 rad: the key `q` once gives 0.016,
+    0.032, 0.048, 0.05, 0.05; a stick at half, let go after three periods, 0.008, 0.016, 0.024,
+    0.024.
     """
 
     def __init__(
@@ -42,39 +45,57 @@ class Jog:
         self._speed[-1] = gripper_rad_s
         self._goal: Vector | None = None
         self._target: Vector | None = None
+        self._pushed = np.zeros(len(limits.names))  # (J,) of each joint's speed
 
     @property
     def moving(self) -> bool:
-        """Whether anybody has hit a key since the last `release`."""
+        """Whether anybody has hit a key or pushed a stick since the last `release`."""
         return self._goal is not None
 
     def release(self) -> None:
-        """Forgets everything: the next key starts from where the arm then is."""
+        """Forgets everything: the next key or push starts from where the arm then is."""
         self._goal = self._target = None
+        self._pushed = np.zeros_like(self._pushed)
 
     def key(self, key: str, measured: ArrayLike) -> bool:
         """Takes in a key; ``measured`` (J,) [rad] is where the arm is. False for an unknown key."""
         key = key.lower()
         if key not in (*KEYS, GRIPPER_KEY, "x"):
             return False
-        if self._goal is None or self._target is None:
-            self._target = np.clip(np.asarray(measured, np.float64), self._lower, self._upper)
-            self._goal = self._target.copy()
+        goal, target = self._begun(measured)
         if key == "x":
-            self._goal = self._target.copy()
+            goal[:] = target
         elif key == GRIPPER_KEY:
             middle = (self._lower[-1] + self._upper[-1]) / 2
-            self._goal[-1] = self._lower[-1] if self._goal[-1] > middle else self._upper[-1]
+            goal[-1] = self._lower[-1] if goal[-1] > middle else self._upper[-1]
         else:
             joint, direction = KEYS[key]
-            wanted = self._goal[joint] + direction * self._step_rad
-            self._goal[joint] = np.clip(wanted, self._lower[joint], self._upper[joint])
+            wanted = goal[joint] + direction * self._step_rad
+            goal[joint] = np.clip(wanted, self._lower[joint], self._upper[joint])
         return True
 
+    def push(self, pushed: ArrayLike, measured: ArrayLike) -> None:
+        """Takes in how far the sticks are pushed, which holds until the next call.
+
+        pushed: (J,) -1..1, the share of each joint's speed at which it moves.
+        measured: (J,) [rad] where the arm is.
+        """
+        self._pushed = np.clip(np.asarray(pushed, np.float64), -1.0, 1.0)
+        if self._pushed.any():
+            self._begun(measured)
+
     def next(self, period_s: float) -> Vector | None:
-        """(J,) [rad] the target of the next period; None before the first key."""
+        """(J,) [rad] the target of the next period; None before the first key or push."""
         if self._goal is None or self._target is None:
             return None
         most = self._speed * period_s
+        self._goal = np.clip(self._goal + self._pushed * most, self._lower, self._upper)
         self._target = self._target + np.clip(self._goal - self._target, -most, most)
         return self._target.copy()
+
+    def _begun(self, measured: ArrayLike) -> tuple[Vector, Vector]:
+        """Goal and target, which start from where the arm is."""
+        if self._goal is None or self._target is None:
+            self._target = np.clip(np.asarray(measured, np.float64), self._lower, self._upper)
+            self._goal = self._target.copy()
+        return self._goal, self._target

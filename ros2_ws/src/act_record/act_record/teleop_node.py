@@ -1,43 +1,51 @@
-"""Moves an arm with keys, through the same topic as everybody."""
+"""Moves an arm with keys or with a gamepad, through the same topic as everybody."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from typing import Any
 
 import numpy as np
 from act_core import ros, topics
+from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
+from act_record import gamepad, jog
 from act_record.episode_watch import EpisodeWatch
-from act_record.jog import HELP, Jog
+from act_record.gamepad import Gamepad
+from act_record.jog import Jog
 from act_record.keyboard import Keyboard
 
 RATE_HZ = 50.0
 
 
 class TeleopNode(Node):
-    """Publishes commands from the first key on, until an episode ends or the e-stop is engaged.
+    """Publishes commands from the first input on, until an episode ends or the e-stop is engaged.
 
-    keyboard: an open one; whoever opened it closes it.
+    controls: keys or a gamepad, open; whoever opened them closes them.
     """
 
-    def __init__(self, keyboard: Keyboard, **overrides: Any) -> None:
+    def __init__(self, controls: Keyboard | Gamepad, **overrides: Any) -> None:
         super().__init__("act_teleop", **overrides)
         self.jog = Jog()
-        self._keyboard = keyboard
+        self._controls = controls
+        self._connected = True
         self._watch = EpisodeWatch()
+        self._stopped = False
         self._measured: NDArray[np.float64] | None = None
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.EPISODE_STATUS, self._on_episode)
         self.create_timer(1.0 / RATE_HZ, self._tick)
-        print(HELP, flush=True)
+        print(gamepad.HELP if isinstance(controls, Gamepad) else jog.HELP, flush=True)
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -46,28 +54,70 @@ class TeleopNode(Node):
             self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
 
     def _on_estop(self, message: Bool) -> None:
-        if message.data:
-            self.jog.release()
+        if message.data or self._stopped:
+            self._release()
+        self._stopped = message.data
 
     def _on_episode(self, message: DiagnosticStatus) -> None:
         # The arm of a new episode is somewhere else: old targets would make it leap.
         if self._watch.update(ros.diagnostic_values(message)):
-            self.jog.release()
+            self._release()
+
+    def _release(self) -> None:
+        self.jog.release()
+        if isinstance(self._controls, Gamepad):
+            self._controls.disregard()
 
     def _tick(self) -> None:
-        keys = self._keyboard.read()
-        if self._measured is None:
-            return
-        for key in keys:
-            if not self.jog.key(key, self._measured):
-                print(HELP, flush=True)
+        # While the e-stop is engaged, targets would only run away from the arm.
+        where = None if self._stopped else self._measured
+        if isinstance(self._controls, Gamepad):
+            self._take_push(self._controls, where)
+        else:
+            self._take_keys(self._controls, where)
         target = self.jog.next(1.0 / RATE_HZ)
         if target is not None:
             now_ns = self.get_clock().now().nanoseconds
             self._commands.publish(ros.joint_state(JOINT_NAMES, target, now_ns))
 
+    def _take_keys(self, keyboard: Keyboard, where: NDArray[np.float64] | None) -> None:
+        for key in keyboard.read():
+            if where is not None and not self.jog.key(key, where):
+                print(jog.HELP, flush=True)
+
+    def _take_push(self, pad: Gamepad, where: NDArray[np.float64] | None) -> None:
+        pushed = pad.read()
+        if pushed is None:
+            self.jog.release()
+        elif where is not None:
+            self.jog.push(pushed, where)
+        if pad.connected != self._connected:
+            self._connected = pad.connected
+            if self._connected:
+                self.get_logger().info(f"the gamepad {pad.device} is back")
+            else:
+                self.get_logger().warning(
+                    f"the gamepad {pad.device} is gone: the arm holds until it is back"
+                )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser("act-teleop", description="Moves an arm with keys or a gamepad.")
+    top.add_argument(
+        "--gamepad", nargs="?", const=gamepad.DEVICE, metavar="DEVICE",
+        help="a gamepad instead of keys (%(const)s)",
+    )  # fmt: skip
+    return top
+
 
 def main() -> int:
-    """Console command ``act-teleop``."""
-    with Keyboard() as keyboard:
-        return ros.run_node(lambda: TeleopNode(keyboard))
+    """Console command ``act-teleop``; 2: keys or gamepad cannot be read, with the reason."""
+    device = parser().parse_args(remove_ros_args(sys.argv)[1:]).gamepad
+    try:
+        controls: Keyboard | Gamepad = Keyboard() if device is None else Gamepad(device)
+    except ConfigurationError as error:
+        print(f"act-teleop: {error}", file=sys.stderr)
+        return 2
+    with controls:
+        return ros.run_node(lambda: TeleopNode(controls))
