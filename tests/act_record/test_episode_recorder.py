@@ -82,7 +82,8 @@ def test_a_full_disk_is_told_and_what_came_before_is_saved(tmp_path):
 
 
 def test_a_disk_that_is_too_slow_drops_and_counts(tmp_path):
-    recorder = EpisodeRecorder(tmp_path, TOPICS, cache_bytes=len(MESSAGES[0].data) - 1)
+    smallest = min(len(message.data) for message in MESSAGES)
+    recorder = EpisodeRecorder(tmp_path, TOPICS, cache_bytes=smallest - 1)
     recorder.start()
     feed(recorder)
     recording = recorder.stop()
