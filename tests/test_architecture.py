@@ -23,12 +23,13 @@ ROS = (
     "pip_ros2/*",
     "launch/*.launch.py",
 )
+LAUNCH = ("launch/*.launch.py", "ros2_ws/src/act_bringup/*", "pip_ros2/*")
 # Library -> the only places that may import it (besides tests and benches).
 ALLOWED = {
     "rclpy": ROS,
     **dict.fromkeys(MESSAGES, ROS),
-    "launch": ("launch/*.launch.py", "pip_ros2/*"),
-    "launch_ros": ("launch/*.launch.py", "pip_ros2/*"),
+    "launch": LAUNCH,
+    "launch_ros": LAUNCH,
     "torch": ("training/*",),
     "torchvision": ("training/*",),
     "metaworld": ("training/*",),
