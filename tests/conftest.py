@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +37,12 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 _launch = find_spec("launch")
 if _launch is None or _launch.origin is None:
     sys.path.insert(0, str(ROOT / "pip_ros2"))
+
+# The same examples everywhere, so that a failure is of the change at hand. New ones are looked for
+# with HYPOTHESIS_PROFILE=explore; what they find becomes an @example. A busy machine is no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture

@@ -146,10 +146,23 @@ def _octet(value: Any) -> bytes:
     return octet
 
 
+class _Dumper(yaml.Dumper):
+    """Quotes the line breaks that PyYAML writes as they are and reads back as spaces."""
+
+
+def _represent_text(dumper: yaml.Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if set(text) & set("\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def to_yaml(message: Any, shown: Shown = EVERYTHING, flow_style: bool = False) -> str:
     """The message as YAML, fields in the order of the definition."""
     return yaml.dump(
         _plain(message, shown),
+        Dumper=_Dumper,
         allow_unicode=True,
         width=sys.maxsize,
         default_flow_style=flow_style,

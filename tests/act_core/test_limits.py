@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.limits import CommandLimiter, JointLimits
+from act_core.limits import ROUNDING_RAD, CommandLimiter, JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 PERIOD_S = 0.01
@@ -99,6 +99,7 @@ def test_a_stream_inside_the_limits_passes_unchanged_and_without_delay():
     velocity=st.floats(0.5, 10),
     acceleration=st.floats(1, 500),
 )
+@example(start=1.0, target=-5.960464477539063e-08, velocity=1.0, acceleration=1.0)
 def test_a_resting_target_is_reached_without_overshoot(start, target, velocity, acceleration):
     limits = one_joint(max_velocity_rad_s=[velocity], max_acceleration_rad_s2=[acceleration])
     limiter = limiter_at([start], limits)
@@ -108,7 +109,8 @@ def test_a_resting_target_is_reached_without_overshoot(start, target, velocity, 
     sent = [start, *(limiter.limit([target]).position_rad[0] for _ in range(periods))]
     assert sent[-1] == target
     towards = np.diff(sent) * np.sign(target - start)
-    assert (towards >= -1e-12).all(), "never turns back"
+    # A joint that can just not stop passes the target by about the rounding, and not by more.
+    assert (towards >= -10 * ROUNDING_RAD).all(), "never turns back"
 
 
 def check_motion(limits: JointLimits, sent: np.ndarray, start: np.ndarray) -> None:

@@ -125,9 +125,13 @@ def call(until, client, request):
     return future.result()
 
 
-def largest_step(commands) -> float:
+def check_steps(commands) -> None:
+    """No step is longer than the plan's motion (0.1 rad per row of 100 ms) plus 5 mrad for every
+    period, ticks and messages that a busy machine lost included."""
     positions = np.array([message.position for message in commands])
-    return float(np.abs(np.diff(positions, axis=0)).max())
+    dt_s = np.diff([stamp_ns(message.header.stamp) for message in commands]) / 1e9
+    steps = np.abs(np.diff(positions, axis=0)).max(axis=1)
+    assert (steps <= 1.0 * dt_s + 0.005 * np.ceil(dt_s / 0.01) + 1e-6).all(), (steps, dt_s)
 
 
 def test_commands_follow_the_policy_with_names_and_stamps(running):
@@ -213,20 +217,26 @@ def test_estop_stops_and_its_release_does_not_start(running):
 
 def test_dead_camera_holds_and_recovers_without_a_jump(running):
     node, robot, until = running(
-        enabled=True, max_image_age_s=0.1, max_observation_age_s=0.2, mode="newest"
+        enabled=True, max_image_age_s=0.5, max_observation_age_s=1.0, mode="newest"
     )
     until(lambda: len(robot.commands) > 50)
     robot.camera_on = False
     until(holding(node, "no_observation", "newest of camera 'front'"))
-    last = robot.commands[-1].position
-    count = len(robot.commands)
     robot.position = [0.9, -0.9]  # somebody moves the arm meanwhile
+    on_ns = robot.now_ns()
     robot.camera_on = True
-    until(lambda: len(robot.commands) > count + 100)
-    # On from the last command, or after a hold of more than 0.2 s from where the arm is now.
-    first = np.array(robot.commands[count].position)
+
+    def split() -> tuple[list, list]:
+        """Commands before and after; by their stamps, because some may still be on their way."""
+        late = [m for m in robot.commands if stamp_ns(m.header.stamp) >= on_ns]
+        return [m for m in robot.commands if stamp_ns(m.header.stamp) < on_ns], late
+
+    until(lambda: len(split()[1]) > 100)
+    before, after = split()
+    # On from the last command, or after a hold of more than 1 s from where the arm is now.
+    first, last = np.array(after[0].position), np.array(before[-1].position)
     assert min(np.abs(first - last).max(), np.abs(first - robot.position).max()) < 0.02
-    assert largest_step(robot.commands[count:]) < 0.05  # lost ticks included
+    check_steps(after)
     assert robot.commands[-1].position[0] > 1.0
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovariance
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ros2cli.errors import CliError
 from ros2cli.interfaces import definition_file, import_interface, interfaces
@@ -121,6 +121,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 
 
 @given(st.lists(texts, max_size=5), st.lists(numbers, max_size=5), st.integers(0, 2**32 - 1))
+@example(["\x85", "a\u2028b", "\u2029"], [], 0)
 def test_what_is_printed_reads_back(names, positions, nanosec):
     message = JointState(name=names, position=positions)
     message.header.stamp.nanosec = nanosec
