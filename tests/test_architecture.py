@@ -19,7 +19,7 @@ MESSAGES = (
 
 ROS = (
     "ros2_ws/src/*/*_node.py",
-    "ros2_ws/src/act_core/act_core/ros.py",
+    "ros2_ws/src/act_core/act_core/ros*.py",
     "pip_ros2/*",
     "launch/*.launch.py",
 )

@@ -10,6 +10,7 @@ from act_core import ros, topics
 from act_core.control_loop import ControlLoop
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
+from act_core.ros_listener import Listener
 from act_core.so101 import JOINT_NAMES
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -26,7 +27,7 @@ from so101_driver.request_queue import RefusedError
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
 
-HOUSEKEEPING_S = 0.05
+HOUSEKEEPING_S = 0.1
 ANSWER_S = 3.0  # that a service waits for the control thread
 # Torque of a standing motor at full duty and 7.4 V, as identified (act_sim uses the same figure).
 STALL_TORQUE_NM = 3.35
@@ -35,9 +36,9 @@ STALL_TORQUE_NM = 3.35
 class DriverNode(Node):
     """Owns the arm. Parameters: `DriverParameters`; behaviour: `ArmDriver`.
 
-    Threads: the executor's (messages, services, diagnostics), and ``control``, which alone talks to
-    the bus. ``effort`` in joint states is the duty of the motors as torque [N m] of a standing
-    joint: right for holding, too high in motion.
+    Threads: the executor's (services, diagnostics, the log), ``listener`` (commands), and
+    ``control``, which alone talks to the bus. ``effort`` in joint states is the duty of the motors
+    as torque [N m] of a standing joint: right for holding, too high in motion.
     """
 
     def __init__(self, **overrides: Any) -> None:
@@ -53,12 +54,14 @@ class DriverNode(Node):
         limits = p.limits()
         self.driver = ArmDriver(open_arm, p.driver_settings(), limits)
         self._cycle: Cycle | None = None
+        # What the log has said, or is to say; see `_on_housekeeping`.
         self._hold: str | None = ""
+        self._at_limit: set[str] = set()
+        self._refusal: str | None = None
         self._joint_states = ros.publisher(self, topics.JOINT_STATES.with_rate(p.rate_hz))
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED.with_rate(p.rate_hz))
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
         self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
-        ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
         ros.service(self, topics.ESTOP, self._on_estop)
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
@@ -78,10 +81,15 @@ class DriverNode(Node):
             f"{'SCHED_FIFO' if granted else 'no SCHED_FIFO'}, on exit: {p.exit_policy}"
         )
         self.loop.start()
-        request_fifo(p.realtime_priority // 2)  # this thread; see act_core.realtime
+        priority = p.realtime_priority // 2  # of the other Python threads; see act_core.realtime
+        self._listener = Listener(
+            self, topics.JOINT_COMMANDS, self._on_command, self._on_error, priority
+        )  # fmt: skip
+        request_fifo(priority)
 
     def close(self) -> None:
         """Ends the control thread and carries out the exit policy."""
+        self._listener.close()
         self.loop.close()
         ending = self.driver.shut_down(self.parameters.exit_policy)
         if ending.done:
@@ -122,13 +130,15 @@ class DriverNode(Node):
     def _on_error(self, error: Exception) -> None:
         self.get_logger().error(f"control: {error!r}", throttle_duration_sec=5.0)
 
-    # -- executor ------------------------------------------------------------------------------
+    # -- listener ------------------------------------------------------------------------------
 
     def _on_command(self, message: JointState) -> None:
         stamp_ns = ros.stamp_ns(message.header.stamp)
         refusal = self.driver.command(message.name, message.position, stamp_ns)
         if refusal is not None:
-            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
+            self._refusal = refusal
+
+    # -- executor ------------------------------------------------------------------------------
 
     def _on_estop(self, request: Any, response: Any) -> Any:
         self.driver.estop(request.data)
@@ -155,7 +165,10 @@ class DriverNode(Node):
         return response
 
     def _on_housekeeping(self) -> None:
-        """The control thread writes no log: that would hold it up."""
+        """Writes the log for all threads: that would hold up the others.
+
+        (A throttled line costs rclpy a millisecond even where it stays away.)
+        """
         logger, events = self.get_logger(), self.driver.events
         while events:
             level, text = events.popleft()
@@ -165,14 +178,20 @@ class DriverNode(Node):
                 logger.warning(text, throttle_duration_sec=1.0)
             else:
                 logger.info(text)
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            logger.warning(refusal, throttle_duration_sec=1.0)
         cycle = self._cycle
         if cycle is not None and cycle.applied is not None:
             if cycle.applied.hold != self._hold:
                 self._hold = cycle.applied.hold
                 logger.info(f"holding: {self._hold}" if self._hold else "following")
-            for limited in cycle.applied.limited:
-                if limited.rule == "position":  # the others are counted in the diagnostics
-                    logger.warning(str(limited), throttle_duration_sec=5.0)
+            # The other rules are counted in the diagnostics.
+            limited = [one for one in cycle.applied.limited if one.rule == "position"]
+            for one in limited:
+                if one.joint not in self._at_limit:
+                    logger.warning(str(one), throttle_duration_sec=5.0)
+            self._at_limit = {one.joint for one in limited}
 
     def _on_diagnostics(self) -> None:
         reports = [
