@@ -30,7 +30,7 @@ class RequestLine:
     ) -> None:
         self._transport = transport
         self.counters = counters
-        self._slack_s = reply_slack_s
+        self._slack_ns = to_ns(reply_slack_s)
         self._clock = clock
         self._parser = protocol.Parser()
 
@@ -77,10 +77,14 @@ class RequestLine:
         self._transport.write(request)
         slot = count + protocol.OVERHEAD + protocol.SLOT_GAP_BYTES
         expected = slot * len(servo_ids)
-        wait_s = protocol.wire_time_s(len(request) + expected, self._transport.baud) + self._slack_s
-        until_ns = self._clock.now_ns() + to_ns(wait_s)
+        on_wire = len(request) + expected - protocol.SLOT_GAP_BYTES
+        now_ns = self._clock.now_ns()
+        due_ns = now_ns + to_ns(protocol.wire_time_s(on_wire, self._transport.baud))
+        until_ns = due_ns + self._slack_ns
         if deadline_ns is not None:
             until_ns = min(until_ns, deadline_ns)
+        # Six replies are one piece when the last one is due; before, each wakes the reader.
+        self._clock.sleep_until_ns(min(due_ns, until_ns))
         replies: dict[int, protocol.Packet] = {}
         received = 0
         waiting = True
