@@ -113,7 +113,8 @@ class CommandGate:
         else:
             sent = self._limiter.stop()
             hold = self._estop or self._hold
-        self._limited.update({limited.rule for limited in sent.limited})
+        if sent.limited:
+            self._limited.update({limited.rule for limited in sent.limited})
         return Applied(sent.position_rad, sent.limited, hold)
 
     def counts(self) -> Mapping[str, str]:

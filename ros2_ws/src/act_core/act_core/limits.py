@@ -108,7 +108,7 @@ class CommandLimiter:
         start = self._checked(position_rad)
         if not np.isfinite(start).all():
             raise ValueError(f"the start position must be finite, got {start.tolist()}")
-        inside = np.clip(start, self.limits.lower_rad, self.limits.upper_rad)
+        inside = _clip(start, self.limits.lower_rad, self.limits.upper_rad)
         self._position = self._target = inside
         self._step = np.zeros_like(inside)
         return LimitedCommand(inside.copy(), self._changes("position", start, inside))
@@ -120,11 +120,11 @@ class CommandLimiter:
             sent = self.stop().position_rad
             refused = np.where(np.isfinite(wanted), sent, wanted)
             return LimitedCommand(sent, self._changes("non_finite", refused, sent))
-        target = np.clip(wanted, self.limits.lower_rad, self.limits.upper_rad)
+        target = _clip(wanted, self.limits.lower_rad, self.limits.upper_rad)
         sent = self._move(target, self._tracking_step(target, target - self._last_sent()))
         self._target = target
         limited = self._changes("position", wanted, target)
-        if not np.array_equal(sent, target):
+        if (sent != target).any():
             at_full_speed = np.abs(self._step) > self._max_step - ROUNDING_RAD
             rules = np.where(at_full_speed, "velocity", "acceleration")
             limited += self._changes(rules, target, sent)
@@ -143,27 +143,28 @@ class CommandLimiter:
 
     def _tracking_step(self, target: Vector, gap: Vector) -> Vector:
         """The step (J,) that closes ``gap`` soonest without overshooting a target in its motion."""
-        motion = np.clip(target - self._target, -self._max_step, self._max_step)
+        motion = _clip(target - self._target, -self._max_step, self._max_step)
         behind = gap - motion
+        if not behind.any():  # a stream that keeps the limits
+            return motion
         catch_up = np.sign(behind) * self._stopping_step(np.abs(behind))
-        return np.clip(motion + catch_up, -self._max_step, self._max_step)
+        return _clip(motion + catch_up, -self._max_step, self._max_step)
 
     def _move(self, target: Vector, step: Vector) -> Vector:
         """Takes ``step`` (J,), inside the velocity limits, as far as the other limits allow."""
         position, lower, upper = self._last_sent(), self.limits.lower_rad, self.limits.upper_rad
-        step = np.clip(step, self._step - self._max_change, self._step + self._max_change)
+        step = _clip(step, self._step - self._max_change, self._step + self._max_change)
         # After the acceleration limit: the two can always be met together (see the class).
-        step = np.clip(
-            step, -self._stopping_step(position - lower), self._stopping_step(upper - position)
-        )
+        down, up = self._stopping_step(np.array((position - lower, upper - position)))
+        step = _clip(step, -down, up)
         sent = position + step
-        sent = np.where(np.abs(sent - target) < ROUNDING_RAD, target, np.clip(sent, lower, upper))
+        sent = np.where(np.abs(sent - target) < ROUNDING_RAD, target, _clip(sent, lower, upper))
         self._step = sent - position
         self._position = sent
         return sent
 
     def _stopping_step(self, distance: Vector) -> Vector:
-        """The longest step (J,) from which a joint still stops within ``distance`` >= 0."""
+        """The longest steps (..., J) from which joints still stop within ``distance`` >= 0."""
         change = self._max_change
         periods = np.floor((np.sqrt(1.0 + 8.0 * distance / change) - 1.0) / 2.0)
         return distance / (periods + 1.0) + change * periods / 2.0
@@ -171,11 +172,13 @@ class CommandLimiter:
     def _changes(
         self, rule: str | NDArray[np.str_], wanted: Vector, sent: Vector
     ) -> tuple[Limited, ...]:
+        changed = np.flatnonzero(wanted != sent)
+        if not changed.size:
+            return ()
         rules = np.broadcast_to(rule, sent.shape)
         return tuple(
-            Limited(name, str(rules[j]), float(wanted[j]), float(sent[j]))
-            for j, name in enumerate(self.limits.names)
-            if wanted[j] != sent[j]
+            Limited(self.limits.names[j], str(rules[j]), float(wanted[j]), float(sent[j]))
+            for j in changed
         )
 
     def _checked(self, values: ArrayLike) -> Vector:
@@ -186,3 +189,8 @@ class CommandLimiter:
                 f"one number for each of {', '.join(self.limits.names)}"
             )
         return array
+
+
+def _clip(values: Vector, lowest: Vector, highest: Vector) -> Vector:
+    # np.clip takes five times as long for six numbers, and this runs in every control period.
+    return np.minimum(np.maximum(values, lowest), highest)

@@ -97,6 +97,8 @@ class So101Arm:
         self.bus = bus
         self.calibration = calibration
         self.conversion = JointConversion(calibration)
+        # (6,) positive as the joint's angle is.
+        self._load_per_count = np.sign(self.conversion.rad_per_count) * reg.LOAD_PER_COUNT
         self.servo_ids = calibration.servo_ids
         self.settings = settings if settings is not None else ServoSettings()
 
@@ -131,7 +133,7 @@ class So101Arm:
         return ArmState(
             self.conversion.to_rad(values[:, 0]),
             values[:, 1] * self.conversion.rad_per_count,
-            values[:, 2] * np.sign(self.conversion.rad_per_count) * reg.LOAD_PER_COUNT,
+            values[:, 2] * self._load_per_count,
             tuple(reading.status[i] for i in self.servo_ids),
         )
 
@@ -152,9 +154,9 @@ class So101Arm:
             torque == 1,
             volts * reg.VOLTS_PER_COUNT,
             celsius,
-            Status(status & sum(Status)),
+            Status.of(status),
             current * reg.AMPERES_PER_COUNT,
-            load * float(np.sign(self.conversion.rad_per_count[index])) * reg.LOAD_PER_COUNT,
+            load * float(self._load_per_count[index]),
         )
 
     # -- torque --------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class ArmDrive:
         applied = self.gate.next()
         arm.write_goals(applied.position_rad)
         before, self.sent_rad = self.sent_rad, applied.position_rad
-        self.is_at_rest = before is not None and np.array_equal(applied.position_rad, before)
+        self.is_at_rest = before is not None and bool((applied.position_rad == before).all())
         return applied
 
     def relax(self, joints: set[str], state: ArmState, now_ns: int) -> bool:

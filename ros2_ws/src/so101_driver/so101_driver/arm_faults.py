@@ -66,7 +66,8 @@ class FaultMonitor:
         self._period_s = period_s
         self._faults: dict[tuple[str, str], Fault] = {}
         joints = len(JOINT_NAMES)
-        self._status = (Status(0),) * joints
+        self._status = (Status(0),) * joints  # of the last cycle
+        self._confirmed = [Status(0)] * joints  # by two cycles
         self._voltage_s = np.zeros(joints)
         self._stall_s = np.zeros(joints)
         self._stall_position = np.zeros(joints)
@@ -102,7 +103,10 @@ class FaultMonitor:
         """One cycle: ``sent_rad`` (6,) is where the joints should be; None without torque."""
         # Twice in a row: one damaged packet in 256 has a right checksum by chance.
         for j, (before, now) in enumerate(zip(self._status, state.status, strict=True)):
-            self._see_status(j, before & now)
+            confirmed = before & now
+            if confirmed or self._confirmed[j]:  # no complaint after none changes nothing
+                self._see_status(j, confirmed)
+            self._confirmed[j] = confirmed
         self._status = state.status
         if sent_rad is None:
             self._stall_s[:] = 0.0
@@ -161,6 +165,10 @@ class FaultMonitor:
         pushing = (np.abs(state.load) >= limits.stall_load) & (
             np.abs(sent_rad - state.position_rad) >= limits.stall_error_rad
         )
+        if not pushing.any():
+            self._stall_s[:] = 0.0
+            self._stall_position = state.position_rad
+            return
         moved = np.abs(state.position_rad - self._stall_position) > limits.stall_motion_rad
         stalling = pushing & ~moved
         self._stall_s = np.where(stalling, self._stall_s + self._period_s, 0.0)

@@ -157,7 +157,7 @@ class Bus:
         replies = self._line.replies(request, (servo_id,), 0, ONE_SERVO_RETRIES, None, True)
         if servo_id not in replies:
             raise NoReplyError((servo_id,), f"write {register.name}")
-        return _status(replies[servo_id])
+        return Status.of(replies[servo_id].code)
 
     def write_checked(self, servo_id: int, register: Register, value: int) -> None:
         """Like `write`, and reads it back: for what must not be taken on trust.
@@ -194,7 +194,7 @@ class Bus:
         replies = self._line.replies(request, servo_ids, count, self._retries, deadline_ns, patient)
         return SyncReading(
             {i: reg.unpack(registers, reply.parameters) for i, reply in replies.items()},
-            {i: _status(reply) for i, reply in replies.items()},
+            {i: Status.of(reply.code) for i, reply in replies.items()},
             tuple(i for i in servo_ids if i not in replies),
         )
 
@@ -216,10 +216,6 @@ class Bus:
             for servo_id, row in values.items()
         }
         self.transport.write(protocol.sync_write(first, data))
-
-
-def _status(packet: protocol.Packet) -> Status:
-    return Status(packet.code & sum(Status))
 
 
 def _check_writable(register: Register) -> None:

@@ -244,7 +244,8 @@ class JointConversion:
     def to_counts(self, position_rad: ArrayLike) -> NDArray[np.int64]:
         """Goal positions (6,) [counts]: the nearest, inside the calibrated range."""
         counts = self._middle + (np.asarray(position_rad) - self._zero_rad) / self.rad_per_count
-        return np.rint(np.clip(counts, self._lowest, self._highest)).astype(np.int64)
+        inside = np.minimum(np.maximum(counts, self._lowest), self._highest)
+        return np.rint(inside).astype(np.int64)
 
     def limits(self, model: JointLimits = SO101_LIMITS) -> JointLimits:
         """The limits of the model, narrowed to where this arm was calibrated to go.

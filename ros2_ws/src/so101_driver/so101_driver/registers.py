@@ -89,11 +89,17 @@ class Status(enum.IntFlag):
     OVERCURRENT = 8
     OVERLOAD = 32
 
+    @classmethod
+    def of(cls, byte: int) -> Status:
+        """What a servo's byte says; bits without a meaning here are left out."""
+        return cls(byte & _MEANINGFUL)
+
     def words(self) -> str:
         """For people, e.g. ``overheat, overload``; ``ok`` without a complaint."""
         return ", ".join(str(flag.name).lower() for flag in Status if flag in self) or "ok"
 
 
+_MEANINGFUL = sum(Status)
 _RO, _EEP, _RAM = Area.READ_ONLY, Area.EEPROM, Area.RAM
 
 # fmt: off

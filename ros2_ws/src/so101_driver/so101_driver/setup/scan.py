@@ -83,7 +83,7 @@ def _examine(bus: Bus, servo_id: int, baud: int) -> Servo | None:
         status, torque, damaged = 0, 0, damaged + 1
     return Servo(
         identity, baud, position, voltage * reg.VOLTS_PER_COUNT, temperature,
-        Status(status & sum(Status)), torque == 1, damaged,
+        Status.of(status), torque == 1, damaged,
     )  # fmt: skip
 
 
