@@ -24,6 +24,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def percentiles_to_max_ms(samples_s: list[float]) -> dict[str, float]:
+    """p50, p99, p99.9 and maximum in milliseconds, of one sample at least."""
+    values = 1e3 * np.percentile(samples_s, [50, 99, 99.9, 100])
+    return dict(zip(("p50", "p99", "p99.9", "max"), values.round(3).tolist(), strict=True))
+
+
 def percentiles_ms(samples_s: list[float]) -> dict[str, float]:
     """p50, p99 and maximum in milliseconds; empty without samples."""
     if not samples_s:
