@@ -76,7 +76,8 @@ def test_the_sdk_moves_joints_with_its_group_packets(client):
     # Gravity keeps them a few counts from their goals.
     while max(abs(position - 2300) for position in positions) > 30:
         assert clock.now_ns() < deadline_ns, positions
-        assert read.txRxPacket() == sdk.COMM_SUCCESS
+        if read.txRxPacket() != sdk.COMM_SUCCESS:  # it waits for 34 ms only: too short for a
+            continue  # machine that has other work
         assert read.isAvailable(2, 56, 2)
         positions = [read.getData(servo_id, 56, 2) for servo_id in (2, 3)]
 
