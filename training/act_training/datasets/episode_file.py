@@ -18,7 +18,9 @@ only when it is complete: an interrupted collection leaves whole episodes and no
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from act_training.features import Camera, Features
 
 FORMAT = "act-episode"
 VERSION = 1
+GZIP_LEVEL = 1  # the fastest: higher ones gain a few per cent of size
 
 
 @dataclass(frozen=True)
@@ -129,20 +132,26 @@ def write_episode(path: Path, episode: Episode) -> None:
             file["stamps_ns"] = episode.stamps_ns
             file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
             for camera in features.camera_names:
-                images = episode.images[camera]
-                file.create_dataset(
-                    f"observations/images/{camera}",
-                    data=images,
-                    chunks=(1, *images.shape[1:]),
-                    compression="gzip",
-                    compression_opts=1,
-                )
+                _write_images(file, f"observations/images/{camera}", episode.images[camera])
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OSError(
             error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
         ) from error
+
+
+def _write_images(file: h5py.File, name: str, images: NDArray[np.uint8]) -> None:
+    """Images (T, H, W, 3), each compressed on its own, by as many threads as there are cores:
+    HDF5 itself would take one after the other."""
+    dataset = file.create_dataset(
+        name, images.shape, images.dtype, chunks=(1, *images.shape[1:]),
+        compression="gzip", compression_opts=GZIP_LEVEL,
+    )  # fmt: skip
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        packed = pool.map(lambda image: zlib.compress(image.tobytes(), GZIP_LEVEL), images)
+        for row, data in enumerate(packed):
+            dataset.id.write_direct_chunk((row, 0, 0, 0), data)
 
 
 def read_episode(path: Path, *, with_images: bool = True) -> Episode:
