@@ -71,6 +71,20 @@ def test_many_servos_with_one_request(bus, emulated):
         bus.sync_write((reg.GOAL_POSITION, reg.GOAL_VELOCITY), goals)
 
 
+def test_six_replies_are_read_in_one_piece(bus, monkeypatch):
+    read, waits = bus.transport.read, []
+    bus.sync_read(IDS, FEEDBACK)
+
+    def counted(deadline_ns: int) -> bytes:
+        waits.append(deadline_ns)
+        return read(deadline_ns)
+
+    monkeypatch.setattr(bus.transport, "read", counted)
+    monkeypatch.setattr(bus.transport, "discard_input", lambda: 0)
+    assert bus.sync_read(IDS, FEEDBACK).missing == ()
+    assert len(waits) == 1
+
+
 def test_a_sync_read_takes_its_time_on_the_wire(bus, emulated):
     """14 bytes of request, five slots of 4 + 6 + 3 bytes, a reply of 10: 89 bytes at 10 us."""
     start_ns = emulated.clock.now_ns()

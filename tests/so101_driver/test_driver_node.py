@@ -144,6 +144,21 @@ def test_the_estop_stops_and_latches(emulator):
         client.command_until(target, lambda: np.allclose(client.applied, target))
 
 
+def test_the_log_tells_of_a_refusal_and_of_a_limit(emulator, capfd):
+    logged: list[str] = []
+
+    def is_logged(text: str) -> bool:
+        logged.append(capfd.readouterr().err)
+        return text in "".join(logged)
+
+    with running(emulator) as (_, client):
+        wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
+        past = HOME_POSE_RAD + np.array([0, 0, 0, 0, 0, 9.0])
+        client.command_until(past, lambda: is_logged("gripper: position limit, wanted"))
+        assert client.call(topics.ESTOP, data=True).success
+        client.command_until(past, lambda: is_logged("command refused: e-stop engaged"))
+
+
 def test_torque_and_recovery_are_services(emulator):
     with running(emulator, torque=False) as (_, client):
         wait_until(lambda: topics.JOINT_STATES.name in client.newest)
