@@ -21,9 +21,9 @@ class Listener:
     """Calls ``callback(message)`` for every message of a topic until `close`.
 
     For each callback, rclpy's executor asks everything that its node has anew whether it may be
-    waited for: a third of the CPU time of a driver that got 100 commands a second went there. This thread
-    waits for one subscription only, in the way of `rclpy.wait_for_message`; the executor sees to
-    the rest of the node.
+    waited for: a third of the CPU time of a driver that got 100 commands a second went there. This
+    thread waits for one subscription only, in the way of `rclpy.wait_for_message`; the executor
+    sees to the rest of the node.
 
     Args:
         node: that listens.
