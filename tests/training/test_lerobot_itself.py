@@ -9,6 +9,7 @@ LeRobot's pins do not fit ours, so it lives in an environment of its own:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 from pathlib import Path
@@ -22,6 +23,7 @@ from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.import_dataset import ImportOptions, import_dataset, import_source
 
+from tests.act_record import bags
 from tests.training.lerobot_checkpoints import CASES, IMAGES, observations, write_checkpoint
 from tests.training.test_import_checkpoint import DEGREES, OUTPUTS
 from tests.training.test_lerobot_writer import arm_episode, psnr_db, write_episodes
@@ -72,6 +74,21 @@ def test_lerobot_reads_what_we_write(tmp_path):
             np.testing.assert_array_equal(found[camera][rows], back[index].images[camera])
             assert psnr_db(found[camera][rows], images) > SMALLEST_PSNR_DB
     np.testing.assert_allclose(found["action_mean"], found["action"].mean(axis=0), rtol=1e-5)
+
+
+def test_lerobot_reads_what_bags_became(tmp_path):
+    bags.write_bag(tmp_path / "recordings/one", bags.episode(2.0))
+    options = ImportOptions("bag", str(tmp_path / "recordings"), tmp_path / "own", rate_hz=30.0)
+    import_source(options)
+    theirs = dataclasses.replace(options, out=tmp_path / "theirs", format="lerobot")
+    found = run_lerobot("read", import_source(theirs))
+    (episode,) = concatenated(tmp_path / "own")
+    units = so101_units("degrees")
+    assert found["frame_index"].tolist() == list(range(len(episode)))
+    np.testing.assert_array_equal(found["observation.state"], units.from_rad(episode.joints))
+    np.testing.assert_array_equal(found["action"], units.from_rad(episode.actions))
+    for camera, images in episode.images.items():
+        assert psnr_db(found[camera], images) > SMALLEST_PSNR_DB
 
 
 def test_we_read_what_lerobot_writes(tmp_path):
