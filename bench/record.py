@@ -84,22 +84,37 @@ def start(code: str, **parameters: Any) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", code, "--ros-args", *arguments])
 
 
-def lost(bag: Bag) -> dict[str, int]:
-    """Messages missing between the first and the last, by stream."""
+def missing(bag: Bag) -> tuple[dict[str, int], dict[str, int]]:
+    """What is not in the bag between the first and the last message of each stream: what was sent
+    and lost, and the frames that a camera node itself left out, because the machine was late.
+
+    A camera's camera_info tells which of its frames were sent.
+    """
     numbers: dict[str, list[int]] = {}
+    images: dict[str, set[int]] = {}
+    infos: dict[str, set[int]] = {}
     for message in bag.messages():
         topic = message.topic.lstrip("/")
-        if camera_of(topic, message.type_name) is not None:
+        camera = camera_of(topic, message.type_name)
+        if camera is not None:
             pixels = cdr.read_image(message.data, message.type_name)
             numbers.setdefault(topic, []).append(frame_index(pixels))
+            images.setdefault(topic, set()).add(cdr.stamp_ns(message.data))
+        elif topic.endswith("/camera_info"):
+            infos.setdefault(topic.split("/")[1], set()).add(cdr.stamp_ns(message.data))
         elif message.type_name == cdr.JOINT_STATE:
             number = int(cdr.read_joints(message.data).position[0])
             numbers.setdefault(topic, []).append(number)
-    found = {}
+    lost, not_sent = {}, {}
     for topic, values in numbers.items():
-        wrap = 1 << INDEX_BITS if topic.startswith("camera/") else 1 << 62
-        found[topic] = sum((b - a) % wrap - 1 for a, b in itertools.pairwise(values))
-    return found
+        wrap = 1 << INDEX_BITS if topic in images else 1 << 62
+        lost[topic] = sum((b - a) % wrap - 1 for a, b in itertools.pairwise(values))
+        if topic in images:
+            sent = infos[topic.split("/")[1]]
+            first, last = min(images[topic]), max(images[topic])
+            unseen = sum(first < stamp < last for stamp in sent - images[topic])
+            lost[topic], not_sent[topic] = unseen, lost[topic] - unseen
+    return lost, not_sent
 
 
 def import_speed(recording: Path, height: int, width: int) -> dict[str, Any]:
@@ -164,12 +179,14 @@ def main() -> None:
             rclpy.shutdown()
         recording = Path(folder) / "episode_000000"
         bag = open_bag(recording)
+        lost, not_sent = missing(bag)
         result = {
             "bench": "record",
             "machine": cpu_name(),
             "images": arguments.images,
             "seconds": arguments.seconds,
-            "lost": lost(bag),
+            "lost": lost,
+            "not_sent": not_sent,
             "dropped": bag.outcome()["dropped"],
             "cores": round(cpu_s / arguments.seconds, 3),
             "stop_and_verdict_s": round(stop_s, 2),
