@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.limits import ROUNDING_RAD, CommandLimiter, JointLimits
+from act_core.limits import CommandLimiter, JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -109,8 +109,7 @@ def test_a_resting_target_is_reached_without_overshoot(start, target, velocity, 
     sent = [start, *(limiter.limit([target]).position_rad[0] for _ in range(periods))]
     assert sent[-1] == target
     towards = np.diff(sent) * np.sign(target - start)
-    # A joint that can just not stop passes the target by about the rounding, and not by more.
-    assert (towards >= -10 * ROUNDING_RAD).all(), "never turns back"
+    assert (towards >= -1e-12).all(), "never turns back"
 
 
 def check_motion(limits: JointLimits, sent: np.ndarray, start: np.ndarray) -> None:

@@ -159,7 +159,8 @@ class CommandLimiter:
         step = _clip(step, -down, up)
         sent = position + step
         sent = np.where(np.abs(sent - target) < ROUNDING_RAD, target, _clip(sent, lower, upper))
-        self._step = sent - position
+        # Without the rounding: braking for it would lead past the target.
+        self._step = step
         self._position = sent
         return sent
 
