@@ -6,6 +6,7 @@
 # About two hours and a half on two idle cores. Interrupted, it goes on where it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. training/recipes/train.sh
 
 task=$1
 episodes=${2:-200}
@@ -21,12 +22,7 @@ for kind in act modified; do
     if [ $kind = modified ]; then
         options=(--model.vae-images)
     fi
-    if [ -e "$run/last" ] && [ ! -e "$run/final" ]; then
-        act-train --resume "$run"
-    elif [ ! -e "$run/final" ]; then
-        act-train --preset compact --data "$data" --training.steps "$steps" --out "$run" \
-            "${options[@]}"
-    fi
+    train "$run" "$data" --training.steps "$steps" "${options[@]}"
     act-export --checkpoint "$run" --name "$name" --out "out/$name"
     act-evaluate --policy "out/$name" --episodes 100 --seed 100000 --out "docs/results/$name"
     cp "out/$name/training/"* "docs/results/$name/"
