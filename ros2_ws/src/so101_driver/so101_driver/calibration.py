@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
-from act_core.limits import JointLimits
+from act_core.limits import JointLimits, clip
 from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
@@ -244,8 +244,7 @@ class JointConversion:
     def to_counts(self, position_rad: ArrayLike) -> NDArray[np.int64]:
         """Goal positions (6,) [counts]: the nearest, inside the calibrated range."""
         counts = self._middle + (np.asarray(position_rad) - self._zero_rad) / self.rad_per_count
-        inside = np.minimum(np.maximum(counts, self._lowest), self._highest)
-        return np.rint(inside).astype(np.int64)
+        return np.rint(clip(counts, self._lowest, self._highest)).astype(np.int64)
 
     def limits(self, model: JointLimits = SO101_LIMITS) -> JointLimits:
         """The limits of the model, narrowed to where this arm was calibrated to go.
