@@ -108,12 +108,14 @@ def missing(bag: Bag) -> tuple[dict[str, int], dict[str, int]]:
     lost, not_sent = {}, {}
     for topic, values in numbers.items():
         wrap = 1 << INDEX_BITS if topic in images else 1 << 62
-        lost[topic] = sum((b - a) % wrap - 1 for a, b in itertools.pairwise(values))
+        gaps = sum((b - a) % wrap - 1 for a, b in itertools.pairwise(values))
         if topic in images:
-            sent = infos[topic.split("/")[1]]
             first, last = min(images[topic]), max(images[topic])
-            unseen = sum(first < stamp < last for stamp in sent - images[topic])
-            lost[topic], not_sent[topic] = unseen, lost[topic] - unseen
+            unseen = infos[topic.split("/")[1]] - images[topic]
+            lost[topic] = sum(first < stamp < last for stamp in unseen)
+            not_sent[topic] = gaps - lost[topic]
+        else:
+            lost[topic] = gaps
     return lost, not_sent
 
 

@@ -137,7 +137,7 @@ class Timeline:
     def _add_joints(self, topic: str, message: BagMessage) -> None:
         read = cdr.read_joints(message.data)
         stamp_ns = read.stamp_ns or message.log_ns
-        sample = Sample(stamp_ns, message.log_ns, *read[1:])
+        sample = Sample(stamp_ns, message.log_ns, read.names, read.position, read.velocity)
         if topic == MEASURED:
             self._add_event(sample)
         else:
