@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.so101 import JOINT_NAMES
-from act_policy.bundle import FP32, ParitySample, write_bundle
+from act_policy.bundle import BF16, FP32, ParitySample, write_bundle
 from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec, VariantSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "out" / "bench" / "act_full_size"
@@ -27,7 +27,7 @@ def full_size_bundle(folder: Path = FOLDER) -> Path:
         return folder
     try:
         from act_training.config import ModelConfig
-        from act_training.export import Observations, predict, to_onnx
+        from act_training.export import Observations, bf16_variant, predict, to_onnx
         from act_training.features import Camera, Features
         from act_training.model.policy import ActPolicy
         from act_training.quantization import FAST_FILE, make_fast_graph
@@ -60,10 +60,14 @@ def full_size_bundle(folder: Path = FOLDER) -> Path:
     # Random weights have no accuracy to lose: the fastest graph is taken.
     anything = np.full(len(JOINT_NAMES), np.inf)
     fast = make_fast_graph(spec, graph, calibration=sample, measured=sample, action_std=anything)
-    graphs = {FP32: graph}
+    graphs, variants = {FP32: graph}, {}
     if fast is not None:
         graphs["fast"] = fast.graph
-        variants = {"fast": VariantSpec(FAST_FILE, fast.tolerance)}
-        spec = dataclasses.replace(spec, variants=variants)
+        variants["fast"] = VariantSpec(FAST_FILE, fast.tolerance)
+    bf16 = bf16_variant(policy, observed, sample.chunks, anything)
+    if bf16 is not None:
+        graphs[BF16] = graph
+        variants[BF16] = bf16
+    spec = dataclasses.replace(spec, variants=variants)
     write_bundle(folder, spec, graphs, sample)
     return folder

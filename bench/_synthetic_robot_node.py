@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 
-CAMERA_HZ = 30.0
+CAMERA_HZ = 29.97  # no camera's clock is that of the joints: all phases between the two occur
 JOINT_HZ = 100.0
 FRAMES = 60  # of the pattern, made once
 

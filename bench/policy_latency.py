@@ -12,6 +12,7 @@ import os
 import time
 from pathlib import Path
 
+from act_core.errors import ConfigurationError
 from act_policy.bundle import FP32, read_bundle
 from act_policy.load_policy import ENGINES, load_policy
 from act_policy.openvino_policy import is_installed
@@ -38,7 +39,8 @@ def main() -> None:
             started = time.perf_counter()
             try:
                 policy = load_policy(bundle.folder, engine=engine, variant=variant, threads=threads)
-            except BundleError as error:  # less exact on this engine than the bundle allows
+            # Less exact on this engine than the bundle allows, or not for it.
+            except (BundleError, ConfigurationError) as error:
                 runs.append({"engine": engine, "variant": variant, "refused": str(error)})
                 continue
             load_s = time.perf_counter() - started

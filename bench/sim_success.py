@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> Listener:
         "ros2", "launch", "act_bringup", *(path if arguments.emulated else ["sim.launch.py"]),
         f"policy:={arguments.policy.resolve()}", f"task:={arguments.task}",
         f"level:={arguments.level}", f"episodes:={arguments.episodes}",
-        f"seed:={arguments.first_seed}", f"mode:={arguments.mode}",
+        f"seed:={arguments.first_seed}", f"mode:={arguments.mode}", f"variant:={arguments.variant}",
     ]  # fmt: skip
     rclpy.init()
     listener = Listener()
@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--first-seed", type=int, default=200_000)
     parser.add_argument("--mode", default="bundle", help="ensemble, newest, open_loop")
+    parser.add_argument("--variant", default="fp32", help="graph of the bundle: fp32, bf16, fast")
     parser.add_argument("--emulated", action="store_true", help="through the emulated servo bus")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json")
     arguments = parser.parse_args()
@@ -118,7 +119,7 @@ def main() -> None:
     record = {
         "policy": os.path.relpath(arguments.policy),
         "name": spec.name,
-        "variant": "fp32",
+        "variant": arguments.variant,
         "env": f"so101/{arguments.task}",
         "seeds": [results[0]["seed"], results[-1]["seed"]],
         "level": arguments.level,

@@ -160,6 +160,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "start_within": float(value("start_within_rad")),
             "mode": value("mode"),
             "control_rate_hz": float(value("control_rate_hz")),
+            "engine": value("engine"),
+            "variant": value("variant"),
         }
         if value("start_pose"):
             parameters["start_pose"] = pose(value("start_pose"))

@@ -105,6 +105,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "enabled": True,
                 "mode": value("mode"),
                 "control_rate_hz": float(value("control_rate_hz")),
+                "engine": value("engine"),
+                "variant": value("variant"),
                 "image_fit": "resize",
                 "use_sim_time": use_sim_time,
             }

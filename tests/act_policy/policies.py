@@ -102,14 +102,22 @@ def make_sample(spec: PolicySpec, count: int = 2) -> ParitySample:
     return ParitySample(joints, images, np.array(chunks, dtype=np.float32))
 
 
-def make_bundle(folder, *, fast_error: float | None = None, nan_above=None, **changes) -> Bundle:
-    """A complete bundle; ``fast_error`` adds a variant 'fast' that is off by so much."""
+def make_bundle(
+    folder, *, fast_error: float | None = None, bf16: bool = False, nan_above=None, **changes
+) -> Bundle:
+    """A complete bundle; ``fast_error`` adds a variant 'fast' that is off by so much, ``bf16`` one
+    of that name."""
+    variants = {}
     if fast_error is not None:
-        changes["variants"] = {"fast": VariantSpec("policy_int8.onnx", 0.01)}
-    spec = make_spec(**changes)
+        variants["fast"] = VariantSpec("policy_int8.onnx", 0.01)
+    if bf16:
+        variants["bf16"] = VariantSpec("policy.onnx", 0.02)
+    spec = make_spec(variants=variants, **changes)
     graphs = {"fp32": make_graph(spec, nan_above=nan_above)}
     if fast_error is not None:
         graphs["fast"] = make_graph(spec, fast_error)
+    if bf16:
+        graphs["bf16"] = graphs["fp32"]
     return write_bundle(folder, spec, graphs, make_sample(spec))
 
 

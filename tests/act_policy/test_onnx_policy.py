@@ -12,7 +12,7 @@ from act_policy.cores import inference_cores, run_apart
 from act_policy.load_policy import ENGINES, load_policy
 from act_policy.observation import Observation
 from act_policy.onnx_policy import OnnxPolicy, choose_provider
-from act_policy.openvino_policy import OpenVinoPolicy, is_installed
+from act_policy.openvino_policy import OpenVinoPolicy, has_bf16, is_installed
 from act_policy.policy import PolicyError
 from act_policy.policy_spec import ActionOutput, BundleError, ImageInput, JointInput
 
@@ -120,6 +120,43 @@ def test_load_policy_chooses_the_fast_variant_on_a_cpu(tmp_path):
     with pytest.raises(BundleError, match="unknown variant 'int8'"):
         load_policy(tmp_path, variant="int8")
     assert set(ENGINES) >= {"auto", "cpu", "cuda", "tensorrt", "openvino_fp32", "openvino_bf16"}
+
+
+needs_bf16 = pytest.mark.skipif(
+    not has_bf16(), reason="needs: pip install openvino, and a processor with bfloat16"
+)
+
+
+@needs_bf16
+def test_load_policy_chooses_bfloat16_where_bundle_and_computer_have_it(tmp_path):
+    make_bundle(tmp_path, fast_error=0.001, bf16=True)
+    for values in ({}, {"variant": "bf16"}, {"engine": "openvino_bf16"}):
+        policy = load_policy(tmp_path, **values)
+        assert (policy.engine, policy.variant) == ("openvino bf16", "bf16")
+    assert load_policy(tmp_path, engine="openvino_fp32").variant == "fast"
+    assert load_policy(tmp_path, variant="fp32").engine.startswith("onnxruntime ")
+
+
+def test_load_policy_does_without_bfloat16(tmp_path, monkeypatch):
+    make_bundle(tmp_path / "with", bf16=True)
+    make_bundle(tmp_path / "without")
+    assert load_policy(tmp_path / "without").variant == "fp32"
+    monkeypatch.setattr("act_policy.load_policy.has_bf16", lambda: False)
+    policy = load_policy(tmp_path / "with")
+    assert (policy.engine, policy.variant) == ("onnxruntime cpu", "fp32")
+
+
+def test_engines_without_bfloat16_say_so(tmp_path, monkeypatch):
+    make_bundle(tmp_path, bf16=True)
+    with pytest.raises(ConfigurationError, match="variant 'bf16' is for engine openvino_bf16"):
+        load_policy(tmp_path, engine="cpu", variant="bf16")
+    if not is_installed():
+        return
+    with pytest.raises(ConfigurationError, match="variant 'bf16' is for engine openvino_bf16"):
+        load_policy(tmp_path, engine="openvino_fp32", variant="bf16")
+    monkeypatch.setattr("act_policy.openvino_policy._capabilities", lambda: ["FP32", "INT8"])
+    with pytest.raises(ConfigurationError, match="no bfloat16 instructions.* FP32, INT8"):
+        load_policy(tmp_path, variant="bf16")
 
 
 def test_provider_choice():

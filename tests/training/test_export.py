@@ -7,9 +7,11 @@ import logging
 import numpy as np
 import onnx
 import pytest
-from act_policy.bundle import read_bundle
+import torch
+from act_policy.bundle import ParitySample, read_bundle, write_bundle
 from act_policy.load_policy import load_policy
 from act_policy.observation import Observation
+from act_policy.openvino_policy import has_bf16
 from act_training import export as export_module
 from act_training import quantization
 from act_training.bundle_spec import make_spec
@@ -124,6 +126,49 @@ def test_a_fast_variant_is_added_when_there_is_one(options, tmp_path, monkeypatc
     bundle = read_bundle(export(dataclasses.replace(options, out=tmp_path, fast=True)))
     assert bundle.tolerance("fast") == 0.5
     assert bundle.graph_file("fast").name == "policy_int8.onnx"
+
+
+def far_from_zero(options):
+    """The policy of these tests as one of joints that stay near 50 rad, and what it should give.
+
+    bfloat16 has 8 bits: next to 50 it tells 49.75 from 50.
+    """
+    policy = load_checkpoint(options.checkpoint).policy
+    policy.joints_mean += 50.0
+    policy.actions_mean += 50.0
+    rng = np.random.default_rng(0)
+    joints = (policy.joints_mean + policy.joints_std * torch.randn(8, 3)).numpy()
+    images = {"front": (8, 16, 24, 3), "wrist": (8, 16, 16, 3)}
+    observed = export_module.Observations(
+        joints, {c: rng.integers(0, 256, shape, np.uint8) for c, shape in images.items()}
+    )
+    return policy, observed, export_module.predict(policy, observed)
+
+
+def test_the_bf16_variant_is_for_policies_that_lose_little_by_it(options, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    policy, observed, expected = far_from_zero(options)
+    std = policy.actions_std.numpy()
+    variant = export_module.bf16_variant(policy, observed, expected, std)
+    assert variant.file == "policy.onnx"
+    assert 0 < variant.tolerance < 0.2 * std.max()
+    assert export_module.bf16_variant(policy, observed, expected, std / 1000) is None
+    assert "bfloat16 is not accurate enough" in caplog.text
+
+
+@pytest.mark.skipif(
+    not has_bf16(), reason="needs: pip install openvino, and a processor with bfloat16"
+)
+def test_bfloat16_does_not_round_what_goes_in_and_comes_out(options, tmp_path):
+    policy, observed, expected = far_from_zero(options)
+    spec = read_bundle(options.out).spec
+    variant = export_module.bf16_variant(policy, observed, expected, policy.actions_std.numpy())
+    spec = dataclasses.replace(spec, variants={"bf16": variant})
+    graph = export_module.to_onnx(policy, spec)
+    sample = ParitySample(observed.joint_position, observed.images, expected)
+    write_bundle(tmp_path, spec, {"fp32": graph, "bf16": graph}, sample)
+    parity = load_policy(tmp_path, variant="bf16").parity
+    assert parity.max_difference < variant.tolerance
 
 
 def search(options, monkeypatch, *, gain: float, error: float) -> FastGraph | None:

@@ -22,7 +22,7 @@ import torch
 import tyro
 from act_core.errors import ConfigurationError
 from act_policy.bundle import FP32, SPEC_FILE, read_bundle, write_bundle
-from act_policy.load_policy import load_policy
+from act_policy.load_policy import cpu_engine, load_policy
 from act_policy.policy import Policy
 from act_policy.policy_spec import PolicySpec
 from tqdm import tqdm
@@ -76,7 +76,7 @@ class EvaluateOptions:
     level: int | None = None
     """Domain randomization of the so101 tasks, 0 to 2."""
     variant: str = "fp32"
-    """Graph of a bundle: fp32, fast or auto."""
+    """Graph of a bundle: fp32, bf16 (with OpenVINO), fast or auto."""
     videos: int = 0
     """So many successes and so many failures are filmed, per condition."""
     dataset: Path | None = None
@@ -218,7 +218,8 @@ def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
 
 def _load(options: EvaluateOptions) -> Policy:
     if (options.policy / SPEC_FILE).is_file():
-        return load_policy(options.policy, engine="cpu", variant=options.variant, threads=1)
+        engine, variant = cpu_engine(options.variant), options.variant
+        return load_policy(options.policy, engine=engine, variant=variant, threads=1)
     checkpoint = load_checkpoint(options.policy)
     spec = make_spec(checkpoint.config, checkpoint.step)
     return TorchPolicy(checkpoint.policy, spec)

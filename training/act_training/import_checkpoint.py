@@ -7,13 +7,13 @@ recorded in (unless the statistics prove them) and the rate.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from act_core.so101 import JOINT_NAMES
-from act_policy.bundle import FP32, SPEC_FILE, ParitySample, write_bundle
+from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample, write_bundle
 from act_policy.policy_spec import (
     ActionOutput,
     ExecutionSpec,
@@ -34,7 +34,14 @@ from act_training.datasets.lerobot.so101_units import (
     so101_units,
 )
 from act_training.datasets.source import UNKNOWN_UNIT, Declared
-from act_training.export import PARITY_SAMPLES, Observations, log_parity, predict, to_onnx
+from act_training.export import (
+    PARITY_SAMPLES,
+    Observations,
+    bf16_variant,
+    log_parity,
+    predict,
+    to_onnx,
+)
 from act_training.hub import SCHEME
 from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
 from act_training.model.lerobot_policy import Affine, LerobotPolicy
@@ -68,10 +75,15 @@ def import_checkpoint(
     spec, policy = imported.spec, imported.policy
     observed = draw_observations(imported)
     sample = ParitySample(observed.joint_position, observed.images, predict(policy, observed))
-    write_bundle(out, spec, {FP32: to_onnx(policy, spec)}, sample)
+    graphs = {FP32: to_onnx(policy, spec)}
+    bf16 = bf16_variant(policy, observed, sample.chunks, policy.actions.spread.numpy())
+    if bf16 is not None:
+        graphs[BF16] = graphs[FP32]
+        spec = replace(spec, variants={BF16: bf16})
+    write_bundle(out, spec, graphs, sample)
     for note in imported.notes:
         log.info(f"note: {note}")
-    log_parity(out, (FP32,))
+    log_parity(out, graphs)
     cameras = ", ".join(f"{i.camera} {i.width}x{i.height}" for i in spec.image_inputs)
     log.info(f"bundle {out}: {spec.rate_hz:g} Hz, {spec.execution.mode}, cameras {cameras}")
     return out

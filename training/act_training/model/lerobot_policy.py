@@ -42,11 +42,23 @@ class LerobotPolicy(nn.Module):
 
     def predict(self, joints: Tensor, images: list[Tensor]) -> Tensor:
         """Chunks (B, K, A) for joints (B, S) and per camera (B, H, W, 3) uint8 images."""
+        return self.restore(self.chunk(self.normalise(joints), images))
+
+    def normalise(self, joints: Tensor) -> Tensor:
+        """Joints (..., S) -> as the network takes them."""
+        return self.joints(joints)
+
+    def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+        """`predict` between `normalise` and `restore`: normalised chunks for normalised joints."""
         normalised = [
             scaling(image.permute(0, 3, 1, 2).float() / 255)
             for scaling, image in zip(self.images, images, strict=True)
         ]
-        return self.actions.restore(self.network(self.joints(joints), normalised))
+        return self.network(joints, normalised)
+
+    def restore(self, actions: Tensor) -> Tensor:
+        """Actions (..., A) as the network gives them -> in the bundle's unit."""
+        return self.actions.restore(actions)
 
 
 class Scaling(nn.Module):

@@ -84,7 +84,7 @@ class ActPolicy(nn.Module):
         """
         target = (actions - self.actions_mean) / self.actions_std
         output = self.act(
-            (joints - self.joints_mean) / self.joints_std,
+            self.normalise(joints),
             [self._scale(image) for image in images],
             target if infer_latent else None,
             is_pad if infer_latent else None,
@@ -101,9 +101,19 @@ class ActPolicy(nn.Module):
     def predict(self, joints: Tensor, images: list[Tensor]) -> Tensor:
         """Chunks (B, K, A) in raw units for joints (B, S) and per camera (B, H, W, 3) uint8 images
         as captured (downscaled here, as the training cache was)."""
-        scaled = [self._scale(self._downscale(image)) for image in images]
-        output = self.act((joints - self.joints_mean) / self.joints_std, scaled)
-        return output.actions * self.actions_std + self.actions_mean
+        return self.restore(self.chunk(self.normalise(joints), images))
+
+    def normalise(self, joints: Tensor) -> Tensor:
+        """Joints (..., S) in raw units -> as the network takes them."""
+        return (joints - self.joints_mean) / self.joints_std
+
+    def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+        """`predict` between `normalise` and `restore`: normalised chunks for normalised joints."""
+        return self.act(joints, [self._scale(self._downscale(image)) for image in images]).actions
+
+    def restore(self, actions: Tensor) -> Tensor:
+        """Actions (..., A) as the network gives them -> in raw units."""
+        return actions * self.actions_std + self.actions_mean
 
     def _downscale(self, image: Tensor) -> Tensor:
         factor = self.config.image_downscale

@@ -25,6 +25,8 @@ IMAGE_ARGUMENTS: tuple[Argument, ...] = (
 EXECUTION_ARGUMENTS: tuple[Argument, ...] = (
     ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
     ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
+    ("engine", "auto", "what computes: auto, cpu, cuda, tensorrt, openvino_fp32, openvino_bf16"),
+    ("variant", "auto", "which graph of the bundle: auto, fp32, bf16 or fast, as far as it has it"),
 )
 
 

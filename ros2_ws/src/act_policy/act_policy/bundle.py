@@ -28,6 +28,7 @@ from act_policy.spec_json import spec_from_json, spec_to_json
 SPEC_FILE = "policy.json"
 GRAPH_FILE = "policy.onnx"
 FP32 = "fp32"
+BF16 = "bf16"  # the variant whose graph is policy.onnx, computed in bfloat16
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from act_core.errors import ConfigurationError, suggest
 
-from act_policy.bundle import read_bundle
+from act_policy.bundle import BF16, Bundle, read_bundle
 from act_policy.graph_policy import GraphPolicy
-from act_policy.onnx_policy import PROVIDERS, OnnxPolicy
-from act_policy.openvino_policy import PRECISIONS, OpenVinoPolicy
+from act_policy.onnx_policy import PROVIDERS, OnnxPolicy, has_cuda
+from act_policy.openvino_policy import PRECISIONS, OpenVinoPolicy, has_bf16
 
 # engine -> what it takes: auto, an ONNX Runtime provider, or OpenVINO at a precision.
 ENGINES = ("auto", *PROVIDERS, *(f"openvino_{precision}" for precision in PRECISIONS))
@@ -22,14 +22,18 @@ def load_policy(
 
     Args:
         folder: of the bundle.
-        engine: one of ENGINES; auto is ONNX Runtime on CUDA where there is one, else on the CPU.
-        variant: fp32, one of the bundle's, or auto: fast on a CPU where there is one.
+        engine: one of ENGINES; auto is ONNX Runtime on CUDA where there is one, else OpenVINO in
+            bfloat16 where the bundle has that variant and this computer both, else ONNX Runtime on
+            the CPU.
+        variant: fp32, one of the bundle's, or auto: the fastest that the bundle has for the engine.
         threads: on the CPU; 0 leaves it to the engine.
 
     Raises BundleError or ConfigurationError with a text for whoever chose them.
     """
     bundle = read_bundle(folder)
     chosen = None if variant == "auto" else variant
+    if engine == "auto" and _takes_bf16(bundle, chosen):
+        engine = "openvino_bf16"
     policy: GraphPolicy
     if engine.startswith("openvino_") and engine in ENGINES:
         policy = OpenVinoPolicy(bundle, chosen, engine.removeprefix("openvino_"), threads)
@@ -39,3 +43,15 @@ def load_policy(
         raise ConfigurationError(suggest("engine", engine, ENGINES))
     policy.check_parity()
     return policy
+
+
+def cpu_engine(variant: str) -> str:
+    """The engine, of ENGINES, that runs a variant without a GPU."""
+    return "openvino_bf16" if variant == BF16 else "cpu"
+
+
+def _takes_bf16(bundle: Bundle, variant: str | None) -> bool:
+    """Whether bfloat16 is what runs fastest here, and wanted."""
+    if variant == BF16:
+        return True  # which says itself what it lacks
+    return variant is None and BF16 in bundle.spec.variants and not has_cuda() and has_bf16()

@@ -10,7 +10,7 @@ import onnxruntime
 from act_core.errors import ConfigurationError, suggest
 from numpy.typing import NDArray
 
-from act_policy.bundle import FP32, Bundle
+from act_policy.bundle import BF16, FP32, Bundle
 from act_policy.graph_policy import GraphPolicy, Tensor, check_graph
 from act_policy.policy_spec import BundleError
 
@@ -53,6 +53,11 @@ class OnnxPolicy(GraphPolicy):
         if variant is None:
             variant = "fast" if self.provider == "cpu" and "fast" in bundle.spec.variants else FP32
         super().__init__(bundle, variant)
+        if variant == BF16:
+            raise ConfigurationError(
+                "variant 'bf16' is for engine openvino_bf16; ONNX Runtime computes its graph in "
+                "fp32, which is variant 'fp32'"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -78,6 +83,11 @@ class OnnxPolicy(GraphPolicy):
 
     def _run(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         return self._session.run(self._outputs, dict(feeds))[0]
+
+
+def has_cuda() -> bool:
+    """Whether this ONNX Runtime can use a GPU of NVIDIA."""
+    return PROVIDERS["cuda"] in onnxruntime.get_available_providers()
 
 
 def choose_provider(wanted: str | None, available: list[str]) -> str:
