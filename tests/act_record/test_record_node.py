@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from act_core import topics
+from act_core import ros, topics
 from act_record.bag_reader import open_bag
 from act_record.record_node import RecordNode
 from act_record.timeline import Timeline
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
+from tests.act_record import bags
 from tests.act_record.robot import Robot
 
 
@@ -83,6 +84,23 @@ def test_compressed_images_are_recorded_as_they_come(nodes, spin_until, tmp_path
     assert timeline.cameras == ("front",)
     assert all(frame.compressed for frame in timeline.frames("front"))
     assert timeline.image_sizes == {"front": (48, 64)}
+
+
+def test_what_comes_while_python_is_busy_is_recorded(nodes, spin_until, tmp_path):
+    """A simulation in lockstep sends hundreds of messages while an episode is being judged."""
+    node, robot = nodes()
+    spin_until(lambda: heard(node), node, robot)
+    node.start()
+    for k in range(500):
+        message = ros.joint_state(bags.JOINT_NAMES, bags.target(k / 100), 10_000_000 * (1 + k))
+        robot._joints.publish(message)
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 100, node, robot)
+    node.stop()
+    timeline = Timeline.of(open_bag(tmp_path / "episode_000000"))
+    stamps = [sample.stamp_ns for sample in timeline.joints()]
+    lost = {10_000_000 * (1 + k) for k in range(500)} - set(stamps)
+    assert not lost
 
 
 def test_a_start_without_a_camera_is_refused(nodes, spin_until, tmp_path):

@@ -51,8 +51,7 @@ def test_an_arm_at_rest_is_told():
     held = bags.joints(topics.JOINT_COMMANDS, at + 3490 * MS, bags.target(1.5))
     verdict = verdict_of([*moving, *still, held])
     assert verdict.idle == pytest.approx(0.7, abs=0.05)
-    (problem,) = verdict.problems
-    assert problem.startswith("the arm rests in")
+    assert verdict.problems[0].startswith("the arm rests in")
 
 
 def test_missing_and_late_frames_are_counted():
@@ -69,6 +68,19 @@ def test_missing_and_late_frames_are_counted():
     assert verdict.worst_skew_s > 0.05
     assert [problem.split(":")[0] for problem in verdict.problems[:2]] == ["camera front"] * 2
     assert "4 frames missing" in str(verdict)
+
+
+def test_gaps_of_joints_and_commands_are_told():
+    verdict = verdict_of(bags.episode(4.0))
+    assert (verdict.joint_gap_s, verdict.command_gap_s) == (pytest.approx(0.01),) * 2
+    lost = [
+        m
+        for m in bags.episode(4.0)
+        if not (m.topic.endswith("joint_states") and 500 * MS <= m.log_ns - T0 < 650 * MS)
+        and not (m.topic.endswith("joint_commands") and 2000 * MS <= m.log_ns - T0 < 2300 * MS)
+    ]
+    verdict = verdict_of(lost)
+    assert verdict.problems == ("no joint states for 0.16 s", "no commands for 0.31 s")
 
 
 def test_a_camera_that_is_too_slow_is_told():

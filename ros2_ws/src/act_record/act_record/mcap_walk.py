@@ -9,7 +9,9 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +30,11 @@ from zstandard import decompress as zstd_decompress
 DAMAGE = (McapError, ValueError, RuntimeError, LookupError, struct.error, ZstdError)
 
 LARGE_BYTES = 4096  # from here on, a view of the file or chunk in place of a copy
+
+# Chunks are unpacked, and their checksums computed, beside the reading: all but a little of that
+# time needs no Python.
+THREADS = 2
+AHEAD = 4  # chunks; each holds up to a few pictures
 
 _RECORD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
@@ -61,17 +68,31 @@ def mcap_messages(path: Path, verify: bool) -> Iterator[BagMessage]:
             return
         view = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     names = _Names()
-    try:
-        for opcode, content in _records(view[len(MCAP0_MAGIC) :]):
-            if opcode == Opcode.CHUNK:
-                for inner, part in _records(_unpacked(content, verify)):
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for opcode, content, chunk in _ahead(view[len(MCAP0_MAGIC) :], pool, verify):
+                if chunk is None:
+                    yield from _read(opcode, content, names)
+                    continue
+                for inner, part in _records(chunk.result()):
                     yield from _read(inner, part, names)
-            else:
-                yield from _read(opcode, content, names)
-            if opcode == Opcode.DATA_END:
-                return
-    except DAMAGE:
-        return
+        except DAMAGE:
+            return
+
+
+def _ahead(
+    view: memoryview, pool: ThreadPoolExecutor, verify: bool
+) -> Iterator[tuple[int, memoryview, Future[memoryview] | None]]:
+    """Records up to the end of the data, with the contents of those that are chunks."""
+    waiting: deque[tuple[int, memoryview, Future[memoryview] | None]] = deque()
+    for opcode, content in _records(view):
+        if opcode == Opcode.DATA_END:
+            break
+        chunk = pool.submit(_unpacked, content, verify) if opcode == Opcode.CHUNK else None
+        waiting.append((opcode, content, chunk))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _records(view: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from rclpy.subscription import MessageInfo  # a plain dictionary on Humble
 
 STAMPED = (cdr.JOINT_STATE, cdr.IMAGE, cdr.COMPRESSED_IMAGE)
-DEPTH = 100  # messages that the middleware keeps for us while Python is busy
+# Messages that the middleware keeps for us while Python is busy: judging an episode takes up to a
+# second, and in lockstep a simulation goes on at several times real time.
+DEPTH = 1000
+IMAGE_DEPTH = 100
 
 
 class RecordNode(Node):
@@ -74,7 +77,7 @@ class RecordNode(Node):
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
             if topic.qos != topics.LATCHED:
-                profile.depth = DEPTH
+                profile.depth = IMAGE_DEPTH if topic.qos == topics.SENSOR else DEPTH
             callback = partial(self._on_message, topic, name)
             kind = ros.interface_type(topic.type_name)
             self.create_subscription(kind, topic.name, callback, profile, raw=True)

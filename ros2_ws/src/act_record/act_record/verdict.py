@@ -32,6 +32,8 @@ MIN_RATE = 0.9  # of what was meant
 MAX_SKEW_S = 0.05  # the policy's synchroniser refuses more
 MAX_AGE_S = 0.25  # likewise
 MAX_LAG_KEPT_S = 0.3
+MAX_JOINT_GAP_S = 0.1  # the policy's synchroniser refuses joints that are older
+MAX_COMMAND_GAP_S = 0.2  # whoever moves the arm stops it then
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Verdict:
     cameras: Mapping[str, CameraVerdict]
     worst_skew_s: float | None  # between an image of one camera and the nearest of another
     lag_s: float | None  # from command to motion
+    joint_gap_s: float | None  # longest time without joint states, from the first command on
+    command_gap_s: float | None  # longest time without a command
     limits_touched: tuple[str, ...]  # joints that came to an end of their range
     problems: tuple[str, ...]  # why to redo it; empty: keep
 
@@ -110,6 +114,8 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
         "cameras": cameras,
         "worst_skew_s": _worst_skew(timeline),
         "lag_s": _lag(joints, commands),
+        "joint_gap_s": _longest_gap_s(joints),
+        "command_gap_s": _longest_gap_s(commands),
         "limits_touched": touched,
     }
     return Verdict(**figures, problems=_problems(figures, timeline, rate_hz))
@@ -148,9 +154,19 @@ def _problems(
         found.append(f"cameras are up to {1e3 * figures['worst_skew_s']:.0f} ms apart")
     if (figures["lag_s"] or 0.0) > MAX_LAG_KEPT_S:
         found.append(f"the arm follows its commands {figures['lag_s']:.2f} s late")
+    for what, key, limit_s in (("joint states", "joint_gap_s", MAX_JOINT_GAP_S),
+                               ("commands", "command_gap_s", MAX_COMMAND_GAP_S)):  # fmt: skip
+        if (figures[key] or 0.0) > limit_s:
+            found.append(f"no {what} for {figures[key]:.2f} s")
     if timeline.damaged:
         found.append(f"messages that cannot be read: {dict(timeline.damaged)}")
     return tuple(found)
+
+
+def _longest_gap_s(samples: Sequence[Sample]) -> float | None:
+    """Between two successive stamps [s]; None for less than two samples."""
+    stamps_ns = np.sort([sample.stamp_ns for sample in samples])
+    return float(np.diff(stamps_ns).max()) / 1e9 if len(stamps_ns) > 1 else None
 
 
 def _judge_camera(timeline: Timeline, camera: str) -> CameraVerdict:
