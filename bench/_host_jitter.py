@@ -6,6 +6,7 @@ the machine's doing (other programs, a host that takes the processor away), not 
 Each turn also sends a byte through a pseudo-terminal. Linux hands it from one end to the other in a
 kernel worker, an ordinary thread that waits behind ordinary programs, whatever the priority of
 those who write and read; an emulated bus goes that way twice in a cycle. ``pty_ms`` is its time.
+``stolen`` is the share of the processor's time that a virtual machine's host gave to others.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from act_core.timing import NS_PER_S, MonotonicClock, PeriodicSchedule
 from bench._machine import percentiles_to_max_ms
 
 LOST_S = 1.0  # a byte that takes longer
+STEAL = 8  # column of /proc/stat, see proc(5)
 
 
 @contextmanager
@@ -60,6 +62,7 @@ def main() -> None:
     tty.setraw(far)
     prepare_process()
     granted = request_fifo(arguments.priority)
+    before = _processor_times()
     while not signals:
         late_s.append(schedule.wait().lateness_s)
         before_ns = clock.now_ns()
@@ -67,13 +70,21 @@ def main() -> None:
         if select.select([near], [], [], LOST_S)[0]:
             os.read(near, 1)
         pty_s.append((clock.now_ns() - before_ns) / NS_PER_S)
+    after = _processor_times()
     result = {
         "lateness_ms": percentiles_to_max_ms(late_s),
         "pty_ms": percentiles_to_max_ms(pty_s),
         "ticks": len(late_s),
         "fifo": granted,
+        "stolen": round((after[STEAL] - before[STEAL]) / (sum(after) - sum(before)), 5),
     }
     print(json.dumps(result))
+
+
+def _processor_times() -> list[int]:
+    """Of all cores together, by column from 1 on [clock ticks]; the first is no time."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return [0, *map(int, file.readline().split()[1:])]
 
 
 if __name__ == "__main__":

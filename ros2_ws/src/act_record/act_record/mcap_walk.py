@@ -35,6 +35,7 @@ LARGE_BYTES = 4096  # from here on, a view of the file or chunk in place of a co
 # time needs no Python.
 THREADS = 2
 AHEAD = 4  # chunks; each holds up to a few pictures
+_WANTED = (Opcode.CHUNK, Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL)
 
 _RECORD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
@@ -83,11 +84,13 @@ def mcap_messages(path: Path, verify: bool) -> Iterator[BagMessage]:
 def _ahead(
     view: memoryview, pool: ThreadPoolExecutor, verify: bool
 ) -> Iterator[tuple[int, memoryview, Future[memoryview] | None]]:
-    """Records up to the end of the data, with the contents of those that are chunks."""
+    """What is to be read up to the end of the data, with the contents of chunks."""
     waiting: deque[tuple[int, memoryview, Future[memoryview] | None]] = deque()
     for opcode, content in _records(view):
         if opcode == Opcode.DATA_END:
             break
+        if opcode not in _WANTED:
+            continue
         chunk = pool.submit(_unpacked, content, verify) if opcode == Opcode.CHUNK else None
         waiting.append((opcode, content, chunk))
         if len(waiting) > AHEAD:
