@@ -4,8 +4,8 @@
     python -m bench.memory --seconds 3600 --launch real_so101.launch.py hardware:=emulated
 
 Starts the launch file as a user would and looks at the resident memory of its processes every ten
-seconds. What happens in the first tenth, when caches fill, does not count; the rest is given as the
-slope of a line through it, beside the first and the last value.
+seconds. Given are its values after a tenth of the time and after each quarter, and the slope of a line
+through the second half: queues fill up to their depth the first time that something is late.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from bench._machine import cpu_name
 
 INTERVAL_S = 10.0
-WARM_UP = 0.1  # share of the time
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the time
 
 
 def children(pid: int) -> list[int]:
@@ -80,13 +80,14 @@ def main() -> None:
         sys.exit(f"the launch ended by itself with code {ended}")
     nodes = {}
     for name, values in samples.items():
-        times, memory = np.array([v for v in values if v[0] >= WARM_UP * arguments.seconds]).T
-        if len(times) < 3:
+        times, memory = np.array(values).T
+        late = times >= 0.5 * times[-1]
+        if late.sum() < 3:
             continue  # a process that was there for a moment
-        slope = np.polyfit(times, memory, 1)[0]
+        slope = np.polyfit(times[late], memory[late], 1)[0]
+        at = np.interp([share * times[-1] for share in SHARES], times, memory)
         nodes[name] = {
-            "first_mb": round(float(memory[0]), 1),
-            "last_mb": round(float(memory[-1]), 1),
+            "mb": dict(zip(map(str, SHARES), at.round(1).tolist(), strict=True)),
             "growth_mb_per_hour": round(float(3600 * slope), 2),
         }
     print(json.dumps({

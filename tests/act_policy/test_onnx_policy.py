@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import pytest
 from act_core.errors import ConfigurationError
 from act_policy.bundle import read_bundle
@@ -91,6 +92,20 @@ def test_a_graph_of_other_names_or_shapes_is_refused_with_every_difference(tmp_p
         "  input 'image_front' is uint8 [3, 8, 3] in the graph, uint8 [6, 8, 3] in policy.json",
         "  output 'action' is float32 [5, 2] in the graph, float32 [4, 2] in policy.json",
     ]
+
+
+@pytest.mark.parametrize("policy_type", BOTH)
+def test_a_normalisation_that_changes_nothing_hides_no_name(tmp_path, policy_type):
+    """OpenVINO leaves the division out; its input then has the division's name, too."""
+    bundle = make_bundle(tmp_path)
+    model = onnx.load(bundle.graph_file())
+    nodes = model.graph.node
+    for node in nodes:
+        node.input[:] = ["div" if name == "joint_position" else name for name in node.input]
+    nodes.insert(0, onnx.helper.make_node("Div", ["joint_position", "one"], ["div"]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(1), "one"))
+    onnx.save(model, bundle.graph_file())
+    assert policy_type(bundle).check_parity().max_difference < 1e-6
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path):

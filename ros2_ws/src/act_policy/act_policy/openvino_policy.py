@@ -90,8 +90,10 @@ class OpenVinoPolicy(GraphPolicy):
         except RuntimeError as error:
             raise BundleError(f"{path} does not load: {error}") from error
         self.engine = f"openvino {precision}"
-        check_graph(bundle.spec, [_tensor(p) for p in model.inputs],
-                    [_tensor(p) for p in model.outputs])  # fmt: skip
+        spec = bundle.spec
+        expected = {spec.joint_input.name, spec.output.name, *(i.name for i in spec.image_inputs)}
+        check_graph(spec, [_tensor(p, expected) for p in model.inputs],
+                    [_tensor(p, expected) for p in model.outputs])  # fmt: skip
         self._request = model.create_infer_request()
 
     def _run(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -99,6 +101,9 @@ class OpenVinoPolicy(GraphPolicy):
         return np.array(self._request.infer(dict(feeds), share_inputs=True)[0])
 
 
-def _tensor(port: Any) -> Tensor:
+def _tensor(port: Any, expected: set[str]) -> Tensor:
+    """A port, by its expected name: an input also has those of operations that left it as it was,
+    of a normalisation by 0 and 1 for example."""
     dtype = port.get_element_type().to_dtype().name
-    return Tensor(port.get_any_name(), tuple(port.get_partial_shape().to_shape()), dtype)
+    name = next(iter(expected & port.get_names()), port.get_any_name())
+    return Tensor(name, tuple(port.get_partial_shape().to_shape()), dtype)
