@@ -19,7 +19,8 @@ act-collect --env so101/lift_cube --episodes 200 --first-seed 1 --height 96 --wi
 for kind in direct bags; do
     train runs/lift_cube_$kind data/lift_cube_$kind --training.steps 4000
     bundle=out/lift_cube_$kind
-    [ -e "$bundle" ] || act-export --checkpoint runs/lift_cube_$kind --out "$bundle" --no-fast
+    [ -e "$bundle" ] || act-export --checkpoint runs/lift_cube_$kind --name lift_cube_$kind \
+        --out "$bundle" --no-fast
     act-evaluate --policy "$bundle" --episodes 100 --seed 600000 --out docs/results/lift_cube_$kind
     act-evaluate --policy "$bundle" --episodes 100 --seed 600000 \
         --control-rate-hz 100 --camera-rate-hz 30 --out docs/results/lift_cube_${kind}_100hz
