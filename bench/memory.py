@@ -4,8 +4,8 @@
     python -m bench.memory --seconds 3600 --launch real_so101.launch.py hardware:=emulated
 
 Starts the launch file as a user would and looks at the resident memory of its processes every ten
-seconds. Given are its values after a tenth of the time and after each quarter, and the slope of a line
-through the second half: queues fill up to their depth the first time that something is late.
+seconds. Given are its values after a tenth of the time and after each quarter, and the slope of a
+line through the second half: queues fill up to their depth the first time that something is late.
 """
 
 from __future__ import annotations
