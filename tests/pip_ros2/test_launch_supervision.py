@@ -38,7 +38,8 @@ def on(name, end):
 """
 LIVE = "tell('ready')\nwhile True: signal.pause()\n"
 LAUNCHER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 from launch import LaunchDescription, LaunchService
 from launch.actions import ExecuteProcess, SetLaunchConfiguration
 pipe, sigterm_timeout, sigkill_timeout, *scripts = sys.argv[1:]
