@@ -36,7 +36,6 @@ from act_training.model.policy import ActPolicy
 from act_training.quantization import (
     FAST_FILE,
     LARGEST_ERROR,
-    TOLERANCE_MARGIN,
     make_fast_graph,
     measure_error,
 )
@@ -47,6 +46,9 @@ RECORD_FOLDER = "training"  # of the bundle
 PARITY_SAMPLES = 4
 CALIBRATION_SAMPLES = 64
 MEASURED_SAMPLES = 128
+# Of the largest error in torch, which keeps sums and normalisations in fp32 as OpenVINO does not:
+# OpenVINO's was 0.5 to 2.2 times as large for networks of four sizes.
+BF16_MARGIN = 4.0
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +140,7 @@ def bf16_variant(
 ) -> VariantSpec | None:
     """The variant bf16, or None where bfloat16 is too inaccurate; what was measured is logged.
 
-    Measured with torch, which rounds alike on every processor.
+    Measured with torch, so that it needs neither OpenVINO nor a processor with bfloat16.
 
     Args:
         observed: N observations.
@@ -152,7 +154,7 @@ def bf16_variant(
     if error.share > LARGEST_ERROR:
         log.info("bfloat16 is not accurate enough: the bundle has no variant bf16")
         return None
-    return VariantSpec(GRAPH_FILE, TOLERANCE_MARGIN * error.largest)
+    return VariantSpec(GRAPH_FILE, BF16_MARGIN * error.largest)
 
 
 def log_parity(folder: Path, variants: Iterable[str]) -> None:
