@@ -76,7 +76,7 @@ def import_checkpoint(
     observed = draw_observations(imported)
     sample = ParitySample(observed.joint_position, observed.images, predict(policy, observed))
     graphs = {FP32: to_onnx(policy, spec)}
-    bf16 = bf16_variant(policy, observed, sample.chunks, policy.actions.spread.numpy())
+    bf16 = bf16_variant(policy, observed, sample.chunks, policy.actions.spread.abs().numpy())
     if bf16 is not None:
         graphs[BF16] = graphs[FP32]
         spec = replace(spec, variants={BF16: bf16})
