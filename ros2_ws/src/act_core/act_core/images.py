@@ -195,7 +195,7 @@ def decompress(data: Any, encoding: str) -> NDArray[np.uint8]:
     import cv2
 
     raw = np.frombuffer(data, np.uint8)
-    image_header.check_size(memoryview(raw))
+    image_header.check_size(raw.data)
     grey = encoding == "mono8"
     try:
         image = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
