@@ -99,9 +99,9 @@ class Player(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name == "so101_driver: control":
+            if status.name == "/so101_driver: control":
                 self._driver = status.message
-            if status.name == "so101_driver: bus":
+            if status.name == "/so101_driver: bus":
                 self.bus = ros.diagnostic_values(status)
 
 

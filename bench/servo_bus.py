@@ -105,7 +105,7 @@ class Commander(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name == "so101_driver: control":
+            if status.name == "/so101_driver: control":
                 self.values = ros.diagnostic_values(status)
 
     def _command(self) -> None:

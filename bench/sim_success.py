@@ -132,7 +132,7 @@ def main() -> None:
     }
     if arguments.out is not None:
         write_record(arguments.out, record)
-    control = listener.diagnostics.get("act_policy: control", {})
+    control = listener.diagnostics.get("/act_policy: control", {})
     print(
         json.dumps(
             {

@@ -159,7 +159,7 @@ def test_diagnostics_tell_rate_and_age():
 
         rig.wait_for(rate_is_known)
         status, values = rig.newest_status()
-        assert status.name == "act_camera: front"
+        assert status.name == "/act_camera: front"
         assert float(values["rate_hz"]) > 0
         assert float(values["age_s"]) >= 0
         assert values["expected_rate_hz"] == "50"

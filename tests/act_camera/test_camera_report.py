@@ -31,7 +31,7 @@ GOOD = CaptureStatus(
 )
 def test_the_verdict(change, level, text):
     report = camera_report("front", GOOD._replace(**change), stale_after_s=0.5)
-    assert report[:3] == ("act_camera: front", level, text)
+    assert report[:3] == ("front", level, text)
 
 
 def test_the_figures():

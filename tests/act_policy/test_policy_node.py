@@ -165,14 +165,16 @@ def test_diagnostics_report_the_loop_and_inference(running):
     until(acting(node, 50))
     robot.reports.clear()
     until(
-        lambda: "frame_to_command_p50_ms" in robot.reports.get("act_policy: control", [0, 0, {}])[2]
+        lambda: (
+            "frame_to_command_p50_ms" in robot.reports.get("/act_policy: control", [0, 0, {}])[2]
+        )
     )
-    level, text, values = robot.reports["act_policy: control"]
+    level, text, values = robot.reports["/act_policy: control"]
     assert (level, text) == (b"\x00", "acting")
     assert {"lateness_p50_ms", "lateness_p99.9_ms", "lateness_max_ms", "overruns", "commands",
             "observation_age_p50_ms", "realtime"} <= set(values)  # fmt: skip
     assert values["realtime"] == "no SCHED_FIFO, memory not locked"
-    level, text, values = robot.reports["act_policy: inference"]
+    level, text, values = robot.reports["/act_policy: inference"]
     assert level == b"\x00"
     assert text.startswith("policy 'toy' (fp32) on onnxruntime")
     assert {"inference_p50_ms", "live_chunks", "observation_ms"} <= set(values)
@@ -265,7 +267,7 @@ def test_nan_from_the_network_holds_and_recovers(running):
     robot.position = [1.5, 0.0]
     until(holding(node, "inference_failed", "8 of 8 values of the chunk are not finite"))
     robot.reports.clear()
-    until(lambda: robot.reports.get("act_policy: inference", [b""])[0] == b"\x02")
+    until(lambda: robot.reports.get("/act_policy: inference", [b""])[0] == b"\x02")
     robot.position = [0.5, 0.0]
     until(acting(node))
     assert np.isfinite([m.position for m in robot.commands]).all()
@@ -365,7 +367,7 @@ def test_simulated_time(running):
     until(lambda: node._last_now_ns == stood)
     commands = node.stats.commands
     robot.reports.clear()
-    until(lambda: "act_policy: control" in robot.reports)  # a second of real time at most
+    until(lambda: "/act_policy: control" in robot.reports)  # a second of real time at most
     assert node.stats.commands <= commands + 1
     sim["rate"], sim["now_ns"] = 1, 1_000 * MS
     until(acting(node))

@@ -175,27 +175,27 @@ def test_torque_and_recovery_are_services(emulator):
 
 def test_diagnostics_tell_what_is_wrong(emulator):
     with running(emulator) as (_, client):
-        wait_until(lambda: "so101_driver: gripper" in client.newest)
-        wait_until(lambda: client.levels["so101_driver: control"][1] == "no command yet")
-        values = client.newest["so101_driver: gripper"]
+        wait_until(lambda: "/so101_driver: gripper" in client.newest)
+        wait_until(lambda: client.levels["/so101_driver: control"][1] == "no command yet")
+        values = client.newest["/so101_driver: gripper"]
         assert set(values) == {
             "temperature_c", "voltage_v", "current_a", "load_percent", "torque", "status",
         }  # fmt: skip
         assert values["torque"] == "on"
-        assert int(client.newest["so101_driver: bus"]["transactions"]) > 10
-        assert "lateness_p99.9_ms" in client.newest["so101_driver: control"]
+        assert int(client.newest["/so101_driver: bus"]["transactions"]) > 10
+        assert "lateness_p99.9_ms" in client.newest["/so101_driver: control"]
         emulator.bus.servos[2].motor.temperature_c = 75.0
         # Its status bit says so, or a look at its temperature, whichever comes first.
         texts = ("elbow_flex: the servo is too hot", "elbow_flex: 75 degC: waiting")
-        wait_until(lambda: client.levels["so101_driver: control"][1].startswith(texts))
-        assert client.levels["so101_driver: control"][0] == ros.DIAGNOSTIC_LEVELS["error"]
+        wait_until(lambda: client.levels["/so101_driver: control"][1].startswith(texts))
+        assert client.levels["/so101_driver: control"][0] == ros.DIAGNOSTIC_LEVELS["error"]
 
 
 def test_a_pulled_cable_is_reported_and_outlived(emulator):
     with running(emulator) as (_, client):
         wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
         emulator.bus.happen(FaultEvent(0.0, "port_gone"))
-        wait_until(lambda: client.levels.get("so101_driver: bus", (b"", ""))[1] == "not connected")
+        wait_until(lambda: client.levels.get("/so101_driver: bus", (b"", ""))[1] == "not connected")
         emulator.bus.happen(FaultEvent(0.0, "port_gone", value=0.0))
         target = HOME_POSE_RAD + 0.1
         client.command_until(target, lambda: np.allclose(client.applied, target))
@@ -211,7 +211,7 @@ def test_a_missing_calibration_ends_the_start_with_its_reason(emulator, monkeypa
 
 CRASHING = f"""
 from so101_driver.driver_node import DriverNode
-DriverNode._on_diagnostics = lambda self: 1 / 0
+DriverNode._reports = lambda self: 1 / 0
 {NODE}
 """
 

@@ -10,12 +10,14 @@ import threading
 
 import numpy as np
 from act_core import ros, topics
+from act_core.report import Report
+from act_core.ros_diagnostics import Diagnostics
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from act_camera.calibration import read_calibration
-from act_camera.camera_parameters import VIDEO, CameraParameters
+from act_camera.camera_parameters import V4L2, VIDEO, CameraParameters
 from act_camera.camera_report import camera_report
 from act_camera.capture import Capture
 from act_camera.frame_source import Frame
@@ -44,11 +46,10 @@ class CameraNode(Node):
         self._infos = ros.publisher(self, topics.camera_info(p.camera))
         if p.compressed:
             self._jpegs = ros.publisher(self, topics.camera_compressed(p.camera))
-        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
-        self.create_timer(1.0, self._on_diagnostics)
         self._ending = threading.Event()
         self._failure: Exception | None = None
         self.capture = Capture(p.open_source(), self._on_change)
+        Diagnostics(self, self._reports, p.device if p.source == V4L2 else p.source)
         self._publishing = threading.Thread(target=self._run, name="publish")
         self.capture.start()
         self._publishing.start()
@@ -108,10 +109,9 @@ class CameraNode(Node):
         else:
             self.get_logger().info(line)
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         p = self.params
-        report = camera_report(p.camera, self.capture.status(), p.stale_after_s)
-        self._diagnostics.publish(ros.diagnostic_array(self, [ros.diagnostic(*report)]))
+        return [camera_report(p.camera, self.capture.status(), p.stale_after_s)]
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> R
             "interval_p99_ms": f"{1e3 * status.rate.interval_p99_s:.1f}",
             "interval_max_ms": f"{1e3 * status.rate.interval_max_s:.1f}",
         }
-    return Report(f"act_camera: {camera}", level, text, values)
+    return Report(camera, level, text, values)
 
 
 def _verdict(status: CaptureStatus, stale_after_s: float) -> tuple[str, str]:

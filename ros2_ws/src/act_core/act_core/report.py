@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 
 class Report(NamedTuple):
-    """One diagnostic status: the arguments of `act_core.ros.diagnostic`."""
+    """One diagnostic status; see `act_core.ros_diagnostics.Diagnostics`."""
 
-    name: str
-    level: str
+    task: str  # what it is about; the node's full name is put before it
+    level: str  # ok, warn, error or stale
     text: str
     values: Mapping[str, str]

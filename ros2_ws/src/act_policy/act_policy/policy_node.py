@@ -27,10 +27,9 @@ from act_core.realtime import (
     prepare_process,
     request_fifo,
 )
+from act_core.report import Report
 from act_core.ros import (
     declare_parameters,
-    diagnostic,
-    diagnostic_array,
     diagnostic_values,
     image_to_array,
     joint_state,
@@ -42,6 +41,7 @@ from act_core.ros import (
     subscription,
     to_stamp,
 )
+from act_core.ros_diagnostics import Diagnostics
 from act_core.timing import NS_PER_S, to_ns
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -123,7 +123,6 @@ class PolicyNode(Node):
 
         self._commands = publisher(self, topics.JOINT_COMMANDS)
         self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
-        self._diagnostics = publisher(self, topics.DIAGNOSTICS)
         subscription(self, topics.JOINT_STATES, self._on_joints)
         for image in spec.image_inputs:
             topic = topics.camera_image(image.camera)
@@ -135,7 +134,7 @@ class PolicyNode(Node):
         # Silence must be noticed also when nothing comes and simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
-        self.create_timer(1.0, self._on_diagnostics, clock=steady)
+        Diagnostics(self, self._reports, f"policy {spec.name}")
 
         rate_hz = self.parameters.control_rate_hz
         priority = self.parameters.realtime_priority
@@ -313,7 +312,7 @@ class PolicyNode(Node):
         elif line is not None:
             self.get_logger().info(line.text)
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         status = self.runner.status(self.get_clock().now().nanoseconds)
         settings = {
             "control_rate_hz": f"{self.parameters.control_rate_hz:g}",
@@ -324,14 +323,12 @@ class PolicyNode(Node):
             "clock_jumps": str(self.sync.clock_jumps),
             **{f"refused_{stream}": why for stream, why in self._refused.items()},
         }
-        reports = [
+        return [
             control_report(
                 self._result, self._enabled, self._loop.stats.snapshot(), self.stats, settings
             ),
             inference_report(self._policy_text, self._result, status, inputs),
         ]
-        message = diagnostic_array(self, [diagnostic(*report) for report in reports])
-        self._diagnostics.publish(message)
 
     def _grants(self) -> str:
         fifo = (

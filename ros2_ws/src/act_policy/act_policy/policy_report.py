@@ -20,8 +20,8 @@ def control_report(
     values = {**settings, **(loop.as_values() if loop is not None else {}), **stats.as_values()}
     if enabled and isinstance(result, Hold):
         text = f"holding: {result.reason} ({result.detail})"
-        return Report("act_policy: control", "warn", text, values)
-    return Report("act_policy: control", "ok", "acting" if enabled else "stopped", values)
+        return Report("control", "warn", text, values)
+    return Report("control", "ok", "acting" if enabled else "stopped", values)
 
 
 def inference_report(
@@ -30,7 +30,7 @@ def inference_report(
     """Inference and its inputs: an error while it fails."""
     failing = isinstance(result, Hold) and result.reason == "inference_failed"
     return Report(
-        "act_policy: inference",
+        "inference",
         "error" if failing else "ok",
         f"{policy}, failing" if failing else policy,
         {**inference_values(status), **inputs},

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
+from act_core.report import Report
+from act_core.ros_diagnostics import Diagnostics
 from act_core.topics import Topic
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.client import Client
@@ -85,10 +87,9 @@ class RecordNode(Node):
         ros.service(self, topics.RECORD_STOP, self._on_stop)
         ros.service(self, topics.RECORD_DISCARD, self._on_discard)
         self._reset: Client = self.create_client(Trigger, topics.SIM_RESET.name)
-        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(0.1, self._on_housekeeping, clock=steady)
-        self.create_timer(1.0, self._on_diagnostics, clock=steady)
+        Diagnostics(self, self._reports)
         self.get_logger().info(
             f"recording to {p.out}: cameras {', '.join(p.cameras) or 'none'}, {p.images}; "
             + ("every episode" if p.auto else "waiting for record/start")
@@ -263,16 +264,12 @@ class RecordNode(Node):
         self._armed = True
         self._reset.call_async(Trigger.Request())
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         problem = self._recorder.problem
         values = {"recording": str(self.recording).lower(), "kept": str(self.kept)}
-        status = ros.diagnostic(
-            "act_record: recorder",
-            "ok" if problem is None else "error",
-            problem or ("recording" if self.recording else "idle"),
-            values,
-        )
-        self._diagnostics.publish(ros.diagnostic_array(self, [status]))
+        level = "ok" if problem is None else "error"
+        text = problem or ("recording" if self.recording else "idle")
+        return [Report("recorder", level, text, values)]
 
     def _on_start(self, _request: Any, response: Any) -> Any:
         return self._answer(response, self.start)

@@ -12,6 +12,8 @@ from typing import Any
 from act_core import ros, topics
 from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
+from act_core.report import Report
+from act_core.ros_diagnostics import Diagnostics
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -111,7 +113,6 @@ class SimNode(Node):
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
         self._status = ros.publisher(self, topics.EPISODE_STATUS)
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
-        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
         self._infos = {c: ros.publisher(self, topics.camera_info(c)) for c in p.cameras}
         self._simulated_time = p.publish_clock or p.pacing == LOCKSTEP
@@ -123,7 +124,7 @@ class SimNode(Node):
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.service(self, topics.SIM_RESET, self._on_reset)
         ros.service(self, topics.ESTOP, self._on_estop)
-        self.create_timer(1.0, self._on_diagnostics)
+        Diagnostics(self, self._reports, f"simulation of {p.arms} SO-101")
         self._estop_state.publish(Bool(data=False))
         self._announce()
 
@@ -269,14 +270,13 @@ class SimNode(Node):
                 f"{report.steps / self.params.rate_hz:.1f} s ({bridge.successes}/{count} succeeded)"
             )
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         statistics = self._loop_stats.snapshot()
         values = dict(statistics.as_values()) if statistics is not None else {}
         values |= self.bridge.gate.counts()
         values |= {"frames_lost": str(self._cameras.lost), "frames_overtaken": str(self._overtaken)}
         level, text = ("ok", "following") if self._hold is None else ("warn", self._hold)
-        status = ros.diagnostic("act_sim: control", level, text, values)
-        self._diagnostics.publish(ros.diagnostic_array(self, [status]))
+        return [Report("control", level, text, values)]
 
     # -- messages in ---------------------------------------------------------------------------
 

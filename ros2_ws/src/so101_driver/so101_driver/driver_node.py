@@ -10,6 +10,7 @@ from act_core import ros, topics
 from act_core.control_loop import ControlLoop
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
+from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_listener import Listener
 from act_core.so101 import JOINT_NAMES
 from rclpy.node import Node
@@ -61,12 +62,11 @@ class DriverNode(Node):
         self._joint_states = ros.publisher(self, topics.JOINT_STATES.with_rate(p.rate_hz))
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED.with_rate(p.rate_hz))
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
-        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
         ros.service(self, topics.ESTOP, self._on_estop)
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
         self.create_timer(HOUSEKEEPING_S, self._on_housekeeping)
-        self.create_timer(1.0, self._on_diagnostics)
+        Diagnostics(self, self._reports, p.port)
         self._estop_state.publish(Bool(data=False))
 
         self._guard: TorqueGuard | None = None
@@ -193,7 +193,7 @@ class DriverNode(Node):
                     logger.warning(str(one), throttle_duration_sec=5.0)
             self._at_limit = {one.joint for one in limited}
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         reports = [
             driver_report.control_report(self._cycle, self.driver, self.loop.stats.snapshot()),
             driver_report.bus_report(self.driver),
@@ -201,9 +201,8 @@ class DriverNode(Node):
         ]
         if self._guard is not None and not self._guard.is_alive:
             text = "has ended: after SIGKILL nobody would see to the torque"
-            reports.append(Report("so101_driver: torque guard", "warn", text, {}))
-        statuses = [ros.diagnostic(*report) for report in reports]
-        self._diagnostics.publish(ros.diagnostic_array(self, statuses))
+            reports.append(Report("torque guard", "warn", text, {}))
+        return reports
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ def control_report(cycle: Cycle | None, driver: ArmDriver, loop: LoopStatistics 
     """The control loop: an error while it cannot move the arm, a warning while it holds."""
     values = {**(loop.as_values() if loop is not None else {}), **driver.values()}
     values["torque"] = "on" if driver.torque else "off"
-    name = "so101_driver: control"
+    name = "control"
     if cycle is None:
         return Report(name, "warn", "starting", values)
     if cycle.hold is None:
@@ -25,11 +25,11 @@ def bus_report(driver: ArmDriver) -> Report:
     """The servo bus: what was lost and repeated."""
     arm = driver.arm
     if arm is None:
-        return Report("so101_driver: bus", "error", "not connected", {})
+        return Report("bus", "error", "not connected", {})
     counters = arm.bus.counters
     level = "warn" if counters.failures else "ok"
     text = f"{counters.retries} retries, {counters.failures} failures"
-    return Report("so101_driver: bus", level, text, dict(counters.as_values()))
+    return Report("bus", level, text, dict(counters.as_values()))
 
 
 def servo_reports(driver: ArmDriver) -> list[Report]:
@@ -50,5 +50,5 @@ def servo_reports(driver: ArmDriver) -> list[Report]:
             "status": health.status.words(),
         }
         text = "; ".join([*wrong, *odd]) or "ok"
-        reports.append(Report(f"so101_driver: {joint}", level, text, values))
+        reports.append(Report(joint, level, text, values))
     return reports

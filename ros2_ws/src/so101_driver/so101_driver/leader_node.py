@@ -9,6 +9,8 @@ from typing import Any
 from act_core import ros, topics
 from act_core.control_loop import ControlLoop
 from act_core.parameters import parameter
+from act_core.report import Report
+from act_core.ros_diagnostics import Diagnostics
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import MonotonicClock
 from rclpy.node import Node
@@ -64,11 +66,10 @@ class LeaderNode(Node):
         self._guidance = Guidance(None, "")
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._states = ros.publisher(self, topics.LEADER_JOINT_STATES)
-        self._diagnostics = ros.publisher(self, topics.DIAGNOSTICS)
         ros.subscription(self, topics.JOINT_STATES, self._on_follower)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.service(self, topics.LEADER_ENABLE, self._on_enable)
-        self.create_timer(1.0, self._on_diagnostics)
+        Diagnostics(self, self._reports, p.port)
         self._loop = ControlLoop(self._tick, p.rate_hz, self._on_tick_error)
         self._loop.start()
 
@@ -135,14 +136,13 @@ class LeaderNode(Node):
         with self._lock:
             self._teleoperation.stop(reason)
 
-    def _on_diagnostics(self) -> None:
+    def _reports(self) -> list[Report]:
         state, problem, arm = self._guidance.state, self._arm.problem, self._arm.arm
         statistics = self._loop.stats.snapshot()
         values = dict(statistics.as_values()) if statistics is not None else {}
         values |= arm.bus.counters.as_values() if arm is not None else {}
         level = "error" if problem is not None else "ok" if state == FOLLOWING else "warn"
-        status = ros.diagnostic("so101_leader: teleoperation", level, problem or state, values)
-        self._diagnostics.publish(ros.diagnostic_array(self, [status]))
+        return [Report("teleoperation", level, problem or state, values)]
 
 
 def main() -> int:
