@@ -90,7 +90,7 @@ def test_a_bag_is_what_the_live_node_would_have_seen_bit_for_bit(tmp_path, seed)
     bags.write_bag(tmp_path / "run", messages)
     source = source_of(tmp_path / "run", declared={"rate_hz": 30.0})
     seen = {observation.stamp_ns: observation for observation in lived(messages)}
-    rows = 0
+    rows = bridged = 0
     for position, name in enumerate(source.names):
         try:
             episode = source.read(position)
@@ -99,13 +99,17 @@ def test_a_bag_is_what_the_live_node_would_have_seen_bit_for_bit(tmp_path, seed)
             continue
         rows += len(episode)
         for row, stamp_ns in enumerate(episode.stamps_ns.tolist()):
+            if stamp_ns not in seen:
+                bridged += 1
+                continue
             observation = seen[stamp_ns]
             assert episode.joints[row].tobytes() == observation.joint_position.tobytes()
             for camera in ("front", "wrist"):
                 assert np.array_equal(episode.images[camera][row], observation.images[camera])
     (counts,) = source.statistics.values()
     assert counts["observations"] == len(seen)
-    assert counts["kept"] == rows > 0.5 * len(seen)
+    assert counts["kept"] == rows - bridged > 0.5 * len(seen)
+    assert counts["bridged"] == bridged
     dropped = ("thinned", "before_first_command", "no_command_in_force", "in_short_pieces", "kept")
     assert counts["observations"] == sum(counts.get(name, 0) for name in dropped)
 
@@ -274,29 +278,123 @@ def without_front(messages: list[BagMessage], numbers: set[int]) -> list[BagMess
     return [m for m in messages if id(m) not in gone]
 
 
-def test_a_gap_parts_an_episode_and_is_never_bridged(tmp_path):
-    messages = without_front(bags.episode(6.0), {60, 61, 100})
+def test_one_or_two_lost_frames_are_bridged_with_what_was_true_then(tmp_path):
+    messages = bags.episode(6.0)
+    whole = converted(tmp_path / "whole", messages)
+    bags.write_bag(tmp_path / "run", without_front(messages, {60, 61, 100}), CONTRACTS)
+    source = source_of(tmp_path / "run")
+    assert source.names == ["run"]
+    episode = source.read(0)
+    assert len(episode) == len(whole) == 180
+    check_stamps(episode)
+    for row in (60, 61, 100):
+        # Joints and command of that instant, the newest pictures that had come.
+        assert abs(episode.stamps_ns[row] - whole.stamps_ns[row]) < 4 * MS
+        assert np.allclose(episode.joints[row], whole.joints[row], atol=4e-3)
+        assert np.array_equal(episode.actions[row], whole.actions[row])
+        assert np.allclose(episode.joint_velocities[row], whole.joint_velocities[row], atol=1e-2)
+    assert np.array_equal(episode.images["front"][61], bags.picture(2 * 59))
+    assert np.array_equal(episode.images["front"][62], bags.picture(2 * 62))
+    counts = source.statistics["run"]
+    assert (counts["bridged"], counts["kept"]) == (3, 177)
+    assert source.notes == ["run: 3 lost steps bridged"]
+    assert (episode.begun_by, episode.success) == ("", None)
+
+
+def test_nothing_is_bridged_without_joints_or_a_command_of_that_time(tmp_path):
+    lost = without_front(bags.episode(4.0), {60, 61})
+    gap = T0 + 1990 * MS, T0 + 2110 * MS
+    for topic in ("/joint_states", "/joint_commands"):
+        messages = [
+            m for m in lost if m.topic != topic or not gap[0] < cdr.stamp_ns(m.data) < gap[1]
+        ]
+        if topic == "/joint_commands":  # older than the watchdog lets them be
+            late = T0 + 1800 * MS, T0 + 2110 * MS
+            messages = [
+                m for m in lost if m.topic != topic or not late[0] < cdr.stamp_ns(m.data) < late[1]
+            ]
+        name = topic.removeprefix("/")
+        bags.write_bag(tmp_path / name, messages, CONTRACTS)
+        assert source_of(tmp_path / name).names == [f"{name}/0", f"{name}/1"]
+
+
+def test_a_longer_gap_parts_an_episode(tmp_path):
+    """Only the piece with the first frame tells of the start, only the last one was judged."""
+    messages = without_front(bags.episode(6.0), {60, 61, 62, 110, 111, 112})
     bags.write_bag(tmp_path / "run", messages, CONTRACTS)
+    write_outcome(tmp_path / "run", success=True)
     source = source_of(tmp_path / "run")
     assert source.names == ["run/0", "run/1", "run/2"]
     episodes = [source.read(k) for k in range(3)]
-    assert [len(episode) for episode in episodes] == [60, 38, 79]
+    assert [len(episode) for episode in episodes] == [60, 47, 67]
+    assert [episode.success for episode in episodes] == [None, None, True]
+    assert [bool(episode.begun_by) for episode in episodes] == [False, True, True]
     for episode in episodes:
         check_stamps(episode)
     (counts,) = source.statistics.values()
-    assert counts["images_received_front"] == 177
+    assert counts["images_received_front"] == 174
     assert counts["images_received_wrist"] == 180
-    assert counts["kept"] == 177
+    assert counts["kept"] == 174
+    assert source.summary(source.names) == (
+        "1 of 1 recordings in 3 pieces, 2 of them without the episode's beginning (no start for "
+        "the policy)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "begins", "success"),
+    [
+        ({*range(2, 5), 8, 9, 10}, False, True),  # the first piece is too short: its start is gone
+        ({*range(172, 176)}, True, None),  # so is the last one: the success was in it
+        (set(range(20)), False, True),  # no picture of the beginning, which the arm moved through
+        (set(range(160, 180)), True, None),
+    ],
+)
+def test_what_is_missing_at_the_ends_is_no_start_and_no_success(tmp_path, lost, begins, success):
+    bags.write_bag(tmp_path / "run", without_front(bags.episode(6.0), lost), CONTRACTS)
+    write_outcome(tmp_path / "run", success=True)
+    source = source_of(tmp_path / "run")
+    episode = source.read(0)
+    assert (episode.begun_by == "", episode.success) == (begins, success)
+
+
+def test_a_recording_that_was_cut_off_has_no_success(tmp_path):
+    bags.write_bag(tmp_path / "run", bags.episode(6.0), CONTRACTS)
+    write_outcome(tmp_path / "run", success=True)
+    path = tmp_path / "run/run_0.mcap"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    episode = source_of(tmp_path / "run").read(0)
+    assert (episode.begun_by, episode.success) == ("", None)
+
+
+def test_what_is_to_be_recorded_again_is_not_imported(tmp_path):
+    bags.write_bag(tmp_path / "run", bags.episode(2.0), CONTRACTS)
+    for said in (
+        {"verdict": {"keep": False, "problems": ["no commands for 0.30 s"]}},
+        {"keep": False, "verdict": None},
+    ):
+        write_outcome(tmp_path / "run", **said)
+        with pytest.raises(DatasetError, match=r"its verdict was REDO: .*\(--keep-redo takes it\)"):
+            source_of(tmp_path / "run").read(0)
+        assert len(source_of(tmp_path / "run", keep_redo=True).read(0)) == 60
+    write_outcome(tmp_path / "run", keep=True)  # what a person writes counts
+    assert source_of(tmp_path / "run").names == ["run"]
+    for name in ("keep", "success"):
+        write_outcome(tmp_path / "run", **{"keep": True, name: "false"})
+        with pytest.raises(DatasetError, match=f"{name} is 'false', expected true, false or null"):
+            source_of(tmp_path / "run").read(0)
 
 
 def test_pieces_that_are_too_short_are_listed(tmp_path):
-    bags.write_bag(tmp_path / "run", without_front(bags.episode(3.0), {20, 40}), CONTRACTS)
+    lost = {20, 21, 22, 40, 41, 42}
+    bags.write_bag(tmp_path / "run", without_front(bags.episode(3.0), lost), CONTRACTS)
     source = source_of(tmp_path / "run")
     assert source.names == ["run", "run/short"]
-    assert len(source.read(0)) == 49
+    assert len(source.read(0)) == 47
+    assert source.read(0).begun_by
     with pytest.raises(DatasetError, match=r"2 pieces between gaps of at most 0\.67 s"):
         source.read(1)
-    assert source.statistics["run"]["in_short_pieces"] == 39
+    assert source.statistics["run"]["in_short_pieces"] == 37
 
 
 def test_steps_without_a_command_in_force_are_dropped_and_counted(tmp_path):
@@ -464,12 +562,14 @@ def test_the_command_imports_and_lists_what_it_refused(tmp_path, caplog):
     bags.write_bag(recordings / "short", bags.episode(0.3), CONTRACTS)
     assert detect_layout(recordings) == "bag"
     out = tmp_path / "out"
+    caplog.set_level("INFO")
     record = import_dataset(ImportOptions("auto", str(recordings), out))
     assert (record.imported, len(record.refused)) == (3, 1)
     assert record.refused[0].episode == "short/short"
     statistics = json.loads((out / "statistics.json").read_text())
     assert statistics["episode_000001"]["kept"] == len(read_episode(out / "episode_000001.hdf5"))
     assert "refused short/short" in caplog.text
+    assert f"3 of 4 episodes imported to {out}: 3 of 4 recordings" in caplog.text
     with pytest.raises(DatasetError, match="go together"):
         import_dataset(ImportOptions("bag", str(recordings), tmp_path / "o", height=24))
     with pytest.raises(DatasetError, match="only bags"):

@@ -72,6 +72,8 @@ class ImportOptions:
     """Bags: the topic whose values are the actions."""
     keep_failures: bool = False
     """Bags: also take the episodes that were judged a failure."""
+    keep_redo: bool = False
+    """Bags: also take the recordings whose verdict was to record them again (keep: false)."""
     format: Literal["episodes", "lerobot"] = "episodes"
     """Of the result: a dataset of this project, or a LeRobotDataset v3.0."""
     more: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -112,7 +114,11 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
     for refusal in record.refused:
         log.warning(f"refused {refusal}")
     total = record.imported + len(record.refused)
-    log.info(f"{record.imported} of {total} episodes imported to {options.out}")
+    told = f"{record.imported} of {total} episodes imported to {options.out}"
+    if isinstance(source, BagSource):
+        refused = {refusal.episode for refusal in record.refused}
+        told += f": {source.summary(set(source.names) - refused)}"
+    log.info(told)
     return record
 
 
@@ -155,8 +161,9 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
     if layout == "bag":
         bags = find_bags([folder, *options.more])
         return BagSource(
-            bags, declared, options.action_topic, _size(options), options.keep_failures
-        )
+            bags, declared, options.action_topic, _size(options), options.keep_failures,
+            options.keep_redo,
+        )  # fmt: skip
     if options.more:
         raise DatasetError("only bags can be taken from several folders at once")
     if layout == "lerobot":

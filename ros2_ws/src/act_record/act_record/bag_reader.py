@@ -78,6 +78,11 @@ class Bag:
             values = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(values, dict):
                 raise ValueError("expected an object")
+            verdict = values.get("verdict")
+            told = {**verdict, **values} if isinstance(verdict, dict) else values
+            for name in ("success", "keep"):
+                if not isinstance(told.get(name), bool | None):
+                    raise ValueError(f"{name} is {told[name]!r}, expected true, false or null")
         except ValueError as error:
             raise BagError(f"{path} is damaged: {error}") from None
         return values

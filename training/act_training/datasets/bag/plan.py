@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from act_core.timing import NS_PER_S, to_ns
 from act_policy.observation import Observation
-from act_policy.observation_sync import NothingNew, ObservationSync
+from act_policy.observation_sync import NothingNew, ObservationSync, SyncLimits
 from act_policy.policy_spec import JointInput, PolicySpec
 from act_record.timeline import Sample, Timeline
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from act_training.datasets.errors import DatasetError
 
 MAX_COMMAND_AGE_S = 0.2  # older ones are no longer in force: the watchdog of whoever owns the arm
 GAP_PERIODS = 1.5  # a step of so many periods means that frames are missing
+MAX_BRIDGED = 2  # missing steps in a row that are made up for
+EDGE_S = 0.5  # between the commands and the steps of an episode, at its two ends
 MIN_PIECE_S = 1.0  # less is no demonstration
 RATE_TOLERANCE = 0.05
 
@@ -39,6 +42,15 @@ class Step(NamedTuple):
     images: Mapping[str, int]  # camera: the number of the image message
 
 
+class Piece(NamedTuple):
+    """Steps without a gap. Only a piece that begins the episode tells where the arm starts, and
+    only one that ends it can be what was judged."""
+
+    steps: tuple[Step, ...]
+    begins: bool  # nothing of the episode is missing before it
+    ends: bool  # nor behind it
+
+
 @dataclass(frozen=True)
 class Plan:
     """An episode as pieces without a gap, and what became of every observation.
@@ -47,11 +59,12 @@ class Plan:
         pieces: each long enough for an episode of its own.
         short: lengths of those that are not [s].
         counts: observations made = thinned + before_first_command + no_command_in_force +
-            in_short_pieces + kept; images received and used by camera; and what was refused.
+            in_short_pieces + kept; steps bridged, which come on top; images received and used by
+            camera; and what was refused.
         rate_hz: of the steps.
     """
 
-    pieces: tuple[tuple[Step, ...], ...]
+    pieces: tuple[Piece, ...]
     short: tuple[float, ...]
     counts: Mapping[str, int]
     rate_hz: float
@@ -81,29 +94,45 @@ def plan_episode(
     period_ns = _period([stamp_ns for stamp_ns, *_ in observed])
     every, rate_hz = _thinning(NS_PER_S / period_ns, rate_hz)
     commands = _commands(timeline, window, action_topic, spec.output.joints, counts)
+    bridge = _Bridge(timeline, window, spec.joint_input.joints)
     pieces: list[list[Step]] = [[]]
-    last_ns: int | None = None
-    for stamp_ns, joints, velocities, images in observed:
-        if last_ns is not None and stamp_ns - last_ns < (every - 0.5) * period_ns:
+    last: Observed | None = None
+    for observed_now in observed:
+        stamp_ns, joints, velocities, images = observed_now
+        if last is not None and stamp_ns - last[0] < (every - 0.5) * period_ns:
             counts["thinned"] += 1
             continue
-        gap = last_ns is not None and stamp_ns - last_ns >= GAP_PERIODS * every * period_ns
-        last_ns = stamp_ns
+        gap = last is not None and stamp_ns - last[0] >= GAP_PERIODS * every * period_ns
+        before, last = last, observed_now
         action = _in_force(commands, stamp_ns)
         if isinstance(action, str):
             counts[action] += 1
             gap = True
+        elif gap and before is not None and pieces[-1]:
+            bridged = bridge.steps(before, observed_now, every * period_ns, commands)
+            pieces[-1] += bridged
+            counts["bridged"] += len(bridged)
+            gap = not bridged
         if gap and pieces[-1]:
             pieces.append([])
         if not isinstance(action, str):
             pieces[-1].append(Step(stamp_ns, joints, velocities, action, images))
-    whole = tuple(tuple(p) for p in pieces if len(p) >= MIN_PIECE_S * rate_hz)
-    short = [p for p in pieces if 0 < len(p) < MIN_PIECE_S * rate_hz]
-    counts["in_short_pieces"] = sum(map(len, short))
-    counts["kept"] = sum(map(len, whole))
+    found = [tuple(piece) for piece in pieces if piece]
+    least = MIN_PIECE_S * rate_hz
+    whole = tuple(
+        Piece(piece, begins=k == 0 and _early(piece, commands),
+              ends=k == len(found) - 1 and _late(piece, commands))
+        for k, piece in enumerate(found) if len(piece) >= least
+    )  # fmt: skip
+    short = [piece for piece in found if len(piece) < least]
+    in_short = {step.stamp_ns for piece in short for step in piece}
+    counts["in_short_pieces"] = sum(stamp_ns in in_short for stamp_ns, *_ in observed)
+    kept = {step.stamp_ns for piece in whole for step in piece.steps}
+    counts["kept"] = sum(stamp_ns in kept for stamp_ns, *_ in observed)
+    counts["bridged"] = sum(len(piece.steps) for piece in whole) - counts["kept"]
     for camera in spec.cameras:
         counts[f"images_used_{camera}"] = counts["kept"]
-    return Plan(whole, tuple(len(p) / rate_hz for p in short), counts, rate_hz)
+    return Plan(whole, tuple(len(piece) / rate_hz for piece in short), counts, rate_hz)
 
 
 # Stamp, joints, velocities, image numbers.
@@ -194,6 +223,67 @@ def _in_force(commands: Commands, stamp_ns: int) -> NDArray[np.float32] | str:
     if stamp_ns - stamps[newest] > to_ns(MAX_COMMAND_AGE_S):
         return "no_command_in_force"
     return values[newest].astype(np.float32)
+
+
+def _early(piece: Sequence[Step], commands: Commands) -> bool:
+    """Whether an episode's first steps are there: the arm was not under way long before them."""
+    return piece[0].stamp_ns - commands[0][0] <= to_ns(EDGE_S)
+
+
+def _late(piece: Sequence[Step], commands: Commands) -> bool:
+    """Whether its last steps are there."""
+    return commands[0][-1] - piece[-1].stamp_ns <= to_ns(EDGE_S)
+
+
+class _Bridge:
+    """Makes up for one or two steps whose pictures were lost.
+
+    In their place the runtime would have carried on with its plan, seen the joints, and had the
+    pictures before the gap as its newest, well within the age that it accepts. So a step in a gap
+    has the command that was in force then, the joints of that time, and those pictures.
+    """
+
+    def __init__(self, timeline: Timeline, window: Window, joints: Sequence[str]) -> None:
+        self._joints = joints
+        found = []
+        for sample in timeline.joints():
+            if window.start_ns <= sample.stamp_ns and sample.log_ns <= window.end_ns:
+                with suppress(ValueError):
+                    values = sample.ordered(joints)
+                    if np.isfinite(values).all():
+                        found.append((sample.stamp_ns, values, sample.ordered_velocity(joints)))
+        found.sort(key=lambda row: row[0])
+        self._rows = found
+        self._stamps = [stamp_ns for stamp_ns, *_ in found]
+
+    def steps(
+        self, before: Observed, after: Observed, period_ns: float, commands: Commands
+    ) -> list[Step]:
+        """Those between two observations; none where the gap must stay one."""
+        missing = round((after[0] - before[0]) / period_ns) - 1
+        made: list[Step] = []
+        for k in range(1, missing + 1 if missing <= MAX_BRIDGED else 1):
+            stamp_ns = before[0] + round(k * (after[0] - before[0]) / (missing + 1))
+            joints = self._at(stamp_ns)
+            action = _in_force(commands, stamp_ns)
+            if joints is None or isinstance(action, str):
+                return []
+            velocities = None if after[2] is None else joints[1]
+            made.append(Step(stamp_ns, joints[0], velocities, action, before[3]))
+        return made
+
+    def _at(self, stamp_ns: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
+        """Positions and velocities then, between the samples next to it as in `ObservationSync`;
+        None where the nearest is too far away for it."""
+        after = bisect_right(self._stamps, stamp_ns)
+        if not 0 < after < len(self._rows):
+            return None
+        (t0, p0, v0), (t1, p1, v1) = self._rows[after - 1], self._rows[after]
+        if min(stamp_ns - t0, t1 - stamp_ns) > to_ns(SyncLimits.max_skew_s):
+            return None
+        share = (stamp_ns - t0) / (t1 - t0)
+        velocity = None if v0 is None or v1 is None else (v0 + share * (v1 - v0)).astype(np.float32)
+        return (p0 + share * (p1 - p0)).astype(np.float32), velocity
 
 
 def _period(stamps: Sequence[int]) -> float:

@@ -7,7 +7,7 @@ and once for the pictures that they need.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
 
+BEFORE_THE_GAP = "the piece before the gap"  # it holds the episode's beginning
 SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
 
 
@@ -37,8 +38,10 @@ class Entry(NamedTuple):
     """One name of the source: an episode that can be read, or the reason why not."""
 
     name: str
+    recording: str = ""  # that it comes from
     bag: Bag | None = None
     piece: tuple[Step, ...] = ()
+    begins: bool = True  # whether it holds the first step of what was shown
     spec: PolicySpec | None = None
     task: str = ""
     success: bool | None = None
@@ -54,6 +57,7 @@ class BagSource:
     action_topic: whose values become the actions; without its leading slash.
     size: (height, width) to shrink all images to, as the policy node does; None leaves them.
     keep_failures: also take episodes that were judged a failure.
+    keep_redo: also take recordings whose verdict was to record them again.
 
     Attributes:
         statistics: for each bag, and episode in it, what was counted; for JSON.
@@ -66,8 +70,10 @@ class BagSource:
         action_topic: str = topics.JOINT_COMMANDS.name,
         size: tuple[int, int] | None = None,
         keep_failures: bool = False,
+        keep_redo: bool = False,
     ) -> None:
         self._keep_failures = keep_failures
+        self._keep_redo = keep_redo
         self._declared = declared
         self._action_topic = action_topic.lstrip("/")
         self._size = size
@@ -80,7 +86,22 @@ class BagSource:
             try:
                 self._entries += self._scan(name, open_bag(path))
             except ConfigurationError as error:
-                self._entries.append(Entry(name, refusal=str(error)))
+                self._entries.append(Entry(name, name, refusal=str(error)))
+
+    def summary(self, taken: Collection[str]) -> str:
+        """What became of the recordings, for a person.
+
+        taken: names of those that were imported.
+        """
+        used = [entry for entry in self._entries if entry.name in taken]
+        recordings = {entry.recording for entry in self._entries}
+        text = f"{len({entry.recording for entry in used})} of {len(recordings)} recordings"
+        text += f" in {len(used)} pieces" if len(used) > len(recordings) else ""
+        later = sum(not entry.begins for entry in used)
+        if later:
+            text += f", {later} of them without the episode's beginning (no start for the policy)"
+        bridged = sum(counts["bridged"] for counts in self.statistics.values())
+        return text + (f"; {bridged} lost steps bridged" if bridged else "")
 
     @property
     def names(self) -> list[str]:
@@ -112,6 +133,7 @@ class BagSource:
             stamps_ns=np.array([step.stamp_ns for step in steps], dtype=np.int64),
             images=read_images(entry.bag, steps, spec),
             joint_velocities=_velocities(steps),
+            begun_by="" if entry.begins else BEFORE_THE_GAP,
         )
 
     def _scan(self, label: str, bag: Bag) -> list[Entry]:
@@ -126,6 +148,7 @@ class BagSource:
             )
         contract = read_contract(bag.attachments())
         outcome = bag.outcome()
+        self._check_verdict(outcome)
         cameras = self._cameras(timeline, contract)
         joints = self._joints(timeline, contract)
         found = windows(timeline)
@@ -134,17 +157,21 @@ class BagSource:
             name = label if len(found) == 1 else f"{label}:{number}"
             success = window.success
             if len(found) == 1 and outcome.get("success") is not None:
-                success = bool(outcome["success"])  # what a person said last counts
+                success = outcome["success"]  # what a person said last counts
             rate_hz = self._declared.rate_hz or contract.get("rate_hz")
             spec = _spec(joints, cameras, rate_hz or 1.0)
             task = SIMULATED + window.task if window.task else ""
             task = task or str(contract.get("task") or outcome.get("task") or "recording")
-            base = Entry(name, bag, (), spec, task, success, simulated=bool(window.task))
+            base = Entry(
+                name, label, bag, spec=spec, task=task, success=success,
+                simulated=bool(window.task),
+            )  # fmt: skip
             if success is False and not self._keep_failures:
                 why = "it was judged a failure (--keep-failures takes it)"
                 entries.append(base._replace(refusal=why))
                 continue
-            entries += self._plan(base, timeline, window, rate_hz)
+            cut = not bag.is_whole and window.end_ns >= timeline.last_ns
+            entries += self._plan(base, timeline, window, rate_hz, cut)
         usable = [entry.piece for entry in entries if entry.piece]
         bare = [piece for piece in usable if piece[0].velocities is None]
         if bare:
@@ -158,9 +185,9 @@ class BagSource:
         return entries
 
     def _plan(
-        self, base: Entry, timeline: Timeline, window: Window, rate_hz: float | None
+        self, base: Entry, timeline: Timeline, window: Window, rate_hz: float | None, cut: bool
     ) -> list[Entry]:
-        """The pieces of one episode; its refusal when there are none."""
+        """The pieces of one episode; its refusal when there are none. ``cut``: its end is lost."""
         assert base.spec is not None  # as `_scan` makes it
         try:
             plan = plan_episode(timeline, window, base.spec, self._action_topic, rate_hz)
@@ -170,9 +197,17 @@ class BagSource:
         spec = _spec(base.spec.joint_input.joints, base.spec.image_inputs, plan.rate_hz)
         count = len(plan.pieces)
         found = [
-            base._replace(name=base.name if count == 1 else f"{base.name}/{k}", piece=p, spec=spec)
-            for k, p in enumerate(plan.pieces)
+            base._replace(
+                name=base.name if count == 1 else f"{base.name}/{k}",
+                piece=piece.steps,
+                begins=piece.begins,
+                success=base.success if piece.ends and not cut else None,
+                spec=spec,
+            )
+            for k, piece in enumerate(plan.pieces)
         ]
+        if plan.counts["bridged"]:
+            self._note(base.name, f"{plan.counts['bridged']} lost steps bridged")
         if plan.short:
             longest = max(plan.short)
             text = (
@@ -183,6 +218,18 @@ class BagSource:
         elif not found:
             found.append(base._replace(refusal=f"no step of it can be used ({_why(plan.counts)})"))
         return found
+
+    def _check_verdict(self, outcome: Mapping[str, Any]) -> None:
+        """DatasetError for a recording that was to be made again, unless it is wanted all the
+        same."""
+        verdict = outcome.get("verdict")
+        verdict = verdict if isinstance(verdict, Mapping) else {}
+        if outcome.get("keep", verdict.get("keep", True)) or self._keep_redo:
+            return
+        problems = verdict.get("problems") or ("episode.json says keep: false",)
+        raise DatasetError(
+            f"its verdict was REDO: {'; '.join(map(str, problems))} (--keep-redo takes it)"
+        )
 
     def _note(self, name: str, text: str) -> None:
         self.notes.append(f"{name}: {text}")
