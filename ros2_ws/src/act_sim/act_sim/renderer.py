@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import weakref
 
 import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError
 from numpy.typing import NDArray
+
+from act_sim.graphics import GraphicsContext
 
 # What a camera image does not need: each costs a second pass over the scene.
 _OFF = (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION)
@@ -18,38 +19,27 @@ _MAX_GEOMS = 1000
 class Renderer:
     """Draws a model's cameras. Colours, sizes and camera poses are read from the model every time.
 
-    The context belongs to the thread that made it. Close it when done, or use it in a ``with``.
+    Any thread may draw, one at a time; a forked process makes a context of its own (`graphics`).
+    Close it when done, or use it in a ``with``.
     """
 
     def __init__(self, model: mujoco.MjModel) -> None:
         self._model = model
-        self._max_width = int(model.vis.global_.offwidth)
-        self._max_height = int(model.vis.global_.offheight)
-        self._gl = mujoco.GLContext(self._max_width, self._max_height)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, _MAX_GEOMS)
         for flag in _OFF:
             self._scene.flags[flag] = 0
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        # At exit of the interpreter the context must go before mujoco ends EGL, which is what it
-        # registered last for that time; a finalizer's own turn may come later than that.
-        self._release = weakref.finalize(self, _free, self._context, self._gl)
-        self._release.atexit = False
-        atexit.register(self._release)
+        self._open_context()
 
     def render(
         self, data: mujoco.MjData, camera_id: int, height: int, width: int
     ) -> NDArray[np.uint8]:
         """The picture (height, width, 3) uint8 rgb that the camera sees in the state ``data``."""
-        if not (0 < height <= self._max_height and 0 < width <= self._max_width):
-            raise ConfigurationError(
-                f"cannot draw {width}x{height} pixels: at most {self._max_width}x{self._max_height}"
-            )
-        self._gl.make_current()
+        check_size(self._model, height, width)
+        if not self._context.usable:
+            self._open_context()
         self._camera.fixedcamid = camera_id
         mujoco.mjv_updateScene(
             self._model,
@@ -61,15 +51,15 @@ class Renderer:
             self._scene,
         )
         viewport = mujoco.MjrRect(0, 0, width, height)
-        mujoco.mjr_render(viewport, self._scene, self._context)
         pixels = np.empty((height, width, 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(pixels, None, viewport, self._context)
+        with self._context as mjr:
+            mujoco.mjr_render(viewport, self._scene, mjr)
+            mujoco.mjr_readPixels(pixels, None, viewport, mjr)
         return np.ascontiguousarray(pixels[::-1])  # OpenGL counts rows from the bottom
 
     def close(self) -> None:
         """Frees the graphics context. Closing twice does nothing."""
         self._release()
-        atexit.unregister(self._release)
 
     def __enter__(self) -> Renderer:
         return self
@@ -77,7 +67,17 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open_context(self) -> None:
+        size = self._model.vis.global_
+        self._context = GraphicsContext(self._model, int(size.offwidth), int(size.offheight))
+        self._release = weakref.finalize(self, self._context.free)
+        self._release.atexit = False  # `graphics` has its own time for that
 
-def _free(context: mujoco.MjrContext, gl: mujoco.GLContext) -> None:
-    context.free()
-    gl.free()
+
+def check_size(model: mujoco.MjModel, height: int, width: int) -> None:
+    """Raises ConfigurationError for a picture of no pixels or more than the model allows."""
+    most = model.vis.global_
+    if not (0 < height <= most.offheight and 0 < width <= most.offwidth):
+        raise ConfigurationError(
+            f"cannot draw {width}x{height} pixels: at most {most.offwidth}x{most.offheight}"
+        )
