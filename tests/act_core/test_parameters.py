@@ -33,7 +33,9 @@ def test_defaults_and_values():
     [
         ({"rate": 3.0}, "unknown parameter 'rate'; did you mean 'rate_hz'. known: .*camera.*width"),
         ({"rate_hz": 200.0}, r"rate_hz \(frames a second\): got 200.0, expected 1.0 to 120.0"),
-        ({"rate_hz": float("nan")}, "got nan, expected 1.0 to 120.0"),
+        ({"rate_hz": float("nan")}, "got nan, expected a finite number"),
+        ({"rate_hz": float("inf")}, "got inf, expected a finite number"),
+        ({"gains": [1.0, float("inf")]}, "got inf, expected a finite number"),
         ({"rate_hz": "fast"}, "got 'fast', expected a float"),
         ({"rate_hz": True}, "got True, expected a float"),
         ({"width": 8}, "got 8, expected at least 16"),

@@ -16,6 +16,7 @@ from act_core import topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 
@@ -64,6 +65,104 @@ def test_wrong_parameters_end_the_start(ros, override, text):
     with pytest.raises(ConfigurationError, match=text):
         act_ros.declare_parameters(node, Parameters)
     node.destroy_node()
+
+
+@dataclass(frozen=True)
+class Settable:
+    exposure_ms: float = parameter(0.0, "0: automatic", low=0.0, high=100.0, settable=True)
+    width: int = parameter(640, "pixels", low=16)
+
+
+def test_a_settable_parameter_is_set_or_refused_in_words(ros):
+    node = Node("settable")
+    taken: list[Settable] = []
+
+    def on_set(parameters: Settable) -> None:
+        if parameters.exposure_ms == 13.0:
+            raise ConfigurationError("the camera does not let its exposure be set to 13")
+        taken.append(parameters)
+
+    def outcome(name: str, value: object) -> tuple[bool, str]:
+        (result,) = node.set_parameters([rclpy.Parameter(name, value=value)])
+        return result.successful, result.reason
+
+    act_ros.declare_parameters(node, Settable, on_set)
+    assert outcome("exposure_ms", 20.0) == (True, "")
+    assert taken == [Settable(exposure_ms=20.0)]
+    refused, reason = outcome("exposure_ms", 13.0)
+    assert not refused
+    assert "does not let its exposure be set" in reason
+    assert not outcome("exposure_ms", 500.0)[0]
+    assert not outcome("exposure_ms", float("nan"))[0]
+    assert not outcome("width", 320)[0]
+    assert node.get_parameter("exposure_ms").value == 20.0
+    assert taken == [Settable(exposure_ms=20.0)]
+    node.destroy_node()
+
+
+def test_sensor_data_is_offered_reliably_and_asked_for_best_effort(ros):
+    """REP 2003: a subscriber of either kind gets the images."""
+    node = Node("camera")
+    images = act_ros.publisher(node, topics.camera_image("front"))
+    asked = act_ros.subscription(node, topics.camera_image("front"), print)
+    assert images.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    assert asked.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    node.destroy_node()
+
+
+TOPIC = "qos_overrides./camera/front/image_raw"
+
+
+def test_overrides_of_the_quality_of_service_are_honoured(ros):
+    node = node_with(
+        f"{TOPIC}.publisher.reliability:=best_effort",
+        f"{TOPIC}.publisher.depth:=2",
+        f"{TOPIC}.subscription.reliability:=reliable",
+    )
+    act_ros.declare_parameters(node, Parameters)
+    images = act_ros.publisher(node, topics.camera_image("front"))
+    asked = act_ros.subscription(node, topics.camera_image("front"), print)
+    act_ros.check_qos_overrides(node)
+    assert images.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    assert images.qos_profile.depth == 2
+    assert asked.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    another = Node("another")
+    asked = act_ros.subscription(another, topics.camera_image("front"), print)
+    assert asked.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    another.destroy_node()
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        (f"{TOPIC}.publisher.reliability:=sometimes", "sometimes"),
+        (f"{TOPIC}.publisher.depth:=many", "depth"),
+        (f"{TOPIC}.publisher.lifespan:=3", "has no effect: .* policies: history, depth"),
+        (f"{TOPIC}.depth:=3", "has no effect"),
+        ("qos_overrides./camera/top/image_raw.publisher.depth:=3",
+         "has no effect: .* topics of this node: /camera/front/image_raw"),
+    ],
+)  # fmt: skip
+def test_an_override_that_cannot_be_honoured_is_refused(ros, override, text):
+    node = node_with(override)
+    act_ros.declare_parameters(node, Parameters)
+
+    def begin() -> None:
+        act_ros.publisher(node, topics.camera_image("front"))
+        act_ros.check_qos_overrides(node)
+
+    with pytest.raises(ConfigurationError, match=text):
+        begin()
+    node.destroy_node()
+
+
+def test_the_principal_point_is_at_the_centre_of_pixels():
+    """An image of 4 x 2 pixels, of which (0, 0) is the centre of the first: the middle lies
+    between columns 1 and 2 and between rows 0 and 1."""
+    info = act_ros.camera_info(Image(width=4, height=2), 10.0)
+    assert (info.k[2], info.k[5]) == (1.5, 0.5)
+    assert (info.p[2], info.p[6]) == (1.5, 0.5)
 
 
 def test_stamps_round_trip():

@@ -13,6 +13,7 @@ Example::
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -32,9 +33,19 @@ def parameter(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    settable: bool = False,
 ) -> Any:
-    """A dataclass field that describes a parameter; ``low`` and ``high`` are inclusive."""
-    metadata = {"description": description, "low": low, "high": high, "choices": choices}
+    """A dataclass field that describes a parameter; ``low`` and ``high`` are inclusive.
+
+    ``settable``: a running node takes another value, too (`ros2 param set`).
+    """
+    metadata = {
+        "description": description,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "settable": settable,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -54,6 +65,19 @@ def from_values(parameters_type: type[P], values: Mapping[str, Any]) -> P:
     )
 
 
+def with_values(parameters: P, changes: Mapping[str, Any]) -> P:
+    """The same parameters with ``changes``, checked as `from_values` does."""
+    fields = dataclasses.fields(parameters)  # type: ignore[arg-type]
+    present = {field.name: getattr(parameters, field.name) for field in fields}
+    return from_values(type(parameters), {**present, **changes})
+
+
+def settable_names(parameters_type: type[Any]) -> tuple[str, ...]:
+    """Names of the parameters that may be set while the node runs."""
+    fields = dataclasses.fields(parameters_type)
+    return tuple(field.name for field in fields if field.metadata.get("settable"))
+
+
 def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     if kind in _ITEM_TYPES:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
@@ -63,8 +87,9 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise _wrong(field, value, f"a {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise _wrong(field, value, "a finite number")
     low, high = field.metadata.get("low"), field.metadata.get("high")
-    # Written so that NaN, for which every comparison is false, is out of range.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise _wrong(field, value, f"{low} to {high}" if high is not None else f"at least {low}")
     choices = field.metadata.get("choices")

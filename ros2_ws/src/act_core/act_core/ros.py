@@ -9,7 +9,9 @@ import sys
 import threading
 import traceback
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -18,16 +20,26 @@ import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import ArrayLike, NDArray
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.callback_groups import CallbackGroup
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import (
     DurabilityPolicy,
+    QoSPolicyKind,
     QoSProfile,
     ReliabilityPolicy,
     qos_profile_sensor_data,
 )
+from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 from rclpy.service import Service as RclpyService
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
@@ -35,7 +47,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from act_core import images, topics
 from act_core.errors import ConfigurationError
-from act_core.parameters import from_values
+from act_core.parameters import from_values, settable_names, with_values
 
 P = TypeVar("P")
 
@@ -45,6 +57,15 @@ QOS: dict[str, QoSProfile] = {
     topics.COMMAND: QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
     topics.LATCHED: QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
 }
+# REP 2003: sensor data is offered reliably, to whoever asks for that, and asked for best effort.
+OFFERED_QOS = {**QOS, topics.SENSOR: QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)}
+_QOS_OVERRIDES = "qos_overrides."
+_OVERRIDABLE = (
+    QoSPolicyKind.HISTORY,
+    QoSPolicyKind.DEPTH,
+    QoSPolicyKind.RELIABILITY,
+    QoSPolicyKind.DURABILITY,
+)
 
 # Overrides that rclpy itself understands on every node.
 _OWN_PARAMETERS = ("use_sim_time", "start_type_description_service")
@@ -59,18 +80,22 @@ DIAGNOSTIC_LEVELS = {
 }
 
 
-def declare_parameters(node: Node, parameters_type: type[P]) -> P:
+def declare_parameters(
+    node: Node, parameters_type: type[P], on_set: Callable[[P], None] | None = None
+) -> P:
     """Declares the fields of ``parameters_type`` on ``node`` and returns them with their values.
 
-    See `act_core.parameters`. The parameters are read-only: a running node keeps what it was
-    started with. Raises ConfigurationError for values that do not fit and for names that the node
-    does not have (a misspelt one would otherwise be ignored without a word).
+    See `act_core.parameters`. The parameters are read-only, a running node keeps what it was
+    started with, but for those that are settable: ``on_set`` gets all parameters with the new
+    values, and refuses them by a ConfigurationError. Raises ConfigurationError for values that do
+    not fit and for names that the node does not have (a misspelt one would otherwise be ignored
+    without a word).
     """
     overrides = {
         # rcl hands over an empty list as a parameter without a value.
         name: () if override.value is None else override.value
         for name, override in getattr(node, "_parameter_overrides", {}).items()
-        if name not in _OWN_PARAMETERS and not name.startswith("qos_overrides.")
+        if name not in _OWN_PARAMETERS and not name.startswith(_QOS_OVERRIDES)
     }
     parameters = from_values(parameters_type, overrides)
     types = get_type_hints(parameters_type)
@@ -82,7 +107,28 @@ def declare_parameters(node: Node, parameters_type: type[P]) -> P:
             _descriptor(field, types[field.name]),
             ignore_override=True,
         )
+    if on_set is not None:
+        _let_be_set(node, parameters, on_set)
     return parameters
+
+
+def _let_be_set(node: Node, parameters: P, on_set: Callable[[P], None]) -> None:
+    settable = settable_names(type(parameters))
+    present = parameters
+
+    def take(changes: list[Parameter]) -> SetParametersResult:
+        nonlocal present
+        values = {change.name: change.value for change in changes if change.name in settable}
+        try:
+            wanted = with_values(present, values)
+            if wanted != present:
+                on_set(wanted)
+        except ConfigurationError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        present = wanted
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(take)
 
 
 def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor:
@@ -91,7 +137,7 @@ def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor
     descriptor = ParameterDescriptor(
         description=field.metadata.get("description", ""),
         additional_constraints=f"one of {', '.join(choices)}" if choices else "",
-        read_only=True,
+        read_only=not field.metadata.get("settable"),
     )
     if low is not None and high is not None and kind is float:
         descriptor.floating_point_range = [
@@ -109,15 +155,69 @@ def interface_type(type_name: str) -> Any:
 
 
 def publisher(node: Node, topic: topics.Topic) -> Publisher:
-    """A publisher with the type and quality of service of the topic table."""
-    return node.create_publisher(interface_type(topic.type_name), topic.name, QOS[topic.qos])
+    """A publisher with the type and quality of service of the topic table, or with what the
+    parameters ``qos_overrides.<topic>.publisher.<policy>`` say in its place."""
+    with _overriding():
+        return node.create_publisher(
+            interface_type(topic.type_name),
+            topic.name,
+            copy(OFFERED_QOS[topic.qos]),  # rclpy writes its overrides into it
+            qos_overriding_options=_overriding_options(node),
+        )
 
 
-def subscription(node: Node, topic: topics.Topic, callback: Callable[[Any], None]) -> Subscription:
-    """A subscription with the type and quality of service of the topic table."""
-    return node.create_subscription(
-        interface_type(topic.type_name), topic.name, callback, QOS[topic.qos]
-    )
+def subscription(
+    node: Node,
+    topic: topics.Topic,
+    callback: Callable[[Any], None],
+    callback_group: CallbackGroup | None = None,
+) -> Subscription:
+    """A subscription with the type and quality of service of the topic table, or with what the
+    parameters ``qos_overrides.<topic>.subscription.<policy>`` say in its place."""
+    with _overriding():
+        return node.create_subscription(
+            interface_type(topic.type_name),
+            topic.name,
+            callback,
+            copy(QOS[topic.qos]),
+            callback_group=callback_group,
+            qos_overriding_options=_overriding_options(node),
+        )
+
+
+def _qos_overrides(node: Node) -> list[str]:
+    """Names of the parameters that are to change a quality of service."""
+    given = getattr(node, "_parameter_overrides", {})
+    return [name for name in given if name.startswith(_QOS_OVERRIDES)]
+
+
+def _overriding_options(node: Node) -> QoSOverridingOptions | None:
+    # Four parameters for each topic are only worth declaring where one of them is given.
+    return QoSOverridingOptions(policy_kinds=_OVERRIDABLE) if _qos_overrides(node) else None
+
+
+@contextmanager
+def _overriding() -> Iterator[None]:
+    """What rclpy makes of a wrong override, in words."""
+    try:
+        yield
+    except (InvalidQosOverridesError, InvalidParameterTypeException, RuntimeError) as error:
+        raise ConfigurationError(f"parameter {_QOS_OVERRIDES}...: {error}") from error
+
+
+def check_qos_overrides(node: Node) -> None:
+    """Raises ConfigurationError for an override that no topic of ``node`` took up, which rclpy
+    would ignore: a topic that it does not have, a policy that cannot be changed."""
+    unused = [name for name in _qos_overrides(node) if not node.has_parameter(name)]
+    if unused:
+        kinds = ", ".join(kind.name.lower() for kind in _OVERRIDABLE)
+        names = {publisher.topic_name for publisher in node.publishers}
+        names |= {subscription.topic_name for subscription in node.subscriptions}
+        raise ConfigurationError(
+            f"parameter {unused[0]} has no effect: expected "
+            f"{_QOS_OVERRIDES}<topic>.publisher.<policy> or .subscription.<policy>; policies: "
+            f"{kinds}; topics of this node: {', '.join(sorted(names))}"
+        )
 
 
 def service(node: Node, entry: topics.Service, callback: Callable[[Any, Any], Any]) -> RclpyService:
@@ -244,7 +344,8 @@ def array_to_compressed(
 def camera_info(image: Image, focal: float) -> CameraInfo:
     """The calibration that goes with ``image``: a pinhole camera with square pixels, its centre in
     the middle and no distortion; ``focal`` in pixels."""
-    cx, cy = image.width / 2, image.height / 2
+    # Pixel (0, 0) is the centre of the first pixel, as OpenCV and image_geometry have it.
+    cx, cy = (image.width - 1) / 2, (image.height - 1) / 2
     info = CameraInfo(
         header=image.header, height=image.height, width=image.width, distortion_model="plumb_bob"
     )
@@ -295,6 +396,7 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
     node: Node | None = None
     try:
         node = create_node()
+        check_qos_overrides(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not signals and not getattr(node, "finished", False):

@@ -45,10 +45,7 @@ class Listener:
         self._callback = callback
         self._on_error = on_error
         self._priority = priority
-        self._subscription = node.create_subscription(
-            ros.interface_type(topic.type_name), topic.name, callback, ros.QOS[topic.qos],
-            callback_group=_NotForTheExecutor(),
-        )  # fmt: skip
+        self._subscription = ros.subscription(node, topic, callback, _NotForTheExecutor())
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
