@@ -10,9 +10,9 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec, VariantSpec
 from act_core.so101 import JOINT_NAMES
 from act_policy.bundle import BF16, FP32, ParitySample, write_bundle
-from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec, VariantSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "out" / "bench" / "act_full_size"
 CAMERAS = ("front", "wrist")

@@ -12,9 +12,9 @@ from itertools import cycle
 
 import numpy as np
 from act_core import topics
+from act_core.policy_spec import PolicySpec
 from act_core.ros import array_to_image, joint_state, publisher, read_joints, run_node, subscription
 from act_policy.bundle import read_bundle
-from act_policy.policy_spec import PolicySpec
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import BundleError
 from act_policy.bundle import FP32, read_bundle
 from act_policy.load_policy import ENGINES, load_policy
 from act_policy.openvino_policy import is_installed
-from act_policy.policy_spec import BundleError
 
 from bench._full_size_policy import full_size_bundle
 from bench._machine import cpu_name, percentiles_ms

@@ -25,9 +25,8 @@ from act_bringup.launch_arguments import (
     NOBODY,
     as_parameters,
     as_yaml,
-    cameras_of,
     declare,
-    read_spec,
+    read_policy,
     shipped_policy,
 )
 from act_core.so101 import NAMED_POSES_RAD
@@ -115,8 +114,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An emulated bus ends with the launch: nobody is left to be brought to rest.
     driver["exit_policy"] = value("exit_policy") or ("hold" if emulated else "rest")
     cameras = camera_sources(value("cameras"))
-    spec = read_spec(bundle, instead=NOBODY) if bundle is not None else {}
-    seen = cameras_of(spec) if bundle is not None else []
+    spec = read_policy(bundle, instead=NOBODY) if bundle is not None else None
+    seen = list(spec.cameras) if spec is not None else []
     nodes: list[LaunchDescriptionEntity] = []
     if emulated:
         if cameras:
@@ -165,7 +164,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         }
         if value("start_pose"):
             parameters["start_pose"] = pose(value("start_pose"))
-        elif emulated and "start" not in spec:
+        elif emulated and spec is not None and spec.start is None:
             parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
         nodes.append(
             Node(

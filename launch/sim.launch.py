@@ -16,9 +16,8 @@ from act_bringup.launch_arguments import (
     IMAGE_ARGUMENTS,
     NOBODY,
     as_parameters,
-    cameras_of,
     declare,
-    read_spec,
+    read_policy,
     shipped_policy,
 )
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -66,7 +65,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     bundle = None if policy in (EXPERT, NOBODY) else Path(policy)
     cameras = [name for name in value("cameras").split(",") if name]
     if not cameras and bundle is not None:
-        cameras = cameras_of(read_spec(bundle, instead=f"{EXPERT}, {NOBODY}"))
+        cameras = list(read_policy(bundle, instead=f"{EXPERT}, {NOBODY}").cameras)
     cameras = cameras or DEFAULT_CAMERAS[value("arms")]
     use_sim_time = value("use_sim_time").lower() == "true"
     sim = Node(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from act_policy.bundle import Bundle, ParitySample, write_bundle
-from act_policy.chunk import Chunk
-from act_policy.observation import Observation
-from act_policy.policy import Inference
-from act_policy.policy_spec import (
+from act_core.policy_spec import (
     ActionOutput,
     ImageInput,
     JointInput,
     PolicySpec,
     VariantSpec,
 )
+from act_policy.bundle import Bundle, ParitySample, write_bundle
+from act_policy.chunk import Chunk
+from act_policy.observation import Observation
+from act_policy.policy import Inference
 from onnx import TensorProto, helper, numpy_helper
 
 JOINTS = ("left", "right")

@@ -6,11 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from act_core.policy_spec import ExecutionSpec
 from act_policy.command_stats import CommandStats
 from act_policy.inference_worker import VirtualWorker
 from act_policy.observation_sync import ObservationSync
 from act_policy.policy_runner import PolicyRunner
-from act_policy.policy_spec import ExecutionSpec
 
 from tests.act_policy.policies import FunctionPolicy, H, W, make_spec
 

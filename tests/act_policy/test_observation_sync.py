@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
 from act_policy.observation_sync import (
@@ -12,7 +13,6 @@ from act_policy.observation_sync import (
     SyncLimits,
     TooOld,
 )
-from act_policy.policy_spec import ImageInput
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import ActionOutput, BundleError, ImageInput, JointInput
 from act_policy.bundle import read_bundle
 from act_policy.cores import inference_cores, run_apart
 from act_policy.load_policy import ENGINES, load_policy
@@ -15,7 +16,6 @@ from act_policy.observation import Observation
 from act_policy.onnx_policy import OnnxPolicy, choose_provider
 from act_policy.openvino_policy import OpenVinoPolicy, has_bf16, is_installed
 from act_policy.policy import PolicyError
-from act_policy.policy_spec import ActionOutput, BundleError, ImageInput, JointInput
 
 from tests.act_policy.policies import H, W, chunk_rows, make_bundle, make_graph, make_spec
 

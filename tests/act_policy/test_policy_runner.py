@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from act_core.policy_spec import ActionOutput, BundleError, ExecutionSpec
 from act_policy.inference_worker import VirtualWorker
 from act_policy.policy_runner import HOLD_REASONS, Action, Hold, PolicyRunner, RunnerLimits
-from act_policy.policy_spec import ActionOutput, BundleError, ExecutionSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from act_core.errors import ConfigurationError
-from act_policy.policy_spec import BundleError, StartRange
-from act_policy.spec_json import spec_from_json, spec_to_json
+from act_core.policy_json import spec_from_json, spec_to_json
+from act_core.policy_spec import BundleError, StartRange
 from act_policy.start_gate import StartGate
 
 from tests.act_policy.policies import make_spec

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_core.so101 import JOINT_NAMES
 from act_policy.observation import Observation
 from act_policy.policy_node import PolicyNode
-from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_record.record_node import RecordNode
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.source import Declared

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
 from act_core.parameters import from_values
+from act_core.policy_json import spec_to_json
+from act_core.policy_spec import ActionOutput, JointInput, PolicySpec, StartRange
 from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD
 from rclpy.parameter import Parameter
 from so101_driver.move_node import MoveNode, MoveParameters
@@ -76,21 +78,30 @@ def test_what_cannot_be_is_named(values, text):
         from_values(MoveParameters, values).target()
 
 
+def bundle_at(folder, unit="rad", **changes):
+    """A policy.json of a policy whose joints are in the opposite order."""
+    names = tuple(reversed(JOINT_NAMES))
+    values = {"start": StartRange((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.2, 0.1, 0.2, 0.3, 0.4, 0.5))}
+    spec = PolicySpec(
+        "pick", 30.0, 4, JointInput("joints", names, unit), (), ActionOutput("action", names, unit),
+        **{**values, **changes},
+    )  # fmt: skip
+    (folder / "policy.json").write_text(json.dumps(spec_to_json(spec)))
+    return str(folder)
+
+
 def test_the_start_of_a_policy_is_found_by_the_names_of_its_joints(tmp_path):
-    names = list(reversed(JOINT_NAMES))
-    content = {
-        "inputs": [{"kind": "image"}, {"kind": "joints", "joints": names}],
-        "start": {"lower": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], "upper": [0.2, 0.1, 0.2, 0.3, 0.4, 0.5]},
-    }
-    (tmp_path / "policy.json").write_text(json.dumps(content))
-    target = from_values(MoveParameters, {"start_of": str(tmp_path)}).target()
+    target = from_values(MoveParameters, {"start_of": bundle_at(tmp_path)}).target()
     assert target == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1, 0.1])
-    del content["start"]
-    (tmp_path / "policy.json").write_text(json.dumps(content))
     with pytest.raises(ConfigurationError, match="policy.json has no 'start'"):
-        from_values(MoveParameters, {"start_of": str(tmp_path)}).target()
-    with pytest.raises(ConfigurationError, match="no policy bundle in"):
+        from_values(MoveParameters, {"start_of": bundle_at(tmp_path, start=None)}).target()
+    with pytest.raises(ConfigurationError, match="no policy.json in /no/bundle: no such folder"):
         from_values(MoveParameters, {"start_of": "/no/bundle"}).target()
+
+
+def test_a_start_in_another_unit_is_no_pose(tmp_path):
+    with pytest.raises(ConfigurationError, match="takes gripper in 'degrees', but joint_states"):
+        from_values(MoveParameters, {"start_of": bundle_at(tmp_path, "degrees")}).target()
 
 
 def test_the_poses_are_those_of_the_arm():

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from act_core import ros, topics
+from act_core.policy_spec import ImageInput
 from act_policy.observation import Observation
 from act_policy.observation_sync import ObservationSync
-from act_policy.policy_spec import ImageInput
 from act_record import cdr
 from act_record.bag_reader import open_bag
 from act_record.contract import CONTRACT, contract_text

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_policy.chunk import Chunk
 from act_policy.policy import Inference
-from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_training import evaluate as evaluate_module
 from act_training.dataset_replay import find_episode, replay
 from act_training.evaluate import EvaluateOptions, evaluate

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from act_policy.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
+from act_core.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
 from act_training import evaluate as evaluate_module
 from act_training.evaluate import ConditionResult, EvaluateOptions, evaluate
 from act_training.rollout import Result

@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("metaworld", reason="MetaWorld is not installed (training only)")
 
+from act_core.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
 from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference
-from act_policy.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
 from act_training.datasets.episode_file import Episode
 from act_training.demonstrate import Lead, record_episode
 from act_training.environments.metaworld import MetaWorld

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from act_core.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
 from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference
-from act_policy.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
 from act_training.environments.environment import Outcome
 from act_training.features import Features
 from act_training.rollout import Condition, run_episode

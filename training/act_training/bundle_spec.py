@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from act_policy.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
+from act_core.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
 
 from act_training.run_config import RunConfig
 
@@ -21,7 +21,7 @@ def make_spec(
         execution: None takes the runtime's default, the temporal ensemble of the paper.
     """
     features = config.features
-    unit = _one_unit(features.action_units)
+    unit = one_unit(features.action_units)
     execution = execution or ExecutionSpec()
     if unit != "rad":
         execution = replace(execution, max_jump=None)  # its default is in radians
@@ -29,7 +29,7 @@ def make_spec(
         name=name or config.task.replace("/", "_"),
         rate_hz=features.rate_hz,
         chunk_size=config.model.chunk_size,
-        joint_input=JointInput(JOINT_INPUT, features.joints, _one_unit(features.joint_units)),
+        joint_input=JointInput(JOINT_INPUT, features.joints, one_unit(features.joint_units)),
         image_inputs=tuple(
             ImageInput(f"image_{camera.name}", camera.name, camera.height, camera.width)
             for camera in features.cameras
@@ -50,6 +50,6 @@ def make_spec(
     )
 
 
-def _one_unit(units: tuple[str, ...]) -> str:
+def one_unit(units: tuple[str, ...]) -> str:
     """The unit of all values, or all of them joined: "m,m,m,1"."""
     return units[0] if len(set(units)) == 1 else ",".join(units)

@@ -12,6 +12,7 @@ from act_policy.observation import Observation
 from act_policy.policy import Policy
 from numpy.typing import NDArray
 
+from act_training.bundle_spec import one_unit
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.features import Features
 from act_training.video import write_video
@@ -112,6 +113,8 @@ def _check_fit(policy: Policy, features: Features) -> None:
     pairs = (
         ("joints", spec.joint_input.joints, features.joints),
         ("actions", spec.output.joints, features.actions),
+        ("unit of joints", spec.joint_input.unit, one_unit(features.joint_units)),
+        ("unit of actions", spec.output.unit, one_unit(features.action_units)),
         ("rate_hz", spec.rate_hz, features.rate_hz),
     )
     for what, wanted, there in pairs:

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 import tyro
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import PolicySpec
 from act_policy.bundle import FP32, SPEC_FILE, read_bundle, write_bundle
-from act_policy.load_policy import cpu_engine, load_policy
+from act_policy.load_policy import check_recorded, cpu_engine, load_policy
 from act_policy.policy import Policy
-from act_policy.policy_spec import PolicySpec
 from tqdm import tqdm
 
 from act_training.bundle_spec import make_spec
@@ -219,7 +219,9 @@ def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
 def _load(options: EvaluateOptions) -> Policy:
     if (options.policy / SPEC_FILE).is_file():
         engine, variant = cpu_engine(options.variant), options.variant
-        return load_policy(options.policy, engine=engine, variant=variant, threads=1)
+        policy = load_policy(options.policy, engine=engine, variant=variant, threads=1)
+        check_recorded(policy.bundle)
+        return policy
     checkpoint = load_checkpoint(options.policy)
     spec = make_spec(checkpoint.config, checkpoint.step)
     return TorchPolicy(checkpoint.policy, spec)

@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 import torch
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import ExecutionSpec, PolicySpec, StartRange, VariantSpec
 from act_policy.bundle import BF16, FP32, GRAPH_FILE, ParitySample, write_bundle
 from act_policy.load_policy import cpu_engine, load_policy
 from act_policy.openvino_policy import has_bf16
-from act_policy.policy_spec import ExecutionSpec, PolicySpec, StartRange, VariantSpec
 from numpy.typing import NDArray
 from torch import Tensor, nn
 

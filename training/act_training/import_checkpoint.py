@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from act_core.so101 import JOINT_NAMES
-from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample, write_bundle
-from act_policy.policy_spec import (
+from act_core.policy_spec import (
     ActionOutput,
     ExecutionSpec,
     ImageInput,
@@ -22,6 +20,8 @@ from act_policy.policy_spec import (
     ParitySpec,
     PolicySpec,
 )
+from act_core.so101 import JOINT_NAMES
+from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample, write_bundle
 from numpy.typing import NDArray
 from so101_driver.calibration import Calibration
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
+from act_core.policy_spec import PolicySpec
 from act_policy.bundle import ParitySample
-from act_policy.policy_spec import PolicySpec
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import ExecutionSpec, PolicySpec
+from act_core.policy_units import check_units
 from act_policy.inference_worker import VirtualWorker
 from act_policy.observation import Observation
 from act_policy.policy import Policy
 from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
-from act_policy.policy_spec import ExecutionSpec, PolicySpec
 from numpy.typing import NDArray
 
 from act_training.environments import open_environment
@@ -139,7 +140,7 @@ class PolicyDriver:
 
 
 def check_fit(spec: PolicySpec, env: Environment) -> None:
-    """ConfigurationError with the difference if the policy is for another robot or cameras."""
+    """ConfigurationError with the difference where robot, unit or cameras are not the policy's."""
     pairs = (
         ("joints", spec.joint_input.joints, env.features.joints),
         ("actions", spec.output.joints, env.features.actions),
@@ -150,6 +151,7 @@ def check_fit(spec: PolicySpec, env: Environment) -> None:
                 f"{what} of policy '{spec.name}' are {', '.join(policy_names)}, but {env.name} "
                 f"has {', '.join(names)}"
             )
+    check_units(spec)
     known = {(camera.name, camera.height, camera.width) for camera in env.features.cameras}
     for image in spec.image_inputs:
         if (image.camera, image.height, image.width) not in known:

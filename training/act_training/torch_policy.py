@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import torch
+from act_core.policy_spec import PolicySpec
 from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference
-from act_policy.policy_spec import PolicySpec
 
 from act_training.model.policy import ActPolicy
 

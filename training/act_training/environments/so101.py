@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from act_core.limits import CommandLimiter
+from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
-from act_policy.policy_spec import ImageInput
 from act_sim.experts import Expert, make_expert
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from act_core.policy_json import read_spec
+from act_core.policy_spec import BundleError, PolicySpec
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
@@ -54,20 +55,14 @@ def shipped_policy(task: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def read_spec(folder: Path, instead: str) -> dict[str, Any]:
-    """A bundle's policy.json. ``instead``: what policy:= might have been in place of a folder."""
+def read_policy(folder: Path, instead: str) -> PolicySpec:
+    """What a bundle says of itself. ``instead``: what policy:= might have been in its place."""
     try:
-        return json.loads((folder / "policy.json").read_text())
-    except OSError as error:
+        return read_spec(folder)
+    except BundleError as error:
         raise RuntimeError(
-            f"policy:={folder}: expected {instead} or the folder of a policy bundle, with a "
-            f"policy.json in it ({error.strerror})"
+            f"policy:={folder}: expected {instead} or the folder of a policy bundle; {error}"
         ) from error
-
-
-def cameras_of(spec: dict[str, Any]) -> list[str]:
-    """Names of the cameras that a policy sees with."""
-    return [entry["camera"] for entry in spec["inputs"] if entry["kind"] == "image"]
 
 
 def as_yaml(text: str) -> bool | int | float | str:

@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 from act_core.errors import suggest
+from act_core.policy_json import SPEC_FILE, bundle_folder, check_is_content, read_spec, spec_to_json
+from act_core.policy_spec import BundleError, PolicySpec
 from numpy.typing import NDArray
 
 from act_policy.observation import Observation
-from act_policy.policy_spec import BundleError, PolicySpec
-from act_policy.spec_json import spec_from_json, spec_to_json
 
-SPEC_FILE = "policy.json"
 GRAPH_FILE = "policy.onnx"
 FP32 = "fp32"
 BF16 = "bf16"  # the variant whose graph is policy.onnx, computed in bfloat16
@@ -90,23 +89,22 @@ def read_bundle(folder: str | Path) -> Bundle:
 
     Raises BundleError with the value, what was expected and what exists.
     """
-    folder = Path(folder).expanduser()
-    path = folder / SPEC_FILE
-    if not path.is_file():
-        there = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else ""
-        where = f"the folder has {there or 'no files'}" if folder.is_dir() else "no such folder"
-        raise BundleError(f"no {SPEC_FILE} in {folder}: {where}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BundleError(f"{path} is not JSON: {error}") from error
-    bundle = Bundle(folder, spec_from_json(content))
-    spec = bundle.spec
-    for file in (GRAPH_FILE, spec.parity.file, *(v.file for v in spec.variants.values())):
-        if not (folder / file).is_file():
-            there = ", ".join(sorted(p.name for p in folder.iterdir()))
-            raise BundleError(f"'{file}' is missing in {folder}: the folder has {there}")
+    bundle = Bundle(bundle_folder(folder), read_spec(folder))
+    for path in (bundle.graph_file(), bundle.folder / bundle.spec.parity.file):
+        check_file_is_there(path)
     return bundle
+
+
+def check_file_is_there(path: Path) -> None:
+    """Raises BundleError where a file of a bundle is missing, cannot be read or is a pointer."""
+    if not path.is_file():
+        there = ", ".join(sorted(p.name for p in path.parent.iterdir()))
+        raise BundleError(f"'{path.name}' is missing in {path.parent}: the folder has {there}")
+    try:
+        with path.open("rb") as file:
+            check_is_content(path, file.read(64))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def write_bundle(

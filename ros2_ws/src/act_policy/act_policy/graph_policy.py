@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
+from act_core.policy_spec import BundleError, PolicySpec
 from numpy.typing import NDArray
 
 from act_policy.bundle import Bundle
 from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference, PolicyError
-from act_policy.policy_spec import BundleError, PolicySpec
 
 
 class Tensor(NamedTuple):

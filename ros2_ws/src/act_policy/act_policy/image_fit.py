@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from act_core.policy_spec import ImageInput
 from numpy.typing import NDArray
-
-from act_policy.policy_spec import ImageInput
 
 
 def resize(image: NDArray[np.uint8], wanted: ImageInput) -> NDArray[np.uint8]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from act_core.errors import ConfigurationError, suggest
+from act_core.policy_spec import BundleError
+from act_core.policy_units import RAD, Reach
 
 from act_policy.bundle import BF16, Bundle, read_bundle
 from act_policy.graph_policy import GraphPolicy
@@ -48,6 +50,26 @@ def load_policy(
 def cpu_engine(variant: str) -> str:
     """The engine, of ENGINES, that runs a variant without a GPU."""
     return "openvino_bf16" if variant == BF16 else "cpu"
+
+
+def check_recorded(bundle: Bundle) -> None:
+    """Raises BundleError where what was recorded in "radians" cannot have been radians.
+
+    For whoever is about to move an arm: a bundle is loaded for other reasons, too.
+    """
+    spec, sample = bundle.spec, bundle.parity_sample()
+    start = [] if spec.start is None else [spec.start.lower, spec.start.upper]
+    for what, joints, unit, values in (
+        ("start", spec.joint_input.joints, spec.joint_input.unit, start),
+        ("recorded joints", spec.joint_input.joints, spec.joint_input.unit, sample.joint_position),
+        ("recorded actions", spec.output.joints, spec.output.unit, sample.chunks),
+    ):
+        beyond = Reach(joints).beyond(values) if unit == RAD else None
+        if beyond is not None:
+            raise BundleError(
+                f"policy '{spec.name}' says that it is in rad, but its {what} have {beyond}; "
+                "import it again from its source with --units degrees"
+            )
 
 
 def _takes_bf16(bundle: Bundle, variant: str | None) -> bool:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 from act_core.errors import suggest
+from act_core.policy_spec import PolicySpec
 from act_core.timing import NS_PER_S, to_ns
 from numpy.typing import ArrayLike, NDArray
 
 from act_policy.observation import Observation
-from act_policy.policy_spec import PolicySpec
 
 JOINTS = "joints"
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from act_core.errors import ConfigurationError, suggest
+from act_core.policy_spec import BundleError
 from numpy.typing import NDArray
 
 from act_policy.bundle import BF16, FP32, Bundle
 from act_policy.graph_policy import GraphPolicy, Tensor, check_graph
-from act_policy.policy_spec import BundleError
 
 # Best first. TensorRT is only taken when asked for: it builds its engine for minutes.
 PROVIDERS = {

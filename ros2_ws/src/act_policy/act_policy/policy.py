@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from act_core.policy_spec import PolicySpec
+
 from act_policy.chunk import Chunk
 from act_policy.observation import Observation
-from act_policy.policy_spec import PolicySpec
 
 
 class PolicyError(RuntimeError):

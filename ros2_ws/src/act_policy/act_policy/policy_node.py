@@ -21,6 +21,8 @@ import numpy as np
 from act_core import topics
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
+from act_core.policy_json import read_spec
+from act_core.policy_units import check_units
 from act_core.realtime import (
     as_ordinary_thread,
     fifo_is_granted,
@@ -59,7 +61,7 @@ from act_policy.cores import inference_cores, run_apart
 from act_policy.graph_policy import GraphPolicy
 from act_policy.image_fit import resize
 from act_policy.inference_worker import ThreadWorker
-from act_policy.load_policy import load_policy
+from act_policy.load_policy import check_recorded, load_policy
 from act_policy.observation import Observation
 from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
 from act_policy.policy import Policy
@@ -156,12 +158,15 @@ class PolicyNode(Node):
         parameters = self.parameters
         if not parameters.bundle:
             raise ConfigurationError("parameter bundle is empty, expected a policy bundle's folder")
-        return load_policy(
+        check_units(read_spec(parameters.bundle))  # before minutes of loading
+        policy = load_policy(
             parameters.bundle,
             engine=parameters.engine,
             variant=parameters.variant,
             threads=parameters.inference_threads or cores,
         )
+        check_recorded(policy.bundle)
+        return policy
 
     # -- control thread -------------------------------------------------------------------------
 

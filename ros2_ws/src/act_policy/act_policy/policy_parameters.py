@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from act_core.parameters import parameter
+from act_core.policy_spec import MODES, ExecutionSpec, PolicySpec
 
 from act_policy.load_policy import ENGINES
 from act_policy.observation_sync import SyncLimits
 from act_policy.policy_runner import RunnerLimits
-from act_policy.policy_spec import MODES, ExecutionSpec, PolicySpec
 
 FROM_BUNDLE = "bundle"
 

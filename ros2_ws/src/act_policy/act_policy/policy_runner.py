@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from act_core.policy_spec import ExecutionSpec, PolicySpec
+from act_core.policy_units import Reach, check_units
 from act_core.timing import NS_PER_S, to_ns
 from numpy.typing import NDArray
 
@@ -17,7 +19,6 @@ from act_policy.chunk_buffer import ChunkBuffer
 from act_policy.inference_worker import Failure, InferenceWorker
 from act_policy.observation import Observation
 from act_policy.plan_follower import Plan, PlanFollower
-from act_policy.policy_spec import ExecutionSpec, PolicySpec
 from act_policy.temporal_ensemble import TemporalEnsemble
 
 
@@ -92,11 +93,16 @@ class PolicyRunner:
 
     All times are ROS time [ns]. `act` and the rest may be called from two threads.
 
+    A chunk with a row that is far beyond where its joints can be is not followed but counted as a
+    failed inference: it is in another unit, or the policy is lost.
+
     Args:
         spec: of the policy.
         worker: infers; owned by the caller.
         execution: in place of the bundle's.
         limits: ages.
+
+    Raises BundleError for a policy in other units than the topics', see `check_units`.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class PolicyRunner:
     ) -> None:
         if execution is not None:
             spec = dataclasses.replace(spec, execution=execution)  # checks that they fit
+        check_units(spec)
         self.spec = spec
         self.execution = spec.execution
         self.limits = limits if limits is not None else RunnerLimits()
@@ -115,6 +122,7 @@ class PolicyRunner:
         self._plan: Plan = _make_plan(self.execution, spec)
         self._follower = PlanFollower(self.execution.max_jump, self.limits.fade_s)
         self._measured = _measured_index(spec)
+        self._reach = Reach(spec.output.joints)
         self._lock = threading.Lock()
         self._stopped: str | None = None
         self._epoch_ns: int | None = None
@@ -227,6 +235,10 @@ class PolicyRunner:
         new_chunk = None
         for outcome in self._worker.collect(now_ns):
             self._requested = False
+            if not isinstance(outcome, Failure):
+                beyond = self._reach.beyond(outcome.chunk.rows)
+                if beyond is not None:
+                    outcome = Failure(f"the policy wants {beyond}")
             if isinstance(outcome, Failure):
                 self._failures += 1
                 self._failure = self._last_failure = outcome.reason

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from act_core.errors import ConfigurationError
+from act_core.policy_spec import BundleError, PolicySpec, StartRange
+from act_core.policy_units import Reach, check_units
 from numpy.typing import ArrayLike, NDArray
-
-from act_policy.policy_spec import PolicySpec, StartRange
 
 
 class StartGate:
@@ -23,10 +23,12 @@ class StartGate:
         within: how far outside the range each joint may be, in the joints' unit; 0: no check.
         pose: in place of the bundle's range: the one pose to start from, one value for each joint.
 
-    Raises ConfigurationError for a pose of another length.
+    Raises ConfigurationError for a pose of another length, and for one, or a range of the bundle,
+    that is no place for joints in radians.
     """
 
     def __init__(self, spec: PolicySpec, within: float, pose: Sequence[float] = ()) -> None:
+        check_units(spec)
         self._joints = spec.joint_input.joints
         self._unit = spec.joint_input.unit
         self._within = within
@@ -38,6 +40,11 @@ class StartGate:
                     f"each of {', '.join(self._joints)}"
                 )
             self._range = StartRange(tuple(pose), tuple(pose))
+        if self._range is not None:
+            beyond = Reach(self._joints).beyond([self._range.lower, self._range.upper])
+            if beyond is not None:
+                said = "start_pose" if pose else "start of the bundle"
+                raise BundleError(f"{said} has {beyond}")
 
     def refusal(self, position: ArrayLike | None) -> str | None:
         """Why the policy may not be enabled with the joints (J,) there; None: it may.

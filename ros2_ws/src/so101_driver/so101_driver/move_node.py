@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
+from act_core.policy_json import SPEC_FILE, read_spec
+from act_core.policy_units import check_units
 from act_core.so101 import JOINT_NAMES, NAMED_POSES_RAD, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
@@ -55,18 +56,23 @@ class MoveParameters:
 
 
 def start_of(bundle: Path) -> tuple[float, ...]:
-    """The middle of the range where a policy's episodes start (policy.json, docs/policy_bundle.md),
-    in the order of `JOINT_NAMES`."""
-    try:
-        content = json.loads((bundle / "policy.json").read_text())
-        joints = next(entry["joints"] for entry in content["inputs"] if entry["kind"] == "joints")
-        ends = zip(content["start"]["lower"], content["start"]["upper"], strict=True)
-        middle = {name: (low + high) / 2 for name, (low, high) in zip(joints, ends, strict=True)}
-        return tuple(middle[name] for name in JOINT_NAMES)
-    except KeyError as error:
-        raise ConfigurationError(f"{bundle}/policy.json has no {error}") from error
-    except (OSError, ValueError, StopIteration) as error:
-        raise ConfigurationError(f"no policy bundle in '{bundle}': {error}") from error
+    """The middle of the range where a policy's episodes start, in the order of `JOINT_NAMES` [rad].
+
+    Raises ConfigurationError for a folder that is no bundle, one of another unit or other joints,
+    and one that does not say where it starts.
+    """
+    spec = read_spec(bundle)
+    check_units(spec)
+    if spec.start is None:
+        raise ConfigurationError(f"{bundle}/{SPEC_FILE} has no 'start'")
+    ends = zip(spec.joint_input.joints, spec.start.lower, spec.start.upper, strict=True)
+    middle = {name: (low + high) / 2 for name, low, high in ends}
+    missing = [name for name in JOINT_NAMES if name not in middle]
+    if missing:
+        raise ConfigurationError(
+            f"the policy in {bundle} has no {', '.join(missing)}; it has {', '.join(middle)}"
+        )
+    return tuple(middle[name] for name in JOINT_NAMES)
 
 
 class MoveNode(Node):

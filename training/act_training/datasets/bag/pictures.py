@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from act_core.policy_spec import PolicySpec
 from act_policy.image_fit import resize
-from act_policy.policy_spec import PolicySpec
 from act_record import cdr
 from act_record.bag_reader import Bag
 from act_record.mcap_walk import BagMessage

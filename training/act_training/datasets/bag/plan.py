@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from act_core.policy_spec import JointInput, PolicySpec
 from act_core.timing import NS_PER_S, to_ns
 from act_policy.observation import Observation
 from act_policy.observation_sync import NothingNew, ObservationSync, SyncLimits
-from act_policy.policy_spec import JointInput, PolicySpec
 from act_record.timeline import Sample, Timeline
 from numpy.typing import NDArray
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from act_core import topics
 from act_core.errors import ConfigurationError, suggest
+from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_core.so101 import JOINT_NAMES
-from act_policy.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_record.bag_reader import Bag, open_bag
 from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline

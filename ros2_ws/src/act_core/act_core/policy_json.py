@@ -1,13 +1,22 @@
-"""``policy.json``: a `PolicySpec` as JSON and back, every key checked."""
+"""``policy.json``: a `PolicySpec` as JSON and back, every key checked.
+
+The only reader of that file: of the policy node, the launch files, ``move_node`` and training.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 from act_core.errors import suggest
-
-from act_policy.policy_spec import (
+from act_core.policy_spec import (
+    LARGEST,
+    MAX_NAME_LENGTH,
     ActionOutput,
     BundleError,
     ExecutionSpec,
@@ -18,9 +27,78 @@ from act_policy.policy_spec import (
     StartRange,
     VariantSpec,
     check,
+    check_number,
 )
 
+SPEC_FILE = "policy.json"
 SCHEMA = 1
+MAX_FILE_BYTES = 4_000_000  # a real one has some thousands
+
+_shown = Repr()
+_shown.maxstring = _shown.maxother = _shown.maxlong = 80
+
+
+def read_spec(folder: str | Path) -> PolicySpec:
+    """The spec of the bundle in ``folder``; its other files are not looked at.
+
+    Raises BundleError for a folder without ``policy.json`` and for a wrong value in it, with what
+    was expected and what exists.
+    """
+    folder = bundle_folder(folder)
+    path = folder / SPEC_FILE
+    try:
+        if not path.is_file():
+            raise BundleError(f"no {SPEC_FILE} in {folder}: {_contents(folder)}")
+        size = path.stat().st_size
+        check(
+            size <= MAX_FILE_BYTES,
+            f"{path} has {size} bytes, expected at most {MAX_FILE_BYTES}: it is no policy.json",
+        )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
+    check_is_content(path, raw)
+    try:
+        content = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not JSON: {error}") from error
+    try:
+        return spec_from_json(content)
+    except BundleError as error:
+        raise BundleError(f"{path}: {str(error).removeprefix('policy.json: ')}") from None
+
+
+def bundle_folder(folder: str | Path) -> Path:
+    """The path with ``~`` resolved; BundleError for the home of somebody who is not known."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise BundleError(f"'{folder}' is no folder: {error}") from error
+
+
+def check_is_content(path: Path, head: bytes) -> None:
+    """Raises BundleError for a file of a bundle whose first bytes are not the file itself."""
+    check(
+        not head.startswith(b"version https://git-lfs.github.com/spec/"),
+        f"{path} is a pointer of Git LFS, not the file: run `git lfs install && git lfs pull` in "
+        "its repository, or download the file itself",
+    )
+
+
+def _contents(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    return f"the folder has {', '.join(sorted(p.name for p in folder.iterdir())) or 'no files'}"
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise BundleError(f"key {_shown.repr(twice)} appears twice")
+    return content
 
 
 def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
@@ -64,7 +142,8 @@ def spec_from_json(content: Any) -> PolicySpec:
     top = _Section("policy.json", content)
     schema = top.take("schema", int)
     check(schema == SCHEMA, f"policy.json: schema is {schema}, this runtime reads {SCHEMA}")
-    name, rate_hz = top.take("name", str), float(top.take("rate_hz", (int, float)))
+    name, rate_hz = top.take("name", str), top.take("rate_hz", (int, float))
+    check_number("rate_hz", rate_hz, "above 0", -LARGEST, LARGEST)
     chunk_size = top.take("chunk_size", int)
     joint_inputs: list[JointInput] = []
     image_inputs: list[ImageInput] = []
@@ -80,7 +159,7 @@ def spec_from_json(content: Any) -> PolicySpec:
     action = _read_output(output, chunk_size)
     spec = PolicySpec(
         name,
-        rate_hz,
+        float(rate_hz),
         chunk_size,
         joint_inputs[0],
         tuple(image_inputs),
@@ -101,8 +180,9 @@ def spec_from_json(content: Any) -> PolicySpec:
 def _read_input(section: _Section) -> JointInput | ImageInput:
     kind = section.take("kind", str)
     if kind not in ("joints", "image"):
-        raise BundleError(f"{section.path}: " + suggest("kind of input", kind, ["joints", "image"]))
-    shape = tuple(section.take("shape", list))
+        kinds = ["joints", "image"]
+        raise BundleError(f"{section.path}: " + suggest("kind of input", kind, kinds))
+    shape = section.shape()
     if kind == "joints":
         section.expect("dtype", "float32")
         joints = JointInput(
@@ -117,9 +197,8 @@ def _read_input(section: _Section) -> JointInput | ImageInput:
         )
         return joints
     section.expect("dtype", "uint8")
-    whole = all(isinstance(size, int) for size in shape)
     check(
-        whole and len(shape) == 3 and shape[2] == 3,
+        len(shape) == 3 and shape[2] == 3,
         f"{section.path}.shape is {shape}, expected (height, width, 3)",
     )
     image = ImageInput(
@@ -133,7 +212,7 @@ def _read_input(section: _Section) -> JointInput | ImageInput:
 def _read_output(section: _Section, chunk_size: int) -> ActionOutput:
     section.expect("kind", "joints")
     section.expect("dtype", "float32")
-    shape = tuple(section.take("shape", list))
+    shape = section.shape()
     output = ActionOutput(
         section.take("name", str), tuple(section.take("joints", list)), section.take("unit", str)
     )
@@ -150,9 +229,7 @@ def _read_output(section: _Section, chunk_size: int) -> ActionOutput:
 def _read_flat(path: str, content: Any, kind: type[Any]) -> Any:
     """A dataclass of plain values from a JSON object with the same keys."""
     known = {f.name for f in dataclasses.fields(kind)}
-    for key in _Section(path, content).content:
-        if key not in known:
-            raise BundleError(f"{path}: " + suggest("key", key, known))
+    _refuse_unknown(path, _Section(path, content).content, known)
     try:
         return kind(**content)
     except TypeError as error:
@@ -178,14 +255,38 @@ class _Section:
         value = self.content[key]
         if not isinstance(value, kind) or isinstance(value, bool):
             wanted = kind if isinstance(kind, type) else kind[-1]
-            raise BundleError(f"{self.path}.{key} is {value!r}, expected a {wanted.__name__}")
+            shown = _shown.repr(value)
+            raise BundleError(f"{self.path}.{key} is {shown}, expected a {wanted.__name__}")
+        check(
+            not isinstance(value, int) or abs(value) < 2**63,
+            f"{self.path}.{key} is {_shown.repr(value)}, expected fewer digits",
+        )
+        check(
+            not isinstance(value, str) or (value.isprintable() and len(value) <= MAX_NAME_LENGTH),
+            f"{self.path}.{key} is {_shown.repr(value)}, expected printable text of at most "
+            f"{MAX_NAME_LENGTH} characters",
+        )
         return value
+
+    def shape(self) -> tuple[int, ...]:
+        """The whole numbers under the key ``shape``."""
+        sizes = self.take("shape", list)
+        check(
+            len(sizes) <= 4 and all(type(size) is int and abs(size) < 2**63 for size in sizes),
+            f"{self.path}.shape is {_shown.repr(tuple(sizes))}, expected whole numbers",
+        )
+        return tuple(sizes)
 
     def expect(self, key: str, expected: str) -> None:
         value = self.take(key, str)
         check(value == expected, f"{self.path}.{key} is '{value}', expected '{expected}'")
 
     def finish(self) -> None:
-        for key in self.content:
-            if key not in self._taken:
-                raise BundleError(f"{self.path}: " + suggest("key", key, self._taken))
+        _refuse_unknown(self.path, self.content, self._taken)
+
+
+def _refuse_unknown(path: str, keys: Iterable[str], known: Iterable[str]) -> None:
+    for key in keys:
+        if key not in known:
+            plain = key if key.isprintable() else ascii(key)
+            raise BundleError(f"{path}: " + suggest("key", plain[:MAX_NAME_LENGTH], known))

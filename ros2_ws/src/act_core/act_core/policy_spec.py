@@ -1,12 +1,14 @@
 """What a policy takes and gives: the contents of ``policy.json``, checked once when it is read.
 
 Letters: J joints of the input, A values of an action, K rows of a chunk, H and W of an image.
-docs/policy_bundle.md describes the file for people; this is the same for programs.
+docs/policy_bundle.md describes the file for people; this is the same for programs. Every check is
+written so that NaN fails it, and every size has a bound, so that nothing that is made by a spec
+can be larger than a machine.
 """
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,13 @@ from typing import Any
 from act_core.errors import ConfigurationError, suggest
 
 MODES = ("ensemble", "newest", "open_loop")
+
+MAX_NAMES = 256  # joints, or inputs
+MAX_NAME_LENGTH = 200
+MAX_IMAGE_SIDE = 8192  # pixels
+MAX_ROWS = 10_000  # of a chunk
+RATE_HZ = (0.01, 1000.0)
+CAMERA_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 
 
 class BundleError(ConfigurationError):
@@ -27,18 +36,39 @@ def check(condition: bool, message: str) -> None:
 
 def check_names(what: str, names: tuple[str, ...]) -> None:
     check(
-        bool(names) and all(isinstance(n, str) and n for n in names),
-        f"{what} are {list(names)}, expected at least one name, all text",
+        0 < len(names) <= MAX_NAMES and all(isinstance(n, str) and n for n in names),
+        f"{what} are {list(names[:MAX_NAMES])}, expected 1 to {MAX_NAMES} names, all text",
     )
+    for name in names:
+        check(
+            name.isprintable() and len(name) <= MAX_NAME_LENGTH,
+            f"{what}: {name[:MAX_NAME_LENGTH]!r} is no name, expected printable text of at most "
+            f"{MAX_NAME_LENGTH} characters",
+        )
     twice = sorted({n for n in names if names.count(n) > 1})
     check(not twice, f"{what}: {', '.join(twice)} appears twice")
 
 
 def check_file(what: str, file: str) -> None:
     check(
-        bool(file) and "/" not in file and "\\" not in file and file not in (".", ".."),
-        f"{what} is '{file}', expected the name of a file in the bundle's folder",
+        isinstance(file, str)
+        and 0 < len(file) <= MAX_NAME_LENGTH
+        and file.isprintable()
+        and "/" not in file
+        and "\\" not in file
+        and file not in (".", ".."),
+        f"{what} is {file!r:.60}, expected the name of a file in the bundle's folder",
     )
+
+
+def check_number(what: str, value: Any, expected: str, low: float, high: float) -> None:
+    """``value`` is a number from ``low`` to ``high``, which NaN and infinity are not."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    check(number and low <= value <= high, f"{what} is {value!r:.60}, expected {expected}")
+
+
+SMALLEST = 5e-324  # for "above 0"
+LARGEST = 1.7976931348623157e308  # for "finite"
 
 
 @dataclass(frozen=True)
@@ -69,8 +99,14 @@ class ImageInput:
 
     def __post_init__(self) -> None:
         check(
-            self.height > 0 and self.width > 0,
-            f"input '{self.name}': shape is {self.shape}, expected positive sizes",
+            0 < self.height <= MAX_IMAGE_SIDE and 0 < self.width <= MAX_IMAGE_SIDE,
+            f"input '{self.name}': shape is {self.shape}, expected positive sizes up to "
+            f"{MAX_IMAGE_SIDE}",
+        )
+        check(
+            CAMERA_NAME.fullmatch(self.camera) is not None,
+            f"input '{self.name}': camera is {self.camera!r:.60}, expected letters, digits and "
+            "'_': it is part of a topic's name",
         )
         check(
             self.encoding == "rgb8",
@@ -108,18 +144,17 @@ class ExecutionSpec:
     actions that are no positions (deltas, velocities), which are passed on as they are."""
 
     def __post_init__(self) -> None:
+        check(isinstance(self.mode, str), f"execution.mode is {self.mode!r:.60}, expected text")
         if self.mode not in MODES:
             raise BundleError(suggest("execution mode", self.mode, MODES))
-        check(math.isfinite(self.m), f"execution.m is {self.m}, expected a finite number")
+        check_number("execution.m", self.m, "a finite number", -LARGEST, LARGEST)
         rows = self.open_loop_rows
         check(
-            rows is None or (isinstance(rows, int) and rows >= 1),
-            f"execution.open_loop_rows is {rows}, expected a whole number above 0 or null",
+            rows is None or (type(rows) is int and rows >= 1),
+            f"execution.open_loop_rows is {rows!r:.60}, expected a whole number above 0 or null",
         )
-        check(
-            self.max_jump is None or 0 < self.max_jump < math.inf,
-            f"execution.max_jump is {self.max_jump}, expected above 0 or null",
-        )
+        if self.max_jump is not None:
+            check_number("execution.max_jump", self.max_jump, "above 0 or null", SMALLEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -131,7 +166,7 @@ class ParitySpec:
 
     def __post_init__(self) -> None:
         check_file("parity.file", self.file)
-        check(self.tolerance > 0, f"parity.tolerance is {self.tolerance}, expected above 0")
+        check_number("parity.tolerance", self.tolerance, "above 0", SMALLEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -143,9 +178,7 @@ class VariantSpec:
 
     def __post_init__(self) -> None:
         check_file("variant file", self.file)
-        check(
-            self.tolerance > 0, f"tolerance of '{self.file}' is {self.tolerance}, expected above 0"
-        )
+        check_number(f"tolerance of '{self.file}'", self.tolerance, "above 0", SMALLEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -158,9 +191,9 @@ class StartRange:
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
-            values = tuple(getattr(self, name))
-            numbers = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
-            check(numbers, f"start.{name} is {values}, expected finite numbers")
+            values = tuple(getattr(self, name))[: MAX_NAMES + 1]
+            for value in values:
+                check_number(f"start.{name}", value, "finite numbers", -LARGEST, LARGEST)
             object.__setattr__(self, name, tuple(map(float, values)))
         check(
             len(self.lower) == len(self.upper)
@@ -186,12 +219,21 @@ class PolicySpec:
     start: StartRange | None = None
 
     def __post_init__(self) -> None:
-        check(0 < self.rate_hz < math.inf, f"rate_hz is {self.rate_hz}, expected above 0")
-        check(self.chunk_size >= 1, f"chunk_size is {self.chunk_size}, expected at least 1")
+        low_hz, high_hz = RATE_HZ
+        check_number(
+            "rate_hz", self.rate_hz, f"above 0 ({low_hz:g} to {high_hz:g})", low_hz, high_hz
+        )
+        check(
+            1 <= self.chunk_size <= MAX_ROWS,
+            f"chunk_size is {self.chunk_size!r:.60}, expected 1 to {MAX_ROWS}",
+        )
+        check_names("name of the policy", (self.name,))
         inputs = (self.joint_input.name, *(image.name for image in self.image_inputs))
         check_names("inputs", inputs)
         if self.image_inputs:
             check_names("cameras", self.cameras)
+        if self.variants:
+            check_names("variants", tuple(self.variants))
         check("fp32" not in self.variants, "a variant is named 'fp32', which is policy.onnx")
         joints = len(self.joint_input.joints)
         check(
