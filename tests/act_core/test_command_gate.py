@@ -116,6 +116,81 @@ def test_wrong_joints_are_refused_and_change_nothing(gate, names, position, text
     assert gate.counts()["refused_names"] == "1"
 
 
+NOW_NS = 1_790_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("stamp_ns", "text"),
+    [
+        (NOW_NS - 3_600_000_000_000, "stamped 1.0 h ago"),
+        (NOW_NS + 3_600_000_000_000, "stamped 1.0 h ahead: the sender's clock is ahead"),
+        (NOW_NS - 700_000_000, "stamped 0.7 s ago"),
+        (86_400_000_000_000, "stamped 86400.0 s after 1970: that looks like uptime"),
+        (-5, "stamped before 1970"),
+    ],
+)
+def test_a_stamp_far_from_now_is_refused_although_it_is_newer_than_the_reset(gate, stamp_ns, text):
+    refusal = gate.command(["a", "b"], [0.5, 0.5], stamp_ns, NOW_NS)
+    assert refusal.startswith(f"command refused: {text}")
+    assert refusal.kind == "stamp"
+    assert run(gate, 1)[0].hold == "no command yet"
+    assert gate.counts()["refused_stamp"] == "1"
+    assert gate.command(["a", "b"], [0.01, 0.01], NOW_NS - 3_000_000, NOW_NS) is None
+
+
+@pytest.mark.parametrize("back_s", [0.2, 2.0, 3600.0])
+def test_after_a_step_back_commands_are_followed_at_once(gate, back_s):
+    back_ns = round(back_s * 1e9)
+    gate.reset([0.0, 0.0], epoch_ns=NOW_NS)
+    assert gate.command(["a", "b"], [0.01, 0.01], NOW_NS + 1, NOW_NS + 1) is None
+    stepped_ns = NOW_NS - back_ns
+    assert gate.command(["a", "b"], [0.01, 0.01], stepped_ns, stepped_ns) is None
+    late_ns = stepped_ns + 20_000_000
+    assert gate.command(["a", "b"], [0.01, 0.01], late_ns, late_ns) is None
+
+
+def test_an_epoch_in_the_present_holds_against_late_commands(gate):
+    gate.reset([0.0, 0.0], epoch_ns=NOW_NS)
+    refusal = gate.command(["a", "b"], [0.01, 0.01], NOW_NS - 10_000_000, NOW_NS + 1_000_000)
+    assert refusal == "command refused: stamped 0.010 s before the last reset"
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        ([25.7, -55.6], "a: 25.7 rad is far outside -1 to 1: probably degrees, expected radians"),
+        ([0.0, 2.6], "b: 2.6 rad is far outside -1 to 1: probably degrees, expected radians"),
+        ([0.0, -1e9], "b: -1e+09 rad is far outside -1 to 1: no angle, expected radians"),
+    ],
+)
+def test_a_command_in_degrees_is_refused_and_stops_the_arm(gate, position, text):
+    gate.command(["a", "b"], [0.9, 0.9], 2000)
+    run(gate, 3)
+    refusal = gate.command(["a", "b"], position, 2000)
+    assert refusal == f"command refused: {text}"
+    applied = run(gate, 20)
+    assert {a.hold for a in applied} == {text}
+    assert np.array_equal(applied[-1].position_rad, applied[-2].position_rad)
+    assert gate.counts()["refused_unit"] == "1"
+
+
+def test_what_is_near_a_limit_is_clipped(gate):
+    assert gate.command(["a", "b"], [1.4, -2.5], 2000) is None
+    for _ in range(20):
+        gate.command(["a", "b"], [1.4, -2.5], 2000)
+        applied = run(gate, 5)[-1]
+    assert applied.position_rad.tolist() == [1.0, -1.0]
+
+
+def test_names_of_strangers_are_short_and_without_escapes(gate):
+    refusal = gate.command(["a", "\x1b[2J" + 10_000 * "x"], [0.0, 0.0], 2000)
+    assert refusal.isprintable()
+    assert len(refusal) < 200
+    refusal = gate.command(10_000 * ["a"] + ["b"], 10_001 * [0.0], 2000)
+    assert refusal.isprintable()
+    assert len(refusal) < 200
+
+
 def test_wrong_use_is_refused():
     with pytest.raises(ValueError, match="timeout_s is 0.001, below one control period of 0.01 s"):
         CommandGate(LIMITS, PERIOD_S, timeout_s=0.001)

@@ -153,7 +153,7 @@ def test_the_log_tells_of_a_refusal_and_of_a_limit(emulator, capfd):
 
     with running(emulator) as (_, client):
         wait_until(lambda: topics.JOINT_COMMANDS_APPLIED.name in client.newest)
-        past = HOME_POSE_RAD + np.array([0, 0, 0, 0, 0, 9.0])
+        past = HOME_POSE_RAD + np.array([0, 0, 0, 0, 0, 3.0])
         client.command_until(past, lambda: is_logged("gripper: position limit, wanted"))
         assert client.call(topics.ESTOP, data=True).success
         client.command_until(past, lambda: is_logged("command refused: e-stop engaged"))
@@ -211,7 +211,7 @@ def test_a_missing_calibration_ends_the_start_with_its_reason(emulator, monkeypa
 
 CRASHING = f"""
 from so101_driver.driver_node import DriverNode
-DriverNode._reports = lambda self: 1 / 0
+DriverNode._reports = lambda self: 1 / (not self._cycle or self._cycle.applied is None) and []
 {NODE}
 """
 

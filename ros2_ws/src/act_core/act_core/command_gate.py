@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from act_core.errors import suggest
-from act_core.limits import CommandLimiter, JointLimits, Limited, LimitedCommand
+from act_core.foreign_text import clean, clean_list
+from act_core.limits import CommandLimiter, JointLimits, Limited, LimitedCommand, far_outside
+from act_core.stamps import StampCheck
 
 Vector = NDArray[np.float64]
 
@@ -23,22 +25,43 @@ class Applied(NamedTuple):
     hold: str | None  # why the arm holds instead of following commands; None while it follows
 
 
+class Refusal(str):
+    """Why a command is refused, in words; ``kind`` sorts it, for counts and for the log."""
+
+    kind: str
+
+    def __new__(cls, kind: str, text: str) -> Refusal:
+        refusal = super().__new__(cls, f"command refused: {text}")
+        refusal.kind = kind
+        return refusal
+
+
 class CommandGate:
     """Follows the newest command that may be followed; holds, and says why, when there is none.
 
-    In this order: the e-stop, which stays engaged until it is released; the epoch, before which
-    commands are out of date (an episode was reset, a port was lost and found); the watchdog, which
-    holds when no command came for ``timeout_s``; and the `CommandLimiter`. Holding means to come to
-    a stop within the acceleration limits where the arm is, not to carry on to the last target.
+    In this order: the e-stop, which stays engaged until it is released; the stamp, which must be
+    near the present (see `StampCheck`); the epoch, before which commands are out of date (an
+    episode was reset, a port was lost and found); names, numbers and unit of the targets (see
+    `far_outside`); the watchdog, which holds when no command came for ``timeout_s``; and the
+    `CommandLimiter`. Holding means to come to a stop within the acceleration limits where the arm
+    is, not to carry on to the last target.
 
-    Time is counted in control periods: `next` is called once in each.
+    The watchdog counts control periods: `next` is called once in each. So no step of a clock can
+    stop it or set it off.
     """
 
-    def __init__(self, limits: JointLimits, period_s: float, timeout_s: float = 0.2) -> None:
+    def __init__(
+        self,
+        limits: JointLimits,
+        period_s: float,
+        timeout_s: float = 0.2,
+        stamps: StampCheck | None = None,
+    ) -> None:
         if not timeout_s >= period_s:
             raise ValueError(f"timeout_s is {timeout_s}, below one control period of {period_s} s")
         self.limits = limits
         self._limiter = CommandLimiter(limits, period_s)
+        self._stamps = stamps if stamps is not None else StampCheck()
         self._timeout_periods = round(timeout_s / period_s)
         self._command: Vector | None = None
         self._age_periods = 0
@@ -58,16 +81,28 @@ class CommandGate:
         return start
 
     def command(
-        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
-    ) -> str | None:
+        self,
+        names: Sequence[str],
+        position_rad: Sequence[float],
+        stamp_ns: int,
+        now_ns: int | None = None,
+    ) -> Refusal | None:
         """Takes in a command; returns why it is refused, or None.
 
-        ``stamp_ns`` is the time that it is for; 0, which is what a message has that nobody stamped,
-        passes the epoch. A non-finite command is refused and stops the arm.
+        ``stamp_ns`` is the time that it is for, ``now_ns`` the ROS time of whoever owns the
+        actuator; without that, in virtual time, only the epoch judges the stamp. A stamp of 0,
+        which is what a message has that nobody stamped, passes the epoch. A command that is not
+        finite or of another unit is refused and stops the arm.
         """
         if self._estop is not None:
             return self._refuse("estop", self._estop)
-        if 0 < stamp_ns < self._epoch_ns:
+        if now_ns is not None:
+            # After a step back of the clock, nothing of the time before it can come again.
+            self._epoch_ns = min(self._epoch_ns, now_ns)
+            wrong = self._stamps.refusal(stamp_ns, now_ns)
+            if wrong is not None:
+                return self._refuse("stamp", wrong)
+        if stamp_ns != 0 and stamp_ns < self._epoch_ns:
             late_s = (self._epoch_ns - stamp_ns) / 1e9
             return self._refuse("epoch", f"stamped {late_s:.3f} s before the last reset")
         expected = self.limits.names
@@ -82,6 +117,10 @@ class CommandGate:
             bad = next(name for name in expected if not np.isfinite(given[name]))
             self._drop_command(f"{bad}: non-finite target")
             return self._refuse("non_finite", f"{bad}: target {given[bad]} is not finite")
+        wrong = far_outside(target, self.limits)
+        if wrong is not None:
+            self._drop_command(wrong)
+            return self._refuse("unit", wrong)
         self._command = target
         self._age_periods = 0
         self._accepted += 1
@@ -128,16 +167,16 @@ class CommandGate:
         self._command = None
         self._hold = hold
 
-    def _refuse(self, reason: str, text: str) -> str:
-        self._refused[reason] += 1
-        return f"command refused: {text}"
+    def _refuse(self, kind: str, text: str) -> Refusal:
+        self._refused[kind] += 1
+        return Refusal(kind, text)
 
     def _wrong_names(self, names: Sequence[str]) -> str:
         expected = self.limits.names
         unknown = [name for name in names if name not in expected]
         if unknown:
-            return suggest("joint", unknown[0], expected)
+            return suggest("joint", clean(unknown[0]), expected)
         missing = [name for name in expected if name not in names]
         if missing:
             return f"joints missing: {', '.join(missing)}; expected {', '.join(expected)}"
-        return f"a joint is named twice: {', '.join(names)}"
+        return f"a joint is named twice: {clean_list(names)}"

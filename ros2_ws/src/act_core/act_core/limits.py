@@ -12,6 +12,10 @@ Vector = NDArray[np.float64]
 
 ROUNDING_RAD = 1e-9  # a target this close counts as reached
 
+# A quarter turn past a limit. Policies overshoot by tenths of a radian and two calibrations of one
+# arm differ by less; a pose in degrees has a joint that is past it unless all are near zero.
+FAR_OUTSIDE_RAD = np.pi / 2
+
 
 @dataclass(frozen=True, eq=False)
 class JointLimits:
@@ -44,6 +48,32 @@ class JointLimits:
         for name, lower, upper in zip(self.names, self.lower_rad, self.upper_rad, strict=True):
             if lower >= upper:
                 raise ValueError(f"{name}: lower limit {lower} is not below upper limit {upper}")
+
+
+def far_outside(position_rad: ArrayLike, limits: JointLimits) -> str | None:
+    """What is wrong with a position (J,) of which one joint or more cannot be meant in radians.
+
+    A limiter may clip what is near a limit. What is more than `FAR_OUTSIDE_RAD` past one is of
+    another unit, and the other joints of the same position are, too: nothing of it may be followed.
+    NaN and infinity are never inside. Applied by `CommandGate` to every command, and meant for
+    whatever else takes over a pose: the gate at a policy's start, a replay.
+
+    Example: 25.7 for a joint of +-1.69 rad is ``elbow_flex: 25.7 rad is far outside -1.69 to 1.69:
+    probably degrees, expected radians``.
+    """
+    position = np.asarray(position_rad, dtype=np.float64)
+    low, high = limits.lower_rad - FAR_OUTSIDE_RAD, limits.upper_rad + FAR_OUTSIDE_RAD
+    inside = (position >= low) & (position <= high)  # false for NaN
+    if inside.all():
+        return None
+    joint = int(np.argmin(inside))
+    guess = "probably degrees, expected radians"
+    if not np.abs(position[joint]) <= 360.0:
+        guess = "no angle, expected radians"
+    return (
+        f"{limits.names[joint]}: {position[joint]:.4g} rad is far outside "
+        f"{limits.lower_rad[joint]:.4g} to {limits.upper_rad[joint]:.4g}: {guess}"
+    )
 
 
 class Limited(NamedTuple):

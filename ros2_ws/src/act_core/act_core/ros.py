@@ -148,6 +148,11 @@ def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor
     return descriptor
 
 
+def has_simulated_time(node: Node) -> bool:
+    """Whether the node's time is what others publish on /clock (``use_sim_time``)."""
+    return bool(node.get_parameter("use_sim_time").value)
+
+
 def interface_type(type_name: str) -> Any:
     """The class behind a name such as ``sensor_msgs/msg/JointState``."""
     package, kind, name = type_name.split("/")

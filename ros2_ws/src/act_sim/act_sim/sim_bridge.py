@@ -6,14 +6,16 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from act_core.command_gate import Applied, CommandGate
+from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.stamps import StampCheck
 
 from act_sim.camera_schedule import CameraSchedule, Frame
 from act_sim.experts import Expert, make_expert
 from act_sim.simulation import Simulation, Vector
 from act_sim.task import EpisodeReport
 
-Command = tuple[tuple[str, ...], tuple[float, ...], int]  # names, positions [rad], stamp [ns]
+# Names, positions [rad], stamp [ns], and ROS time when it came [ns]; see CommandGate.command.
+Command = tuple[tuple[str, ...], tuple[float, ...], int, int | None]
 
 
 class Sample(NamedTuple):
@@ -37,6 +39,7 @@ class SimBridge:
     cameras: when pictures are taken; None for none.
     episodes: after so many finished episodes `done` is true; 0 goes on for ever.
     command_delay_s: commands reach the gate so much later, as over a slow bus.
+    stamps: what judges the stamps of commands.
     """
 
     def __init__(
@@ -48,9 +51,10 @@ class SimBridge:
         pause_s: float = 1.0,
         command_timeout_s: float = 0.2,
         command_delay_s: float = 0.0,
+        stamps: StampCheck | None = None,
     ) -> None:
         self.sim = sim
-        self.gate = CommandGate(sim.limits, 1.0 / sim.control_hz, command_timeout_s)
+        self.gate = CommandGate(sim.limits, 1.0 / sim.control_hz, command_timeout_s, stamps)
         self.episode = 0  # number of the episode, from 0
         self.reports: list[EpisodeReport] = []  # of the episodes that have finished
         self._cameras = cameras
@@ -87,13 +91,17 @@ class SimBridge:
         self._begin(epoch_ns)
 
     def command(
-        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
-    ) -> str | None:
+        self,
+        names: Sequence[str],
+        position_rad: Sequence[float],
+        stamp_ns: int,
+        now_ns: int | None = None,
+    ) -> Refusal | None:
         """See `CommandGate.command`; a delayed command that is refused later is only counted."""
         if not self._delay_periods:
-            return self.gate.command(names, position_rad, stamp_ns)
+            return self.gate.command(names, position_rad, stamp_ns, now_ns)
         due = self._period + self._delay_periods
-        self._waiting.append((due, (tuple(names), tuple(position_rad), stamp_ns)))
+        self._waiting.append((due, (tuple(names), tuple(position_rad), stamp_ns, now_ns)))
         return None
 
     def tick(self, now_ns: int) -> Sample:

@@ -14,6 +14,7 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
+from act_core.stamps import TOLERANCE_S, StampCheck
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -54,6 +55,9 @@ class SimParameters:
     width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
     height: int = parameter(480, "of the images [pixels]", low=16, high=1080)
     command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    clock_tolerance_s: float = parameter(
+        TOLERANCE_S, "refuse commands whose stamps are further from now", low=0.01
+    )
     command_delay_s: float = parameter(0.0, "injected: commands act so much later", low=0.0)
     camera_delay_s: float = parameter(0.0, "injected: images arrive so much later", low=0.0)
     frame_loss: float = parameter(0.0, "injected: share of the images lost", low=0.0, high=1.0)
@@ -83,6 +87,8 @@ class SimNode(Node):
         for camera in p.cameras:
             if camera not in sim.cameras:
                 raise ConfigurationError(suggest("camera", camera, sim.cameras))
+        self._simulated_time = p.publish_clock or p.pacing == LOCKSTEP
+        waits_for_clock = not self._simulated_time and ros.has_simulated_time(self)
         self._cameras = CameraSchedule(
             p.cameras, p.rate_hz, p.camera_rate_hz, p.camera_delay_s, p.frame_loss, p.seed
         )
@@ -94,6 +100,11 @@ class SimNode(Node):
             pause_s=p.pause_s,
             command_timeout_s=p.command_timeout_s,
             command_delay_s=p.command_delay_s,
+            stamps=StampCheck(
+                p.clock_tolerance_s,
+                simulated=self._simulated_time or waits_for_clock,
+                zero_passes=not waits_for_clock,
+            ),
         )
         self._viewer = open_viewer(sim) if p.viewer else nullcontext()
         # Draws the pictures, always in the same thread: a graphics context belongs to one.
@@ -115,7 +126,6 @@ class SimNode(Node):
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
         self._infos = {c: ros.publisher(self, topics.camera_info(c)) for c in p.cameras}
-        self._simulated_time = p.publish_clock or p.pacing == LOCKSTEP
         if self._simulated_time:
             self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10)
         ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
@@ -283,7 +293,8 @@ class SimNode(Node):
     def _on_command(self, message: JointState) -> None:
         stamp_ns = ros.stamp_ns(message.header.stamp)
         with self._lock:
-            refusal = self.bridge.command(message.name, message.position, stamp_ns)
+            now_ns = self._now_ns()
+            refusal = self.bridge.command(message.name, message.position, stamp_ns, now_ns)
         if refusal is not None:
             self.get_logger().warning(refusal, throttle_duration_sec=1.0)
         elif self.params.pacing == LOCKSTEP:

@@ -30,7 +30,9 @@ class ArmDrive:
     """
 
     def __init__(self, settings: DriverSettings, limits: JointLimits) -> None:
-        self.gate = ReadyGate(limits, settings.period_s, settings.command_timeout_s)
+        self.gate = ReadyGate(
+            limits, settings.period_s, settings.command_timeout_s, settings.stamps()
+        )
         self.faults = FaultMonitor(settings.period_s, settings.faults)
         self.torque = False  # it was switched on, and goals are sent
         self.sent_rad: Vector | None = None  # (6,) last goals

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from act_core.command_gate import Applied
+from act_core.command_gate import Applied, Refusal
 from act_core.limits import JointLimits
 from act_core.so101 import SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
@@ -86,10 +86,14 @@ class ArmDriver:
     # -- from any thread -----------------------------------------------------------------------
 
     def command(
-        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
-    ) -> str | None:
+        self,
+        names: Sequence[str],
+        position_rad: Sequence[float],
+        stamp_ns: int,
+        now_ns: int | None = None,
+    ) -> Refusal | None:
         """See `CommandGate.command`; refused as well while the arm may not move."""
-        return self._gate.command(names, position_rad, stamp_ns)
+        return self._gate.command(names, position_rad, stamp_ns, now_ns)
 
     def estop(self, engage: bool) -> None:
         """Engages or releases the e-stop: the arm holds, with torque."""

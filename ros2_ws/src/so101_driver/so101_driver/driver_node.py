@@ -53,7 +53,8 @@ class DriverNode(Node):
             return So101Arm(bus, calibration, p.servo_settings())
 
         limits = p.limits()
-        self.driver = ArmDriver(open_arm, p.driver_settings(), limits)
+        settings = p.driver_settings(ros.has_simulated_time(self))
+        self.driver = ArmDriver(open_arm, settings, limits)
         self._cycle: Cycle | None = None
         # What the log has said, or is to say; see `_on_housekeeping`.
         self._hold: str | None = ""
@@ -134,7 +135,8 @@ class DriverNode(Node):
 
     def _on_command(self, message: JointState) -> None:
         stamp_ns = ros.stamp_ns(message.header.stamp)
-        refusal = self.driver.command(message.name, message.position, stamp_ns)
+        now_ns = self.get_clock().now().nanoseconds
+        refusal = self.driver.command(message.name, message.position, stamp_ns, now_ns)
         if refusal is not None:
             self._refusal = refusal
 

@@ -8,6 +8,7 @@ import numpy as np
 from act_core.limits import JointLimits
 from act_core.parameters import parameter
 from act_core.so101 import SO101_LIMITS
+from act_core.stamps import TOLERANCE_S
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings
@@ -23,6 +24,10 @@ class DriverParameters:
     calibration: str = parameter("", "LeRobot's id of the arm, or a calibration file")
     rate_hz: float = parameter(100.0, "control rate", low=10.0, high=250.0)
     command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    clock_tolerance_s: float = parameter(
+        TOLERANCE_S, "refuse commands whose stamps are further from now; above the difference of "
+        "the clocks of two machines", low=0.01,
+    )  # fmt: skip
     max_velocity_rad_s: float = parameter(
         0.0, "of every joint, below the arm's own limits; 0: those", low=0.0
     )
@@ -41,11 +46,13 @@ class DriverParameters:
     d_coefficient: int = parameter(32, "of the servos' position loop", low=0, high=254)
     i_coefficient: int = parameter(0, "of the servos' position loop", low=0, high=254)
 
-    def driver_settings(self) -> DriverSettings:
+    def driver_settings(self, simulated_time: bool = False) -> DriverSettings:
         """What `ArmDriver` needs."""
         return DriverSettings(
             rate_hz=self.rate_hz,
             command_timeout_s=self.command_timeout_s,
+            clock_tolerance_s=self.clock_tolerance_s,
+            simulated_time=simulated_time,
             torque_on_start=self.torque,
             auto_recover=self.auto_recover,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from act_core.stamps import TOLERANCE_S, StampCheck
+
 from so101_driver.arm_faults import FaultLimits
 
 
@@ -13,6 +15,8 @@ class DriverSettings:
 
     rate_hz: float = 100.0
     command_timeout_s: float = 0.2
+    clock_tolerance_s: float = TOLERANCE_S
+    simulated_time: bool = False  # /clock of another node is the ROS time
     torque_on_start: bool = True
     patience_s: float = 0.05  # without a reply; then commands are dropped until the bus is back
     auto_recover: bool = False  # leave latched faults without being asked
@@ -28,6 +32,10 @@ class DriverSettings:
     def period_s(self) -> float:
         """Of control."""
         return 1.0 / self.rate_hz
+
+    def stamps(self) -> StampCheck:
+        """What judges the stamps of commands."""
+        return StampCheck(self.clock_tolerance_s, self.simulated_time, not self.simulated_time)
 
     def periods(self, seconds: float) -> int:
         """That many control periods, at least one."""

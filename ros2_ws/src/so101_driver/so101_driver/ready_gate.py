@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from act_core.command_gate import Applied, CommandGate
+from act_core.command_gate import Applied, CommandGate, Refusal
 from act_core.limits import JointLimits
+from act_core.stamps import StampCheck
 from numpy.typing import ArrayLike
 
 from so101_driver.calibration import Vector
@@ -15,11 +16,18 @@ from so101_driver.calibration import Vector
 class ReadyGate:
     """Refuses every command for as long as there is a reason to; otherwise see `CommandGate`."""
 
-    def __init__(self, limits: JointLimits, period_s: float, timeout_s: float) -> None:
+    def __init__(
+        self,
+        limits: JointLimits,
+        period_s: float,
+        timeout_s: float,
+        stamps: StampCheck | None = None,
+    ) -> None:
         self.reason = "not connected yet"  # commands are refused because of it, unless it is ""
         self._lock = threading.Lock()
         self._refused = 0
-        self._gate = CommandGate(limits, period_s, timeout_s)
+        self._stamps = stamps if stamps is not None else StampCheck()
+        self._gate = CommandGate(limits, period_s, timeout_s, self._stamps)
         self._period_s, self._timeout_s = period_s, timeout_s
 
     @property
@@ -35,20 +43,24 @@ class ReadyGate:
     def narrow(self, limits: JointLimits) -> None:
         """Begins anew with other limits; the e-stop stays as it is."""
         with self._lock:
-            gate = CommandGate(limits, self._period_s, self._timeout_s)
+            gate = CommandGate(limits, self._period_s, self._timeout_s, self._stamps)
             if self._gate.is_stopped:
                 gate.estop(True)
             self._gate = gate
 
     def command(
-        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int
-    ) -> str | None:
+        self,
+        names: Sequence[str],
+        position_rad: Sequence[float],
+        stamp_ns: int,
+        now_ns: int | None = None,
+    ) -> Refusal | None:
         """Why a command is refused, or None."""
         with self._lock:
             if self.reason:
                 self._refused += 1
-                return f"command refused: {self.reason}"
-            return self._gate.command(names, position_rad, stamp_ns)
+                return Refusal("not_ready", self.reason)
+            return self._gate.command(names, position_rad, stamp_ns, now_ns)
 
     def estop(self, engage: bool) -> None:
         """Engages or releases the e-stop."""
