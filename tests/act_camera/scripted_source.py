@@ -19,6 +19,8 @@ class Script:
         self.opening = list(opening)
         self.waiting: queue.Queue = queue.Queue()
         self.opened = self.closed = 0
+        self.adjusted: list[object] = []
+        self.refusals: list[str] = []  # what it says to other settings
 
     def open(self) -> ScriptedSource:
         if self.opening:
@@ -47,6 +49,10 @@ class ScriptedSource:
         if isinstance(item, Exception):
             raise item
         return Frame(np.full((16, 16, 3), item % 256, np.uint8), item)
+
+    def adjust(self, settings: object) -> list[str]:
+        self._script.adjusted.append(settings)
+        return list(self._script.refusals)
 
     def close(self) -> None:
         self._script.closed += self._open

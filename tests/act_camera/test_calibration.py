@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from act_camera.calibration import read_calibration
+from act_camera.calibration import file_of_url, read_calibration, write_calibration
 from act_core.errors import ConfigurationError
 
 CONTENT = {
@@ -42,12 +42,61 @@ def test_a_file_of_camera_calibration(tmp_path):
         ({k: v for k, v in CONTENT.items() if k != "image_width"}, "'image_width' is missing"),
         ({**CONTENT, "image_width": "wide"}, "is not a camera calibration"),
         ("- a list", "is not a camera calibration"),
-        ("a: [", "calibration_file is"),
+        ("a: [", "camera calibration '"),
+        ({**CONTENT, "camera_matrix": {"data": [float("nan")] + [1.0] * 8}}, "not finite"),
+        ({**CONTENT, "camera_matrix": {"data": [0.0] * 9}}, "focal lengths .* expected above 0"),
+        ({**CONTENT, "camera_matrix": {"data": [-50.0] + [1.0] * 8}}, "expected above 0"),
+        ({**CONTENT, "distortion_model": "barrel"}, "unknown distortion_model 'barrel'; known:"),
+        ({**CONTENT, "distortion_coefficients": {"data": [0.1] * 3}}, "plumb_bob has 4 or 5"),
+        ({**CONTENT, "image_width": float("inf")}, "is not a camera calibration"),
+        ("[" * 50_000, "camera calibration '"),
+        ("x: " + 200_000 * "a", "too large"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, content, text):
     with pytest.raises(ConfigurationError, match=text):
         read_calibration(written(tmp_path, content))
+
+
+def test_what_is_written_is_read(tmp_path):
+    calibration = read_calibration(written(tmp_path, CONTENT))
+    file = tmp_path / "new" / "front.yaml"
+    write_calibration(file, "front", calibration)
+    assert read_calibration(file) == calibration
+    assert yaml.safe_load(file.read_text())["camera_name"] == "front"
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("file:///etc/cameras/front.yaml", "/etc/cameras/front.yaml"),
+        ("file://${ROS_HOME}/${NAME}.yaml", "<ROS_HOME>/wrist.yaml"),
+        ("package://my_robot/calibration/${NAME}.yaml", "/share/my_robot/calibration/wrist.yaml"),
+    ],
+)
+def test_urls_of_calibrations(url, file, ros_home):
+    found = file_of_url(url, "wrist", lambda package: f"/share/{package}")
+    assert str(found) == file.replace("<ROS_HOME>", str(ros_home))
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("/etc/front.yaml", "expected file:///path/to/front.yaml or package://"),
+        ("http://example.com/front.yaml", "expected file:///"),
+        ("file://front.yaml", "expected file:///"),
+        ("package://my_robot", "expected file:///"),
+        ("flash:///front", "expected file:///"),
+        ("file:///${HOME}/x.yaml", r"\$\{HOME\} is not known; known: \$\{NAME\}"),
+        ("package://no_such/x.yaml", "no_such is not installed"),
+    ],
+)
+def test_urls_that_name_no_file(url, text):
+    def share_of(package: str) -> str:
+        raise LookupError(f"{package} is not installed")
+
+    with pytest.raises(ConfigurationError, match=text):
+        file_of_url(url, "front", share_of)
 
 
 def test_no_file(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,9 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.srv import SetCameraInfo
 
 from tests.act_camera.scripted_source import Script
 from tests.act_camera.test_calibration import CONTENT
@@ -139,6 +143,158 @@ def test_camera_info_with_a_calibration_goes_with_each_image(tmp_path):
         assert info.header.frame_id == "front_optical_frame"
 
 
+def calibration_message(**changes) -> CameraInfo:
+    info = CameraInfo(width=64, height=48, distortion_model="plumb_bob")
+    info.d = CONTENT["distortion_coefficients"]["data"]
+    info.k = [float(number) for number in CONTENT["camera_matrix"]["data"]]
+    info.r = [float(number) for number in CONTENT["rectification_matrix"]["data"]]
+    info.p = [float(number) for number in CONTENT["projection_matrix"]["data"]]
+    for name, value in changes.items():
+        setattr(info, name, value)
+    return info
+
+
+def set_camera_info(rig: CameraRig, info: CameraInfo) -> SetCameraInfo.Response:
+    service = topics.set_camera_info(rig.node.params.camera)
+    caller = rig.client.create_client(SetCameraInfo, service.name)
+    rig.wait_for(caller.service_is_ready)
+    future = caller.call_async(SetCameraInfo.Request(camera_info=info))
+    rig.wait_for(future.done)
+    return future.result()
+
+
+def test_a_calibration_that_is_set_is_used_stored_and_found_again(ros_home):
+    with running() as rig:
+        answer = set_camera_info(rig, calibration_message())
+        assert answer.success, answer.status_message
+        rig.wait_for(lambda: bool(rig.client.infos) and rig.client.infos[-1].k[0] == 50.0)
+    assert (ros_home / "camera_info" / "front.yaml").is_file()
+    with running() as rig:
+        rig.wait_for(lambda: bool(rig.client.infos))
+        assert rig.client.infos[0].k[0] == 50.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"width": 640}, "the calibration is for 640x48, the images are 64x48"),
+        ({"k": [0.0] * 9}, "expected above 0"),
+        ({"k": [float("nan")] * 9}, "not finite"),
+        ({"distortion_model": "\x1b[2Jbarrel"}, "unknown distortion_model '?[2Jbarrel'"),
+        ({"d": [0.0] * 99}, "plumb_bob has 4 or 5 distortion coefficients, got 99"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_not_stored(ros_home, changes, text):
+    with running() as rig:
+        answer = set_camera_info(rig, calibration_message(**changes))
+        assert not answer.success
+        assert text in answer.status_message
+    assert not (ros_home / "camera_info").exists()
+
+
+def test_the_usual_calibration_is_left_out_where_it_is_for_another_size(ros_home):
+    file = ros_home / "camera_info" / "front.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(CONTENT))
+    with running(width=128, height=96) as rig:
+        rig.wait_for(lambda: bool(rig.client.infos))
+        assert rig.client.infos[0].k[0] == 0.0
+
+
+def test_a_calibration_by_its_url(tmp_path):
+    (tmp_path / "front.yaml").write_text(yaml.safe_dump(CONTENT))
+    with running(camera_info_url=f"file://{tmp_path}/${{NAME}}.yaml") as rig:
+        rig.wait_for(lambda: bool(rig.client.infos))
+        assert rig.client.infos[0].k[0] == 50.0
+
+
+def test_another_frame_id():
+    with running(frame_id="tripod") as rig:
+        rig.wait_for(lambda: bool(rig.client.images) and bool(rig.client.infos))
+        assert rig.client.images[0].header.frame_id == "tripod"
+        assert rig.client.infos[0].header.frame_id == "tripod"
+
+
+def test_subscribers_of_either_kind_get_images():
+    with running() as rig:
+        reliable: list = []
+        rig.client.create_subscription(Image, "camera/front/image_raw", reliable.append, 10)
+        rig.wait_for(lambda: bool(reliable) and bool(rig.client.images))
+
+
+def test_parameters_that_are_set_while_it_runs(monkeypatch):
+    script = Script()
+    monkeypatch.setattr(
+        "act_camera.camera_node.CameraParameters.open_source", lambda _: script.open
+    )
+    with running(source="v4l2", stale_after_s=60.0) as rig:
+        feeding = threading.Event()
+
+        def feed() -> None:
+            while not feeding.wait(0.01):
+                script.deliver(MonotonicClock().now_ns())
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            rig.wait_for(lambda: len(rig.client.images) >= 2)
+            (result,) = rig.node.set_parameters([rclpy.Parameter("exposure_ms", value=12.5)])
+            assert result.successful, result.reason
+            assert script.adjusted[-1].exposure_ms == 12.5
+            script.refusals = ["the camera does not let its gain be set to 3"]
+            (result,) = rig.node.set_parameters([rclpy.Parameter("gain", value=3.0)])
+            assert not result.successful
+            assert "does not let its gain be set" in result.reason
+            assert rig.node.get_parameter("gain").value == -1.0
+            assert script.adjusted[-1].gain is None, "the camera is back at what it had"
+            (result,) = rig.node.set_parameters([rclpy.Parameter("width", value=320)])
+            assert not result.successful
+        finally:
+            feeding.set()
+            feeder.join()
+            script.deliver(OSError("the test is over"))
+
+
+def test_a_pattern_has_no_exposure():
+    with running() as rig:
+        rig.wait_for(lambda: bool(rig.client.images))
+        (result,) = rig.node.set_parameters([rclpy.Parameter("exposure_ms", value=5.0)])
+        assert "a synthetic pattern has no exposure" in result.reason
+
+
+def warned(rig: CameraRig, text: str) -> bool:
+    return any(
+        text in status.message and status.level != ros.DIAGNOSTIC_LEVELS["ok"]
+        for status in rig.client.statuses
+    )
+
+
+def test_without_a_simulated_clock_it_says_so():
+    with running(use_sim_time=True) as rig:
+        rig.wait_for(lambda: warned(rig, "simulated time has not begun: nothing on /clock yet"))
+        clock = rig.client.create_publisher(ClockMessage, "/clock", 10)
+        now_s = [0]
+
+        def well_again() -> bool:
+            now_s[0] += 1
+            clock.publish(ClockMessage(clock=ros.to_stamp(now_s[0] * 10**7)))
+            return rig.newest_status()[0].level == ros.DIAGNOSTIC_LEVELS["ok"]
+
+        rig.wait_for(well_again)
+        rig.wait_for(lambda: warned(rig, "simulated time has stood still"))
+
+
+def test_a_second_publisher_of_the_images_is_named():
+    with running() as rig:
+        other = Node("intruder", use_global_arguments=False)
+        other.create_publisher(Image, "camera/front/image_raw", 10)
+        rig.wait_for(lambda: warned(rig, "2 publishers on camera/front/image_raw: "))
+        assert warned(rig, "/intruder")
+        other.destroy_node()
+        ok = ros.DIAGNOSTIC_LEVELS["ok"]
+        rig.wait_for(lambda: rig.newest_status()[0].level == ok)
+
+
 def test_the_compressed_topic():
     with running(compressed=True, jpeg_quality=95) as rig:
         rig.wait_for(lambda: len(rig.client.jpegs) >= 3 and len(rig.client.images) >= 3)
@@ -211,6 +367,11 @@ def test_a_camera_that_is_unplugged_comes_back(monkeypatch):
         ({"fourcc": "JPEG2"}, "expected four letters"),
         ({"calibration_file": "/no/file.yaml"}, "/no/file.yaml"),
         ({"jpeg_quality": 0}, "got 0, expected 1 to 100"),
+        (
+            {"calibration_file": "/no/file.yaml", "camera_info_url": "file:///x.yaml"},
+            "leave one out",
+        ),
+        ({"exposure_ms": "inf"}, "got inf, expected a finite number"),
         ({"ratehz": 30}, "did you mean 'rate_hz'"),
     ],
 )

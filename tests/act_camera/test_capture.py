@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -131,3 +132,35 @@ def test_pauses_between_attempts_double_and_start_afresh_after_a_frame(monkeypat
     wait_until(lambda: script.closed == 2)
     assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 1.0]
     capture.close()
+
+
+def test_settings_reach_the_camera_between_two_frames():
+    script = Script()
+    with capturing(script) as (capture, _), ThreadPoolExecutor(1) as pool:
+        script.deliver(1)
+        wait_until(lambda: capture.status().frames == 1)
+        answer = pool.submit(capture.adjust, "exposure 10")
+        wait_until(lambda: bool(capture._adjustments) or bool(script.adjusted))
+        script.deliver(2)
+        assert answer.result(10.0) == []
+        assert script.adjusted == ["exposure 10"]
+        script.refusals = ["the camera does not let its gain be set to 3"]
+        answer = pool.submit(capture.adjust, "gain 3")
+        script.deliver(3, 4)
+        assert answer.result(10.0) == script.refusals
+
+
+def test_settings_for_a_camera_that_is_silent_are_refused_and_not_made_up_for():
+    script = Script()
+    with capturing(script) as (capture, _):
+        script.deliver(1)
+        wait_until(lambda: capture.status().frames == 1)
+        assert capture.adjust("exposure 10") == ["no frame came for 1 s"]
+        script.deliver(2)
+        wait_until(lambda: not capture._adjustments)
+        assert script.adjusted == []
+
+
+def test_settings_without_a_camera_are_for_when_it_comes():
+    capture = Capture(Script().open, lambda level, text: None)
+    assert capture.adjust("exposure 10") == []

@@ -66,6 +66,17 @@ def test_exposure_gain_and_white_balance_are_fixed_in_the_units_of_v4l2(device):
     }
 
 
+def test_exposure_changes_while_it_runs_and_what_it_refuses_is_told(device):
+    camera = FakeCapture(FakeClock(), controls=(cv2.CAP_PROP_AUTO_EXPOSURE, cv2.CAP_PROP_EXPOSURE))
+    source = opened(device, camera)
+    assert source.adjust(V4l2Settings(VGA, exposure_ms=8.0)) == []
+    assert camera.control_values[cv2.CAP_PROP_EXPOSURE] == 80
+    told = ["the camera does not let its gain be set to 30"]
+    assert source.adjust(V4l2Settings(VGA, exposure_ms=8.0, gain=30.0)) == told
+    assert list(source.warnings) == told
+    assert cv2.CAP_PROP_FPS not in camera.order[5:], "the mode is left alone"
+
+
 def test_without_settings_they_are_automatic_and_the_gain_is_left_alone(device):
     camera = FakeCapture(FakeClock())
     opened(device, camera)

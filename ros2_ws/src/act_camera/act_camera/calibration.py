@@ -1,20 +1,32 @@
-"""Calibration files of cameras, as ROS' camera_calibration writes them."""
+"""Calibrations of cameras and their files, as ROS' camera_calibration writes them."""
 
 from __future__ import annotations
 
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from act_core import files
 from act_core.errors import ConfigurationError
 
 MATRICES = {"camera_matrix": 9, "rectification_matrix": 9, "projection_matrix": 12}
+# Coefficients of each model of sensor_msgs/distortion_models.hpp.
+DISTORTIONS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+MOST_BYTES = 100_000  # a file of camera_calibration has 1 kB
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The fields of sensor_msgs/CameraInfo that are measured once; matrices row by row."""
+    """The fields of sensor_msgs/CameraInfo that are measured once; matrices row by row.
+
+    Raises ConfigurationError for what cannot be a calibration: numbers that are not finite, a focal
+    length that is not above 0, another count of numbers, an unknown distortion model.
+    """
 
     width: int
     height: int
@@ -23,6 +35,30 @@ class Calibration:
     k: tuple[float, ...]  # 3 x 3
     r: tuple[float, ...]  # 3 x 3
     p: tuple[float, ...]  # 3 x 4
+
+    def __post_init__(self) -> None:
+        matrices = zip((self.k, self.r, self.p), MATRICES.items(), strict=True)
+        for numbers, (name, size) in matrices:
+            if len(numbers) != size:
+                raise ConfigurationError(f"{name} has {len(numbers)} numbers, expected {size}")
+        known = DISTORTIONS.get(self.distortion_model)
+        if known is None:
+            raise ConfigurationError(
+                f"unknown distortion_model '{self.distortion_model}'; known: "
+                f"{', '.join(DISTORTIONS)}"
+            )
+        if len(self.d) not in (0, *known):
+            raise ConfigurationError(
+                f"{self.distortion_model} has {' or '.join(map(str, known))} distortion "
+                f"coefficients, got {len(self.d)}"
+            )
+        if not all(map(math.isfinite, (*self.d, *self.k, *self.r, *self.p))):
+            raise ConfigurationError("a number is not finite")
+        if not (self.k[0] > 0 and self.k[4] > 0):
+            raise ConfigurationError(
+                f"the focal lengths in camera_matrix are {self.k[0]:g} and {self.k[4]:g}, expected "
+                "above 0"
+            )
 
     def check_size(self, width: int, height: int) -> None:
         """Raises ConfigurationError if it is not for images of this size."""
@@ -33,35 +69,85 @@ class Calibration:
             )
 
 
-def read_calibration(file: str) -> Calibration:
+def read_calibration(file: str | Path) -> Calibration:
     """Reads a YAML file with image_width, image_height, distortion_model and the matrices
     camera_matrix, distortion_coefficients, rectification_matrix and projection_matrix, each with
-    ``data``. Raises ConfigurationError with what is missing or has the wrong size."""
+    ``data``. Raises ConfigurationError with what is missing or wrong."""
     try:
+        if Path(file).stat().st_size > MOST_BYTES:
+            raise ConfigurationError(f"'{file}' is no camera calibration: too large")
         content = yaml.safe_load(Path(file).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"parameter calibration_file is '{file}': {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"camera calibration '{file}': {reason}") from error
     try:
-        data = {name: _numbers(content[name]["data"]) for name in MATRICES}
-        calibration = Calibration(
+        return Calibration(
             int(content["image_width"]),
             int(content["image_height"]),
             str(content["distortion_model"]),
             _numbers(content["distortion_coefficients"]["data"]),
-            data["camera_matrix"],
-            data["rectification_matrix"],
-            data["projection_matrix"],
+            *(_numbers(content[name]["data"]) for name in MATRICES),
         )
     except KeyError as error:
         raise ConfigurationError(f"'{file}': {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigurationError(f"'{file}' is not a camera calibration: {error}") from error
-    for name, size in MATRICES.items():
-        if len(data[name]) != size:
-            raise ConfigurationError(
-                f"'{file}': {name} has {len(data[name])} numbers, expected {size}"
-            )
-    return calibration
+
+
+def write_calibration(file: Path, camera: str, calibration: Calibration) -> None:
+    """Replaces ``file``, which `read_calibration` and ROS' camera_info_manager read."""
+
+    def matrix(rows: int, numbers: Sequence[float]) -> dict[str, Any]:
+        return {"rows": rows, "cols": len(numbers) // rows, "data": list(numbers)}
+
+    content = {
+        "image_width": calibration.width,
+        "image_height": calibration.height,
+        "camera_name": camera,
+        "camera_matrix": matrix(3, calibration.k),
+        "distortion_model": calibration.distortion_model,
+        "distortion_coefficients": matrix(1, calibration.d),
+        "rectification_matrix": matrix(3, calibration.r),
+        "projection_matrix": matrix(3, calibration.p),
+    }
+    files.write_file(file, yaml.safe_dump(content, sort_keys=False))
+
+
+def file_of_url(url: str, camera: str, share_of: Callable[[str], str]) -> Path:
+    """The file behind a ``camera_info_url``, as ROS' camera_info_manager reads it.
+
+    ``file:///path`` or ``package://package/path``; ``${NAME}`` is the camera's name and
+    ``${ROS_HOME}`` the folder of that variable, or ``~/.ros``. Raises ConfigurationError for
+    another form.
+
+    Args:
+        share_of: gives the share folder of a package; LookupError where there is none.
+    """
+    values = {"NAME": camera, "ROS_HOME": str(ros_home())}
+    unknown = set(re.findall(r"\$\{([^}]*)\}", url)) - set(values)
+    if unknown:
+        raise ConfigurationError(
+            f"parameter camera_info_url: ${{{unknown.pop()}}} is not known; known: "
+            "${NAME}, ${ROS_HOME}"
+        )
+    filled = re.sub(r"\$\{([^}]*)\}", lambda found: values[found[1]], url)
+    if filled.startswith("file:///"):
+        return Path(filled.removeprefix("file://"))
+    package, _, path = filled.removeprefix("package://").partition("/")
+    if not (filled.startswith("package://") and package and path):
+        raise ConfigurationError(
+            f"parameter camera_info_url is '{url}', expected file:///path/to/front.yaml or "
+            "package://package/path/to/front.yaml"
+        )
+    try:
+        return Path(share_of(package)) / path
+    except LookupError as error:
+        raise ConfigurationError(f"parameter camera_info_url: {error.args[0]}") from error
+
+
+def ros_home() -> Path:
+    """Where ROS keeps what belongs to a user."""
+    return Path(os.environ.get("ROS_HOME") or os.path.expanduser("~/.ros"))
 
 
 def _numbers(values: Any) -> tuple[float, ...]:

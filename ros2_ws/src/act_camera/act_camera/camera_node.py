@@ -7,16 +7,22 @@ in the log; the node goes on and opens it again when it is back.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 from act_core import ros, topics
+from act_core.clock_watch import ClockWatch
+from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
+from act_core.ros_publishers import several
 from act_core.timing import MonotonicClock, to_ns
+from act_core.traffic import Traffic
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
-from act_camera.calibration import read_calibration
+from act_camera.calibration import Calibration, read_calibration, write_calibration
 from act_camera.camera_parameters import V4L2, VIDEO, CameraParameters
 from act_camera.camera_report import camera_report
 from act_camera.capture import Capture
@@ -28,27 +34,30 @@ WAIT_S = 0.1  # at most so much later it is noticed that the node ends
 class CameraNode(Node):
     """Publishes the newest frame of a `Capture`, stamped with the time that it was taken.
 
-    Threads: the executor's (diagnostics), ``capture``, which reads the camera, and ``publish``: a
-    slow subscriber or a JPEG costs frames, never freshness.
+    Threads: the executor's (diagnostics, parameters, services), ``capture``, which reads the
+    camera, and ``publish``: a slow subscriber or a JPEG costs frames, never freshness.
     """
 
     def __init__(self) -> None:
         super().__init__("act_camera")
-        p = self.params = ros.declare_parameters(self, CameraParameters)
+        p = self.params = ros.declare_parameters(self, CameraParameters, self._on_set)
         p.check()
-        self._calibration = read_calibration(p.calibration_file) if p.calibration_file else None
-        if self._calibration is not None and p.source != VIDEO:
-            self._calibration.check_size(*p.image_size())
-        self._frame_id = f"{p.camera}_optical_frame"
-        self._delay_ns = to_ns(p.delay_s)
+        self._calibration_file, is_named = p.calibration_path(_share_of)
+        self._calibration = self._stored_calibration(is_named)
+        self._frame_id = p.frame_id or f"{p.camera}_optical_frame"
         self._monotonic = MonotonicClock()
-        self._images = ros.publisher(self, topics.camera_image(p.camera))
+        self._clock_watch = ClockWatch()
+        self._images_topic = topics.camera_image(p.camera)
+        self._images = ros.publisher(self, self._images_topic)
         self._infos = ros.publisher(self, topics.camera_info(p.camera))
         if p.compressed:
             self._jpegs = ros.publisher(self, topics.camera_compressed(p.camera))
+        ros.service(self, topics.set_camera_info(p.camera), self._on_set_camera_info)
+        self._published = Traffic()
         self._ending = threading.Event()
         self._failure: Exception | None = None
-        self.capture = Capture(p.open_source(), self._on_change)
+        # A camera that is opened again gets what was set meanwhile.
+        self.capture = Capture(lambda: self.params.open_source()(), self._on_change)
         Diagnostics(self, self._reports, p.device if p.source == V4L2 else p.source)
         self._publishing = threading.Thread(target=self._run, name="publish")
         self.capture.start()
@@ -77,7 +86,7 @@ class CameraNode(Node):
             self._failure = error
 
     def _publish(self, frame: Frame) -> None:
-        age_ns = self._monotonic.now_ns() - frame.captured_ns + self._delay_ns
+        age_ns = self._monotonic.now_ns() - frame.captured_ns + to_ns(self.params.delay_s)
         stamp_ns = max(self.get_clock().now().nanoseconds - age_ns, 0)
         pixels = np.rot90(frame.image, -self.params.rotate_deg // 90)  # rot90 turns to the left
         if self.params.compressed and self._jpegs.get_subscription_count():
@@ -88,6 +97,7 @@ class CameraNode(Node):
         image = ros.array_to_image(pixels, stamp_ns, self._frame_id)
         self._images.publish(image)
         self._infos.publish(self._info(image))
+        self._published.count()
 
     def _info(self, image: Image) -> CameraInfo:
         info = CameraInfo(header=image.header, height=image.height, width=image.width)
@@ -111,7 +121,73 @@ class CameraNode(Node):
 
     def _reports(self) -> list[Report]:
         p = self.params
-        return [camera_report(p.camera, self.capture.status(), p.stale_after_s)]
+        outside = [
+            self._clock_watch.look(self.get_clock().now().nanoseconds),
+            several(self, self._images_topic),
+        ]
+        report = camera_report(
+            p.camera,
+            self.capture.status(),
+            self._published,
+            p.stale_after_s,
+            tuple(problem for problem in outside if problem is not None),
+        )
+        return [report]
+
+    def _on_set(self, wanted: CameraParameters) -> None:
+        if wanted.v4l2_settings() != self.params.v4l2_settings():
+            settings = wanted.v4l2_settings() if wanted.source == V4L2 else None
+            refused = self.capture.adjust(settings)
+            if refused:
+                self.capture.adjust(self.params.v4l2_settings())
+                raise ConfigurationError("; ".join(refused))
+        self.params = wanted
+
+    # -- calibration ---------------------------------------------------------------------------
+
+    def _stored_calibration(self, is_named: bool) -> Calibration | None:
+        """What the file holds. ConfigurationError for one that was named and does not fit; one that
+        lies at the usual place is left out with a warning then."""
+        p = self.params
+        if not (is_named or self._calibration_file.is_file()):
+            return None
+        try:
+            calibration = read_calibration(self._calibration_file)
+            if p.source != VIDEO:
+                calibration.check_size(*p.image_size())
+        except ConfigurationError as error:
+            if is_named:
+                raise
+            self.get_logger().warning(f"'{self._calibration_file}' is not used: {error}")
+            return None
+        return calibration
+
+    def _on_set_camera_info(self, request: Any, response: Any) -> Any:
+        info = request.camera_info
+        try:
+            calibration = Calibration(
+                info.width,
+                info.height,
+                clean(info.distortion_model),
+                *(tuple(map(float, numbers)) for numbers in (info.d, info.k, info.r, info.p)),
+            )
+            if self.params.source != VIDEO:
+                calibration.check_size(*self.params.image_size())
+            write_calibration(self._calibration_file, self.params.camera, calibration)
+        except (ConfigurationError, OSError) as error:
+            response.success, response.status_message = False, f"not stored: {error}"
+        else:
+            self._calibration = calibration
+            response.success = True
+            response.status_message = f"stored in {self._calibration_file}, and in use"
+        self.get_logger().info(f"set_camera_info: {response.status_message}")
+        return response
+
+
+def _share_of(package: str) -> str:
+    from ament_index_python.packages import get_package_share_directory
+
+    return get_package_share_directory(package)
 
 
 def main() -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 
+from act_camera.calibration import file_of_url, ros_home
 from act_camera.frame_source import FrameSource
 from act_camera.synthetic_source import SyntheticSource
 from act_camera.v4l2_source import Mode, V4l2Settings, V4l2Source
@@ -35,20 +37,33 @@ class CameraParameters:
     height: int = parameter(480, "of the images [pixels]", low=16, high=4320)
     rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
     fourcc: str = parameter("MJPG", "v4l2: what the camera sends; YUYV is slow over USB 2")
-    exposure_ms: float = parameter(0.0, "v4l2: fixed exposure time; 0: automatic", low=0.0)
-    gain: float = parameter(-1.0, "v4l2: in the camera's units; -1: as it is", low=-1.0)
-    white_balance_k: float = parameter(0.0, "v4l2: colour temperature [K]; 0: automatic", low=0.0)
+    exposure_ms: float = parameter(
+        0.0, "v4l2: fixed exposure time; 0: automatic", low=0.0, settable=True
+    )
+    gain: float = parameter(
+        -1.0, "v4l2: in the camera's units; -1: as it is", low=-1.0, settable=True
+    )
+    white_balance_k: float = parameter(
+        0.0, "v4l2: colour temperature [K]; 0: automatic", low=0.0, settable=True
+    )
     rotate_deg: int = parameter(
         0, "turn the images clockwise, for a camera that is mounted so: 90, 180 or 270",
         low=0, high=270,
     )  # fmt: skip
     delay_s: float = parameter(
         0.0, "known time from the exposure to the camera's own stamp; subtracted from the stamp",
-        low=0.0, high=1.0,
+        low=0.0, high=1.0, settable=True,
     )  # fmt: skip
-    calibration_file: str = parameter("", "YAML of ROS' camera_calibration; empty: uncalibrated")
+    frame_id: str = parameter("", "of the images; empty: <camera>_optical_frame")
+    calibration_file: str = parameter(
+        "", "YAML of ROS' camera_calibration; empty: $ROS_HOME/camera_info/<camera>.yaml, if it is "
+        "there, where set_camera_info puts it",
+    )  # fmt: skip
+    camera_info_url: str = parameter(
+        "", "the same as a URL: file:///path or package://package/path, with ${NAME}, ${ROS_HOME}"
+    )
     compressed: bool = parameter(False, "also publish JPEG on image_raw/compressed")
-    jpeg_quality: int = parameter(90, "of the JPEGs", low=1, high=100)
+    jpeg_quality: int = parameter(90, "of the JPEGs", low=1, high=100, settable=True)
     stale_after_s: float = parameter(0.5, "without a frame for so long: an error", low=0.05)
 
     def check(self) -> None:
@@ -64,6 +79,10 @@ class CameraParameters:
             )
         if len(self.fourcc) != 4:
             raise ConfigurationError(f"parameter fourcc is '{self.fourcc}', expected four letters")
+        if self.calibration_file and self.camera_info_url:
+            raise ConfigurationError(
+                "parameters calibration_file and camera_info_url: two calibrations; leave one out"
+            )
         if self.source == VIDEO:
             VideoSource(self.file).close()  # says now what is wrong with the file
 
@@ -79,10 +98,21 @@ class CameraParameters:
             return lambda: SyntheticSource(self.height, self.width, self.rate_hz)
         if self.source == VIDEO:
             return lambda: VideoSource(self.file, self.loop)
-        settings = V4l2Settings(
+        return lambda: V4l2Source(self.device, self.v4l2_settings())
+
+    def v4l2_settings(self) -> V4l2Settings:
+        """What a USB camera is asked for."""
+        return V4l2Settings(
             Mode(self.fourcc, self.width, self.height, self.rate_hz),
             exposure_ms=self.exposure_ms or None,
             gain=self.gain if self.gain >= 0 else None,
             white_balance_k=self.white_balance_k or None,
         )
-        return lambda: V4l2Source(self.device, settings)
+
+    def calibration_path(self, share_of: Callable[[str], str]) -> tuple[Path, bool]:
+        """The file of the calibration, and whether somebody named it; see `file_of_url`."""
+        if self.calibration_file:
+            return Path(self.calibration_file), True
+        if self.camera_info_url:
+            return file_of_url(self.camera_info_url, self.camera, share_of), True
+        return ros_home() / "camera_info" / f"{self.camera}.yaml", False

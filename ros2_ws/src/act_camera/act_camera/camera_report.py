@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from act_core.report import Report
+from act_core.traffic import Traffic
 
 from act_camera.capture import CaptureStatus
 
 LOW_RATE = 0.8  # of the expected rate; below it the camera is degraded
 
 
-def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> Report:
-    """Error without frames, a warning for too few or other frames than asked for."""
-    level, text = _verdict(status, stale_after_s)
+def camera_report(
+    camera: str,
+    status: CaptureStatus,
+    published: Traffic,
+    stale_after_s: float,
+    outside: tuple[str, ...] = (),
+) -> Report:
+    """Error without frames, a warning for too few or other frames than asked for.
+
+    Args:
+        camera: its name.
+        status: of the capture.
+        published: the images that went out.
+        stale_after_s: how old the newest frame or image may be.
+        outside: what is wrong around the camera: a clock that stands still, a second publisher.
+    """
+    level, text = _verdict(status, published, stale_after_s, outside)
     values = {
         "source": status.description,
         "expected_rate_hz": _number(status.expected_hz, "g"),
@@ -21,6 +36,7 @@ def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> R
         "overtaken": str(status.overtaken),
         "damaged": str(status.damaged),
         "reconnects": str(status.reconnects),
+        **published.as_values("published"),
     }
     if status.rate is not None:
         values |= {
@@ -32,17 +48,22 @@ def camera_report(camera: str, status: CaptureStatus, stale_after_s: float) -> R
     return Report(camera, level, text, values)
 
 
-def _verdict(status: CaptureStatus, stale_after_s: float) -> tuple[str, str]:
+def _verdict(
+    status: CaptureStatus, published: Traffic, stale_after_s: float, outside: tuple[str, ...]
+) -> tuple[str, str]:
     if status.problem is not None:
         return "error", status.problem
     if status.age_s is not None and status.age_s > stale_after_s:
         return "error", f"no frame for {status.age_s:.1f} s"
+    age_s = published.age_s
+    if age_s is not None and age_s > stale_after_s:
+        return "error", f"frames come, but no image was published for {age_s:.1f} s"
+    warnings = list(outside)
     rate, expected_hz = status.rate, status.expected_hz
     if rate is not None and expected_hz is not None and rate.rate_hz < LOW_RATE * expected_hz:
-        return "warn", f"{rate.rate_hz:.1f} frames a second, expected {expected_hz:g}"
-    if status.warnings:
-        return "warn", "; ".join(status.warnings)
-    return "ok", "frames come"
+        warnings.append(f"{rate.rate_hz:.1f} frames a second, expected {expected_hz:g}")
+    warnings += status.warnings
+    return ("warn", "; ".join(warnings)) if warnings else ("ok", "frames come")
 
 
 def _number(value: float | None, form: str) -> str:

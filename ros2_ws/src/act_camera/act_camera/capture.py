@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+from typing import Any, NamedTuple
 
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
 
@@ -12,6 +15,7 @@ from act_camera.frame_rate import FrameRate, FrameRateMeter
 from act_camera.frame_source import EndOfVideoError, Frame, FrameSource
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+ADJUST_S = 1.0
 CLOSE_S = 3.0  # longer than OpenCV waits for a frame
 
 
@@ -65,6 +69,7 @@ class Capture:
         self._source: FrameSource | None = None
         self._problem: str | None = "not opened yet"
         self._frames = self._overtaken = self._damaged_before = self._reconnects = 0
+        self._adjustments: deque[tuple[Any, Future[list[str]]]] = deque()
         self._closing = threading.Event()
         # A daemon: a driver that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -87,6 +92,23 @@ class Capture:
             self._news.wait_for(lambda: self._newest or self._closing.is_set(), timeout_s)
             frame, self._newest = self._newest, None
             return frame
+
+    def adjust(self, settings: Any) -> list[str]:
+        """Hands ``settings`` to the camera between two frames; returns what it did not take.
+
+        Without an open camera there is nothing to do: ``open_source`` is to know them, too.
+        """
+        with self._news:
+            source = self._source
+            if source is None or self._problem is not None:
+                return []
+            done: Future[list[str]] = Future()
+            self._adjustments.append((settings, done))
+        try:
+            return done.result(ADJUST_S)
+        except NoAnswer:
+            done.cancel()
+            return [f"no frame came for {ADJUST_S:g} s"]
 
     def status(self) -> CaptureStatus:
         """How the camera is now."""
@@ -131,8 +153,15 @@ class Capture:
                 self._source = source
             while not self._closing.is_set():
                 self._take_in(source.read())
+                self._adjust(source)
         finally:
             source.close()
+
+    def _adjust(self, source: FrameSource) -> None:
+        while self._adjustments:
+            settings, done = self._adjustments.popleft()
+            if done.set_running_or_notify_cancel():
+                done.set_result(source.adjust(settings))
 
     def _take_in(self, frame: Frame) -> None:
         with self._news:

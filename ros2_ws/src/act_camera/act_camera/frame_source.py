@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,10 @@ class FrameSource(Protocol):
 
     def read(self) -> Frame:
         """Waits for the next frame. Raises CameraLostError or EndOfVideoError."""
+        ...
+
+    def adjust(self, settings: Any) -> list[str]:
+        """Takes other settings while it runs; what it did not take of them, in words."""
         ...
 
     def close(self) -> None:

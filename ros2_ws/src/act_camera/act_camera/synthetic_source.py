@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from act_core.timing import Clock, MonotonicClock, PeriodicSchedule
 from numpy.typing import NDArray
@@ -38,6 +40,9 @@ class SyntheticSource:
     def read(self) -> Frame:
         index = self._schedule.wait().index
         return Frame(self._draw(index), self._clock.now_ns())
+
+    def adjust(self, _settings: Any) -> list[str]:
+        return ["a synthetic pattern has no exposure, gain or white balance"]
 
     def close(self) -> None:
         """Nothing to let go of."""

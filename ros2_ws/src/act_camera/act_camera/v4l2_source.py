@@ -87,7 +87,8 @@ class V4l2Source:
         self.rate_hz = settings.mode.rate_hz
         self.damaged = 0
         self._damaged_in_a_row = 0
-        self.warnings = tuple(self._configure(settings))
+        self._mode_warnings = self._set_mode(settings.mode)
+        self.warnings = tuple(self._mode_warnings + self._set_controls(settings))
         self.description = f"{device}, {self._mode()}"
 
     def read(self) -> Frame:
@@ -113,17 +114,27 @@ class V4l2Source:
         stamp_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return stamp_ns if now_ns - NS_PER_S < stamp_ns <= now_ns else now_ns
 
-    def _configure(self, settings: V4l2Settings) -> list[str]:
-        """Sets everything; returns what the camera did not take."""
-        capture, wanted = self._capture, settings.mode
+    def adjust(self, settings: V4l2Settings) -> list[str]:
+        """Sets exposure, gain and white balance of the running camera; what it did not take."""
+        refused = self._set_controls(settings)
+        self.warnings = tuple(self._mode_warnings + refused)
+        return refused
+
+    def _set_mode(self, wanted: Mode) -> list[str]:
+        """Sets format, size and rate; returns what the camera does in their place."""
+        capture = self._capture
         capture.set(cv2.CAP_PROP_FOURCC, _fourcc_code(wanted.fourcc))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
         capture.set(cv2.CAP_PROP_FPS, wanted.rate_hz)
-        refused = []
         given = self._mode()
         if given[:3] != wanted[:3] or abs(given.rate_hz - wanted.rate_hz) > 0.05 * wanted.rate_hz:
-            refused.append(f"asked for {wanted}, the camera gives {given}")
+            return [f"asked for {wanted}, the camera gives {given}"]
+        return []
+
+    def _set_controls(self, settings: V4l2Settings) -> list[str]:
+        """Sets what can change while it runs; returns what the camera did not take."""
+        capture, refused = self._capture, list[str]()
 
         def control(name: str, property_id: int, value: float) -> None:
             if not capture.set(property_id, value):

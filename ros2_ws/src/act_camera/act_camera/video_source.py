@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +47,9 @@ class VideoSource:
         self._schedule.wait()
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
         return Frame(rgb, self._clock.now_ns())
+
+    def adjust(self, _settings: Any) -> list[str]:
+        return ["a video has no exposure, gain or white balance"]
 
     def close(self) -> None:
         self._capture.release()

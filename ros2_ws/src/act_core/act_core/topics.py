@@ -73,6 +73,12 @@ RECORD_START = Service("record/start", "std_srvs/srv/Trigger")
 RECORD_STOP = Service("record/stop", "std_srvs/srv/Trigger")
 RECORD_DISCARD = Service("record/discard", "std_srvs/srv/Trigger")
 
+
+def set_camera_info(camera: str) -> Service:
+    """The service that stores a camera's calibration, where ROS' calibration tools look for it."""
+    return Service(f"camera/{camera}/set_camera_info", "sensor_msgs/srv/SetCameraInfo")
+
+
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_APPLIED, LEADER_JOINT_STATES, POLICY_CHUNK,
     EPISODE_STATUS, ESTOP_STATE, DIAGNOSTICS,
