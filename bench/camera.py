@@ -18,7 +18,7 @@ import sys
 from functools import partial
 
 import rclpy
-from act_camera.synthetic_source import INDEX_BITS, frame_index
+from act_camera.sources.synthetic import INDEX_BITS, frame_index
 from act_core import ros, topics
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 from rclpy.executors import SingleThreadedExecutor

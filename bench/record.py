@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from act_camera.synthetic_source import INDEX_BITS, frame_index
+from act_camera.sources.synthetic import INDEX_BITS, frame_index
 from act_core import ros, topics
 from act_core.so101 import JOINT_NAMES
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns

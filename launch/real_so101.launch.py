@@ -60,7 +60,7 @@ DRIVER_ARGUMENTS = (
 )
 CAMERA_ARGUMENTS = (
     *IMAGE_ARGUMENTS,
-    ("exposure_ms", "0.0", "fixed exposure of all cameras; 0: automatic"),
+    ("exposure_ms", "0.0", "fixed exposure of all USB cameras; 0: automatic"),
 )
 ARGUMENTS = (
     (
@@ -136,13 +136,18 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     shared = as_parameters(context, CAMERA_ARGUMENTS)
     shared["rate_hz"] = shared.pop("camera_rate_hz")
+    of_usb_cameras = {"exposure_ms": shared.pop("exposure_ms")}
     nodes += [  # a camera that ends does not end the arm: no on_exit
         Node(
             package="act_camera",
             executable="camera_node",
             name=f"camera_{name}",
             output="screen",
-            parameters=[{"camera": name, **source, **shared}, *more],
+            parameters=[
+                {"camera": name, **source, **shared},
+                of_usb_cameras if source["source"] == "v4l2" else {},
+                *more,
+            ],
         )
         for name, source in cameras.items()
     ]

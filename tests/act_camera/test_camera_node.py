@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,16 +13,19 @@ import pytest
 import rclpy
 import yaml
 from act_camera.camera_node import CameraNode
-from act_camera.synthetic_source import SyntheticSource, frame_index
+from act_camera.camera_parameters import parameters_of
+from act_camera.sources import SOURCES
+from act_camera.sources.synthetic import SyntheticSource, frame_index
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
+from act_core.parameters import parameter
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
 from sensor_msgs.srv import SetCameraInfo
 
-from tests.act_camera.scripted_source import Script
+from tests.act_camera.scripted_source import Script, ScriptedSource
 from tests.act_camera.test_calibration import CONTENT
 from tests.ros_rig import Rig, ros_arguments
 
@@ -117,7 +121,9 @@ def test_images_are_turned_clockwise(degrees, clockwise, back):
         rig.wait_for(lambda: len(rig.client.images) >= 3 and len(rig.client.infos) >= 1)
         image = ros.image_to_array(rig.client.images[-1])
         assert (rig.client.infos[0].height, rig.client.infos[0].width) == image.shape[:2]
-        upright = SyntheticSource(48, 64, 50.0)._draw(frame_index(cv2.rotate(image, back)))
+        upright = SyntheticSource(parameters_of("synthetic")(**SMALL))._draw(
+            frame_index(cv2.rotate(image, back))
+        )
         assert np.array_equal(image, cv2.rotate(upright, clockwise))
 
 
@@ -222,12 +228,8 @@ def test_subscribers_of_either_kind_get_images():
         rig.wait_for(lambda: bool(reliable) and bool(rig.client.images))
 
 
-def test_parameters_that_are_set_while_it_runs(monkeypatch):
-    script = Script()
-    monkeypatch.setattr(
-        "act_camera.camera_node.CameraParameters.open_source", lambda _: script.open
-    )
-    with running(source="v4l2", stale_after_s=60.0) as rig:
+def test_parameters_that_are_set_while_it_runs(script):
+    with running(source="scripted", stale_after_s=60.0) as rig:
         feeding = threading.Event()
 
         def feed() -> None:
@@ -246,20 +248,13 @@ def test_parameters_that_are_set_while_it_runs(monkeypatch):
             assert not result.successful
             assert "does not let its gain be set" in result.reason
             assert rig.node.get_parameter("gain").value == -1.0
-            assert script.adjusted[-1].gain is None, "the camera is back at what it had"
+            assert script.adjusted[-1].gain == -1.0, "the camera is back at what it had"
             (result,) = rig.node.set_parameters([rclpy.Parameter("width", value=320)])
             assert not result.successful
         finally:
             feeding.set()
             feeder.join()
             script.deliver(OSError("the test is over"))
-
-
-def test_a_pattern_has_no_exposure():
-    with running() as rig:
-        rig.wait_for(lambda: bool(rig.client.images))
-        (result,) = rig.node.set_parameters([rclpy.Parameter("exposure_ms", value=5.0)])
-        assert "a synthetic pattern has no exposure" in result.reason
 
 
 def warned(rig: CameraRig, text: str) -> bool:
@@ -331,13 +326,29 @@ def test_a_camera_that_is_not_there_does_not_end_the_node():
         assert rig.node.finished is False
 
 
-def test_a_camera_that_is_unplugged_comes_back(monkeypatch):
-    """The whole node over an interruption: images, error, images again."""
+@pytest.fixture
+def script(monkeypatch) -> Script:
+    """What the camera source ``scripted`` delivers."""
     script = Script()
-    monkeypatch.setattr(
-        "act_camera.camera_node.CameraParameters.open_source", lambda _: script.open
-    )
-    with running(stale_after_s=60.0) as rig:
+
+    @dataclass(frozen=True)
+    class Options:
+        exposure_ms: float = parameter(0.0, "fixed exposure time", low=0.0, settable=True)
+        gain: float = parameter(-1.0, "as a camera has it", settable=True)
+
+    class Scripted(ScriptedSource):
+        def __new__(cls, _parameters):
+            return script.open()
+
+    Scripted.Options = Options
+    monkeypatch.setitem(SOURCES._registered, "scripted", Scripted)
+    parameters_of.cache_clear()
+    return script
+
+
+def test_a_camera_that_is_unplugged_comes_back(script):
+    """The whole node over an interruption: images, error, images again."""
+    with running(source="scripted", stale_after_s=60.0) as rig:
 
         def now_ns() -> int:
             return MonotonicClock().now_ns()
@@ -360,18 +371,19 @@ def test_a_camera_that_is_unplugged_comes_back(monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
-        ({"source": "usb"}, "unknown source 'usb'; known: synthetic, v4l2, video"),
+        ({"source": "usb"}, "unknown camera source 'usb'; known: synthetic, v4l2, video; one of"),
+        ({"exposure_ms": 5.0}, "unknown parameter 'exposure_ms'"),  # a pattern has none
         ({"source": "video"}, "parameter file is '', expected a video file"),
         ({"camera": "my-cam"}, "expected letters, digits and '_'"),
         ({"rotate_deg": 45}, "rotate_deg is 45, expected 0, 90, 180 or 270"),
-        ({"fourcc": "JPEG2"}, "expected four letters"),
+        ({"source": "v4l2", "fourcc": "JPEG2"}, "expected four letters"),
         ({"calibration_file": "/no/file.yaml"}, "/no/file.yaml"),
         ({"jpeg_quality": 0}, "got 0, expected 1 to 100"),
         (
             {"calibration_file": "/no/file.yaml", "camera_info_url": "file:///x.yaml"},
             "leave one out",
         ),
-        ({"exposure_ms": "inf"}, "got inf, expected a finite number"),
+        ({"source": "v4l2", "exposure_ms": "inf"}, "got inf, expected a finite number"),
         ({"ratehz": 30}, "did you mean 'rate_hz'"),
     ],
 )

@@ -5,12 +5,22 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from act_camera.camera_parameters import parameters_of
 from act_camera.frame_source import EndOfVideoError
-from act_camera.synthetic_source import SyntheticSource, frame_index
-from act_camera.video_source import VideoSource
+from act_camera.sources.synthetic import SyntheticSource, frame_index
+from act_camera.sources.video import VideoSource
 from act_core import images
 from act_core.errors import ConfigurationError
 from act_core.timing import FakeClock
+
+
+def pattern(height: int, width: int, rate_hz: float, clock: FakeClock) -> SyntheticSource:
+    parameters = parameters_of("synthetic")(height=height, width=width, rate_hz=rate_hz)
+    return SyntheticSource(parameters, clock)
+
+
+def played(file: str, loop: bool = True, clock: FakeClock | None = None) -> VideoSource:
+    return VideoSource(parameters_of("video")(source="video", file=file, loop=loop), clock)
 
 
 @pytest.fixture
@@ -26,7 +36,7 @@ def video(tmp_path) -> str:
 
 def test_synthetic_frames_tell_their_number_and_time():
     clock = FakeClock(start_ns=1_000)
-    source = SyntheticSource(48, 64, rate_hz=25.0, clock=clock)
+    source = pattern(48, 64, 25.0, clock)
     frames = [source.read() for _ in range(30)]
     assert [frame_index(frame.image) for frame in frames] == list(range(30))
     assert [frame.captured_ns for frame in frames] == [1_000 + 40_000_000 * k for k in range(30)]
@@ -36,7 +46,7 @@ def test_synthetic_frames_tell_their_number_and_time():
 
 def test_a_synthetic_source_that_was_not_read_skips_frames():
     clock = FakeClock()
-    source = SyntheticSource(48, 64, rate_hz=25.0, clock=clock)
+    source = pattern(48, 64, 25.0, clock)
     source.read()
     clock.advance(1.0)
     assert frame_index(source.read().image) >= 24
@@ -45,7 +55,7 @@ def test_a_synthetic_source_that_was_not_read_skips_frames():
 @pytest.mark.parametrize("size", [(16, 16), (48, 64), (480, 640), (481, 641)])
 def test_the_number_survives_compression_and_every_size(size):
     clock = FakeClock()
-    source = SyntheticSource(*size, rate_hz=1.0, clock=clock)
+    source = pattern(*size, 1.0, clock)
     image = source.read().image
     clock.advance(43_690)  # 0b1010101010101010: the hardest for a compressor
     image = source.read().image
@@ -56,7 +66,7 @@ def test_the_number_survives_compression_and_every_size(size):
 
 def test_a_video_plays_at_its_own_rate_and_begins_again(video):
     clock = FakeClock()
-    source = VideoSource(video, clock=clock)
+    source = played(video, clock=clock)
     assert source.description == f"video {video}, 64x48 at 20 Hz"
     assert source.rate_hz == 20.0
     frames = [source.read() for _ in range(15)]
@@ -67,7 +77,7 @@ def test_a_video_plays_at_its_own_rate_and_begins_again(video):
 
 
 def test_a_video_that_plays_once_ends(video):
-    source = VideoSource(video, loop=False, clock=FakeClock())
+    source = played(video, loop=False, clock=FakeClock())
     for _ in range(10):
         source.read()
     with pytest.raises(EndOfVideoError, match="has ended"):
@@ -76,8 +86,8 @@ def test_a_video_that_plays_once_ends(video):
 
 def test_files_that_are_no_videos(tmp_path):
     with pytest.raises(ConfigurationError, match="expected a video file"):
-        VideoSource(str(tmp_path / "none.mp4"))
+        played(str(tmp_path / "none.mp4"))
     text = tmp_path / "text.mp4"
     text.write_text("no video")
     with pytest.raises(ConfigurationError, match="cannot read"):
-        VideoSource(str(text))
+        played(str(text))

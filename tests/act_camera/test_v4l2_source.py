@@ -6,8 +6,9 @@ import os
 
 import cv2
 import pytest
+from act_camera.camera_parameters import parameters_of
 from act_camera.frame_source import CameraLostError
-from act_camera.v4l2_source import MAX_DAMAGED_IN_A_ROW, Mode, V4l2Settings, V4l2Source
+from act_camera.sources.v4l2 import MAX_DAMAGED_IN_A_ROW, Mode, V4l2Source
 from act_core.timing import FakeClock
 
 from tests.act_camera.fake_capture import DAMAGED, UNPLUGGED, FakeCapture
@@ -23,8 +24,13 @@ def device(tmp_path) -> str:
 VGA = Mode("MJPG", 640, 480, 30.0)
 
 
-def opened(device: str, camera: FakeCapture, mode: Mode = VGA, **settings) -> V4l2Source:
-    return V4l2Source(device, V4l2Settings(mode, **settings), camera, camera.clock)
+def asked(device: str = "/dev/video0", mode: Mode = VGA, **options):
+    """The parameters of a camera node with a USB camera."""
+    return parameters_of("v4l2")(device=device, **mode._asdict(), **options)
+
+
+def opened(device: str, camera: FakeCapture, mode: Mode = VGA, **options) -> V4l2Source:
+    return V4l2Source(asked(device, mode, **options), camera, camera.clock)
 
 
 def test_it_asks_for_the_format_before_the_size(device):
@@ -69,10 +75,10 @@ def test_exposure_gain_and_white_balance_are_fixed_in_the_units_of_v4l2(device):
 def test_exposure_changes_while_it_runs_and_what_it_refuses_is_told(device):
     camera = FakeCapture(FakeClock(), controls=(cv2.CAP_PROP_AUTO_EXPOSURE, cv2.CAP_PROP_EXPOSURE))
     source = opened(device, camera)
-    assert source.adjust(V4l2Settings(VGA, exposure_ms=8.0)) == []
+    assert source.adjust(asked(exposure_ms=8.0)) == []
     assert camera.control_values[cv2.CAP_PROP_EXPOSURE] == 80
     told = ["the camera does not let its gain be set to 30"]
-    assert source.adjust(V4l2Settings(VGA, exposure_ms=8.0, gain=30.0)) == told
+    assert source.adjust(asked(exposure_ms=8.0, gain=30.0)) == told
     assert list(source.warnings) == told
     assert cv2.CAP_PROP_FPS not in camera.order[5:], "the mode is left alone"
 
@@ -121,7 +127,7 @@ def test_damaged_frames_are_passed_over_and_counted_but_not_for_ever(device):
 
 def test_a_device_that_is_not_there_lists_those_that_are():
     with pytest.raises(CameraLostError, match="there is no /dev/video99; cameras here: "):
-        V4l2Source("/dev/video99", V4l2Settings(VGA))
+        V4l2Source(asked("/dev/video99"))
 
 
 def test_a_device_that_does_not_open(device):
@@ -138,4 +144,4 @@ def test_no_permission_says_which_group(device, monkeypatch):
 
 def test_the_real_opencv_does_not_open_a_file_that_is_no_camera(device):
     with pytest.raises(CameraLostError, match="cannot be opened"):
-        V4l2Source(device, V4l2Settings(VGA))
+        V4l2Source(asked(device))

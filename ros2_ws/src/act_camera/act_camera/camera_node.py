@@ -23,7 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from act_camera.calibration import Calibration, read_calibration, write_calibration
-from act_camera.camera_parameters import V4L2, VIDEO, CameraParameters
+from act_camera.camera_parameters import CameraParameters, parameters_of
 from act_camera.camera_report import camera_report
 from act_camera.capture import Capture
 from act_camera.frame_source import Frame
@@ -40,7 +40,8 @@ class CameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("act_camera")
-        p = self.params = ros.declare_parameters(self, CameraParameters, self._on_set)
+        source = ros.override_of(self, "source", CameraParameters.source)
+        p = self.params = ros.declare_parameters(self, parameters_of(source), self._on_set)
         p.check()
         self._calibration_file, is_named = p.calibration_path(_share_of)
         self._calibration = self._stored_calibration(is_named)
@@ -57,8 +58,8 @@ class CameraNode(Node):
         self._ending = threading.Event()
         self._failure: Exception | None = None
         # A camera that is opened again gets what was set meanwhile.
-        self.capture = Capture(lambda: self.params.open_source()(), self._on_change)
-        Diagnostics(self, self._reports, p.device if p.source == V4L2 else p.source)
+        self.capture = Capture(lambda: self.params.open_source(), self._on_change)
+        Diagnostics(self, self._reports, getattr(p, "device", p.source))
         self._publishing = threading.Thread(target=self._run, name="publish")
         self.capture.start()
         self._publishing.start()
@@ -135,11 +136,10 @@ class CameraNode(Node):
         return [report]
 
     def _on_set(self, wanted: CameraParameters) -> None:
-        if wanted.v4l2_settings() != self.params.v4l2_settings():
-            settings = wanted.v4l2_settings() if wanted.source == V4L2 else None
-            refused = self.capture.adjust(settings)
+        if wanted.source_options() != self.params.source_options():
+            refused = self.capture.adjust(wanted)
             if refused:
-                self.capture.adjust(self.params.v4l2_settings())
+                self.capture.adjust(self.params)
                 raise ConfigurationError("; ".join(refused))
         self.params = wanted
 
@@ -153,8 +153,8 @@ class CameraNode(Node):
             return None
         try:
             calibration = read_calibration(self._calibration_file)
-            if p.source != VIDEO:
-                calibration.check_size(*p.image_size())
+            if size := p.image_size():
+                calibration.check_size(*size)
         except ConfigurationError as error:
             if is_named:
                 raise
@@ -171,8 +171,8 @@ class CameraNode(Node):
                 clean(info.distortion_model),
                 *(tuple(map(float, numbers)) for numbers in (info.d, info.k, info.r, info.p)),
             )
-            if self.params.source != VIDEO:
-                calibration.check_size(*self.params.image_size())
+            if size := self.params.image_size():
+                calibration.check_size(*size)
             write_calibration(self._calibration_file, self.params.camera, calibration)
         except (ConfigurationError, OSError) as error:
             response.success, response.status_message = False, f"not stored: {error}"

@@ -24,7 +24,12 @@ class EndOfVideoError(Exception):
 
 
 class FrameSource(Protocol):
-    """An open camera."""
+    """An open camera. It is made with the parameters of the node, the source's own ones included.
+
+    A class of them has ``Options``, a frozen dataclass of its own parameters. It may have
+    ``has_own_size = True``, where it takes no notice of the parameters width and height, and a
+    class method ``check(parameters)`` that raises ConfigurationError before the node begins.
+    """
 
     description: str  # what it is and what it delivers, for people
     rate_hz: float  # frames a second that are expected of it
@@ -35,8 +40,8 @@ class FrameSource(Protocol):
         """Waits for the next frame. Raises CameraLostError or EndOfVideoError."""
         ...
 
-    def adjust(self, settings: Any) -> list[str]:
-        """Takes other settings while it runs; what it did not take of them, in words."""
+    def adjust(self, parameters: Any) -> list[str]:
+        """Takes the settable parameters anew; what it did not take of them, in words."""
         ...
 
     def close(self) -> None:

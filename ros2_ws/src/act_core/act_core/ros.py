@@ -112,6 +112,13 @@ def declare_parameters(
     return parameters
 
 
+def override_of(node: Node, name: str, default: Any) -> Any:
+    """What a parameter was given from outside, before it is declared: for one that decides which
+    others there are."""
+    override = getattr(node, "_parameter_overrides", {}).get(name)
+    return default if override is None else override.value
+
+
 def _let_be_set(node: Node, parameters: P, on_set: Callable[[P], None]) -> None:
     settable = settable_names(type(parameters))
     present = parameters

@@ -18,9 +18,12 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from act_core.errors import ConfigurationError
+from act_core.parameters import parameter
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
 
 from act_camera.frame_source import CameraLostError, Frame
+from act_camera.sources import camera_source
 
 # V4L2_CID_EXPOSURE_AUTO (linux/v4l2-controls.h).
 EXPOSURE_MANUAL, EXPOSURE_APERTURE_PRIORITY = 1, 3
@@ -43,38 +46,49 @@ class Mode(NamedTuple):
 
 
 @dataclass(frozen=True)
-class V4l2Settings:
-    """What the camera is asked for."""
+class V4l2Options:
+    """Parameters of a USB camera beside those that every camera has."""
 
-    mode: Mode
-    exposure_ms: float | None = None  # None: automatic
-    gain: float | None = None  # in the camera's own units; None: as it is
-    white_balance_k: float | None = None  # None: automatic
+    device: str = parameter(
+        "/dev/video0", "of the camera; a name under /dev/v4l/by-id stays the same after replugging"
+    )
+    fourcc: str = parameter("MJPG", "what the camera sends; YUYV is slow over USB 2")
+    exposure_ms: float = parameter(0.0, "fixed exposure time; 0: automatic", low=0.0, settable=True)
+    gain: float = parameter(-1.0, "in the camera's units; -1: as it is", low=-1.0, settable=True)
+    white_balance_k: float = parameter(
+        0.0, "colour temperature [K]; 0: automatic", low=0.0, settable=True
+    )
+
+    def __post_init__(self) -> None:
+        if len(self.fourcc) != 4:
+            raise ConfigurationError(f"parameter fourcc is '{self.fourcc}', expected four letters")
 
 
+@camera_source("v4l2")
 class V4l2Source:
     """An open camera.
 
     Whatever it does not do as it was asked is in ``warnings``; it is used all the same.
 
     Args:
-        device: ``/dev/video0``, or better a name under ``/dev/v4l/by-id``, which stays the same.
-        settings: what to ask for.
+        parameters: of the camera node, `V4l2Options` among them.
         open_capture: makes the cv2.VideoCapture; another one for tests.
         clock: monotonic.
 
     Raises CameraLostError, with what to do, for a device that is not there or cannot be opened.
     """
 
+    Options = V4l2Options
+
     def __init__(
         self,
-        device: str,
-        settings: V4l2Settings,
+        parameters: Any,
         open_capture: OpenCapture = cv2.VideoCapture,
         clock: Clock | None = None,
     ) -> None:
+        p = parameters
         self._clock = clock if clock is not None else MonotonicClock()
-        self._device = device
+        self._device = device = p.device
         _check_device(device)
         # OpenCV reads this once, when it waits for the first frame.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
@@ -84,11 +98,11 @@ class V4l2Source:
                 f"{device} cannot be opened: is it a camera's second, metadata device, or does "
                 "another program use it?"
             )
-        self.rate_hz = settings.mode.rate_hz
+        self.rate_hz = p.rate_hz
         self.damaged = 0
         self._damaged_in_a_row = 0
-        self._mode_warnings = self._set_mode(settings.mode)
-        self.warnings = tuple(self._mode_warnings + self._set_controls(settings))
+        self._mode_warnings = self._set_mode(Mode(p.fourcc, p.width, p.height, p.rate_hz))
+        self.warnings = tuple(self._mode_warnings + self._set_controls(p))
         self.description = f"{device}, {self._mode()}"
 
     def read(self) -> Frame:
@@ -114,9 +128,9 @@ class V4l2Source:
         stamp_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return stamp_ns if now_ns - NS_PER_S < stamp_ns <= now_ns else now_ns
 
-    def adjust(self, settings: V4l2Settings) -> list[str]:
+    def adjust(self, parameters: Any) -> list[str]:
         """Sets exposure, gain and white balance of the running camera; what it did not take."""
-        refused = self._set_controls(settings)
+        refused = self._set_controls(parameters)
         self.warnings = tuple(self._mode_warnings + refused)
         return refused
 
@@ -132,7 +146,7 @@ class V4l2Source:
             return [f"asked for {wanted}, the camera gives {given}"]
         return []
 
-    def _set_controls(self, settings: V4l2Settings) -> list[str]:
+    def _set_controls(self, options: V4l2Options) -> list[str]:
         """Sets what can change while it runs; returns what the camera did not take."""
         capture, refused = self._capture, list[str]()
 
@@ -140,19 +154,19 @@ class V4l2Source:
             if not capture.set(property_id, value):
                 refused.append(f"the camera does not let its {name} be set to {value:g}")
 
-        if settings.exposure_ms is None:
+        if options.exposure_ms == 0:
             capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_APERTURE_PRIORITY)
         else:
             control("exposure mode", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL)
-            units = round(settings.exposure_ms * EXPOSURE_UNITS_PER_MS)
+            units = round(options.exposure_ms * EXPOSURE_UNITS_PER_MS)
             control("exposure (in 100 us)", cv2.CAP_PROP_EXPOSURE, units)
-        if settings.gain is not None:
-            control("gain", cv2.CAP_PROP_GAIN, settings.gain)
-        if settings.white_balance_k is None:
+        if options.gain >= 0:
+            control("gain", cv2.CAP_PROP_GAIN, options.gain)
+        if options.white_balance_k == 0:
             capture.set(cv2.CAP_PROP_AUTO_WB, 1)
         else:
             control("white balance mode", cv2.CAP_PROP_AUTO_WB, 0)
-            control("white balance (in K)", cv2.CAP_PROP_WB_TEMPERATURE, settings.white_balance_k)
+            control("white balance (in K)", cv2.CAP_PROP_WB_TEMPERATURE, options.white_balance_k)
         return refused
 
     def _mode(self) -> Mode:

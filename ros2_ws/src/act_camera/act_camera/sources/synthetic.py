@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,18 @@ from act_core.timing import Clock, MonotonicClock, PeriodicSchedule
 from numpy.typing import NDArray
 
 from act_camera.frame_source import Frame
+from act_camera.sources import camera_source
 
 INDEX_BITS = 16
 STEP_PIXELS = 4  # that the bar moves from frame to frame
 
 
+@dataclass(frozen=True)
+class SyntheticOptions:
+    """A pattern has no parameters beside those that every camera has."""
+
+
+@camera_source("synthetic")
 class SyntheticSource:
     """Frame n, at ``rate_hz``: a colour gradient, a white bar that moves on with every frame, and
     n modulo 2**16 as black and white blocks along the top edge (most significant bit first).
@@ -22,15 +30,16 @@ class SyntheticSource:
     too, and however late.
 
     Args:
-        height, width: [pixels], at least 16 x 16.
-        rate_hz: frames a second.
+        parameters: ``height`` and ``width`` [pixels], at least 16 x 16, and ``rate_hz``.
         clock: monotonic.
     """
 
+    Options = SyntheticOptions
     warnings: tuple[str, ...] = ()
     damaged = 0
 
-    def __init__(self, height: int, width: int, rate_hz: float, clock: Clock | None = None) -> None:
+    def __init__(self, parameters: Any, clock: Clock | None = None) -> None:
+        height, width, rate_hz = parameters.height, parameters.width, parameters.rate_hz
         self._clock = clock if clock is not None else MonotonicClock()
         self._schedule = PeriodicSchedule(1.0 / rate_hz, self._clock)
         self._background = _gradient(height, width)
@@ -41,8 +50,8 @@ class SyntheticSource:
         index = self._schedule.wait().index
         return Frame(self._draw(index), self._clock.now_ns())
 
-    def adjust(self, _settings: Any) -> list[str]:
-        return ["a synthetic pattern has no exposure, gain or white balance"]
+    def adjust(self, _parameters: Any) -> list[str]:
+        return []
 
     def close(self) -> None:
         """Nothing to let go of."""
