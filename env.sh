@@ -15,16 +15,12 @@ if [ -n "$_act_distribution" ] && [ "${ROS_DISTRO:-}" != "$_act_distribution" ];
     . "/opt/ros/$_act_distribution/setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
 fi
 . "$_act_root/.venv/bin/activate"
+# Also confines Fast DDS to this host (ROS2_NETWORK=lan opens it): act_bringup's hook/network.sh.
 . "$_act_root/ros2_ws/install/local_setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
 
 # so101-setup, act-record and their like without `ros2 run <package>` before them.
 export PATH="$_act_root/ros2_ws/install/so101_driver/lib/so101_driver:$PATH"
 export PATH="$_act_root/ros2_ws/install/act_record/lib/act_record:$PATH"
-# Fast DDS: shared memory that holds camera pictures, quick discovery (see the file).
-export FASTDDS_DEFAULT_PROFILES_FILE="${FASTDDS_DEFAULT_PROFILES_FILE:-$_act_root/pip_ros2/ros2cli/fastdds.xml}"
-if [ "$_act_distribution" = humble ]; then # its Fast DDS knows the older name only
-    export FASTRTPS_DEFAULT_PROFILES_FILE="${FASTRTPS_DEFAULT_PROFILES_FILE:-$FASTDDS_DEFAULT_PROFILES_FILE}"
-fi
 # Cameras of the simulation are rendered off screen; a viewer opens its own window regardless.
 export MUJOCO_GL="${MUJOCO_GL:-egl}"
 # `python -m bench.<name>` from anywhere.

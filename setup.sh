@@ -103,8 +103,8 @@ setup_runtime() {
 build_workspace() {
     # With --symlink-install sources are used in place: only what describes a package needs a build.
     local stamp=ros2_ws/install/.built wanted
-    wanted=$( (cd ros2_ws/src && find -L . ../../launch \( -name package.xml -o -name 'setup.*' -o -name '*.yaml' \
-        -o -name '*.launch.py' \) | sort | xargs sha256sum; cat ../../.venv/.runtime-complete) | sha256sum)
+    wanted=$( (cd ros2_ws/src && find -L . ../../launch \( -name '*.xml' -o -name 'setup.*' -o -name '*.pkg' \
+        -o -name '*.launch.py' -o -path '*/hook/*' \) | sort | xargs sha256sum; cat ../../.venv/.runtime-complete) | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say "building the ROS packages"
     rm -f "$stamp"

@@ -15,21 +15,23 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.fastdds import PROFILE_VARIABLE
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Shells start background jobs with SIGINT ignored, and children inherit that: tests of Ctrl-C would
 # wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A domain of its own for each test run, so that runs beside each other and a robot in the same
-# network do not meet. Domains 1-100 leave their ports outside Linux's ephemeral range. Discovery
-# is not confined to this host: that would switch off the profile's transports.
+# A domain of its own for each test run, so that runs beside each other do not meet. Domains 1-100
+# leave their ports outside Linux's ephemeral range.
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-os.environ.pop("ROS_AUTOMATIC_DISCOVERY_RANGE", None)
-os.environ.pop("ROS_LOCALHOST_ONLY", None)
-# Plain UDP: what a killed test leaves in shared memory cannot disturb the next run.
-os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
-os.environ.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
+for _name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS"):
+    os.environ.pop(_name, None)
+os.environ.pop("ROS2_NETWORK", None)
+# UDP on the loopback interface: a robot in the same network hears nothing, and what a killed test
+# leaves in shared memory cannot disturb the next run.
+os.environ[PROFILE_VARIABLE] = str(ROOT / "tests" / "fastdds.xml")
 os.environ.setdefault("MUJOCO_GL", "egl")
 
 # On a ROS 2 distribution the real launch and ros2 command are tested, elsewhere those of pip_ros2.

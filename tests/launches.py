@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fastdds import PROFILE_VARIABLE
+
 ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
 try:
     ament.get_package_prefix("act_bringup")
@@ -21,9 +23,11 @@ except ament.PackageNotFoundError:
 
 
 def launch(file: str, *arguments: str) -> subprocess.Popen:
-    """A launch file of act_bringup."""
+    """A launch file of act_bringup, with the transports that it has for a user."""
+    profile = f"{ament.get_package_share_directory('act_bringup')}/config/fastdds.xml"
     return subprocess.Popen(
         ["ros2", "launch", "act_bringup", file, *arguments],
+        env={**os.environ, PROFILE_VARIABLE: profile},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -19,6 +19,7 @@ CHECKS: Mapping[str, Callable[[], Result]] = {
     "bags": doctor_ros.bags,
     "middleware": doctor_ros.middleware,
     "large messages": doctor_ros.large_messages,
+    "network": doctor_ros.network,
     "discovery": doctor_ros.discovery,
     "workspace": doctor_ros.workspace,
     "shared memory": doctor_machine.shared_memory,

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-from ros2cli import discovery as quick
+from ros2cli import network as profiles
 from ros2cli import packages
 from ros2cli.doctor_result import Result, fail, ok, warn
 
@@ -65,11 +65,8 @@ def middleware() -> Result:
 
 
 def large_messages() -> Result:
-    """Fast DDS's default transport loses a quarter or more of the pictures of two 640x480 cameras.
-
-    The range LOCALHOST makes rmw_fastrtps build its own transports, whatever a profile says.
-    """
-    if not os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+    """Fast DDS by default loses a quarter or more of the pictures of two 640x480 cameras."""
+    if not _is_fastdds():
         return ok("not Fast DDS")
     transports = os.environ.get("FASTDDS_BUILTIN_TRANSPORTS", "")
     if transports.startswith("LARGE_DATA"):
@@ -77,18 +74,41 @@ def large_messages() -> Result:
             "LARGE_DATA (TCP): a stopped or killed subscriber can block a publisher",
             "unset FASTDDS_BUILTIN_TRANSPORTS and source env.sh",
         )
-    profile = next((os.environ[name] for name in quick.OWN_PROFILES if os.environ.get(name)), "")
-    if not profile:
+    if not profiles.in_force():
         found = transports or "default transport"
         return warn(f"{found}: camera pictures will be lost between processes", "source env.sh")
-    if os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "LOCALHOST":
-        return warn(
-            "the profile's transports have no effect with ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST",
-            "unset ROS_AUTOMATIC_DISCOVERY_RANGE and use a ROS_DOMAIN_ID of your own",
-        )
-    if profile != str(quick.PROFILE):
-        return ok(f"as {profile} says")
+    if own := _own_profiles():
+        return ok(f"as {own} says")
     return ok("shared memory for camera pictures")
+
+
+def network() -> Result:
+    """Who can command the nodes of this shell: this host alone, or whoever is in the network."""
+    if not _is_fastdds():
+        return warn(
+            f"{os.environ['RMW_IMPLEMENTATION']}: nothing here keeps other hosts out",
+            "unset RMW_IMPLEMENTATION, or confine that middleware to the loopback interface",
+        )
+    own = _own_profiles()
+    by = f" (by {own})" if own else ""
+    if profiles.in_force() and all(map(profiles.confined, profiles.in_force())):
+        return ok(f"this host only{by}")
+    if own:
+        remedy = f"if that is not meant, take {own} away"
+    else:
+        remedy = (
+            f"if that is not meant: unset {profiles.SWITCH}, source env.sh, start the nodes again"
+        )
+    return warn(f"open{by}: whoever is in the network can command the arm", remedy)
+
+
+def _own_profiles() -> str:
+    """The user's own, as text; empty: there is none."""
+    return ", ".join(str(path) for path in profiles.in_force() if not profiles.is_ours(path))
+
+
+def _is_fastdds() -> bool:
+    return (os.environ.get("RMW_IMPLEMENTATION") or "rmw_fastrtps").startswith("rmw_fastrtps")
 
 
 def discovery() -> Result:
@@ -100,9 +120,6 @@ def discovery() -> Result:
     facts += [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
     if os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "OFF":
         return warn(", ".join(facts), "nodes of other processes are not seen: unset the range")
-    profile = next((os.environ[name] for name in quick.OWN_PROFILES if os.environ.get(name)), "")
-    if profile and profile != str(quick.PROFILE):
-        facts.append(f"profile {profile}")
     return ok(", ".join(facts))
 
 

@@ -12,9 +12,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from ros2cli import graph
+from ros2cli import graph, network
 from ros2cli.command import Parser
-from ros2cli.discovery import announce_often
 from ros2cli.errors import CliError
 from ros2cli.packages import ensure_prefix_path
 
@@ -72,8 +71,8 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     ensure_prefix_path()
-    announce_often()
     try:
+        network.choose()
         parser = build_parser(chosen)
         args, between = parser.parse_known_args(arguments)
         if between and hasattr(args, "launch_arguments") and not between[0].startswith("-"):

@@ -126,13 +126,13 @@ class Process:
 
 
 def ros2_environment() -> dict[str, str]:
-    """The environment of child processes: finds pip_ros2, discovers fast (ros2cli/discovery.py)."""
-    from ros2cli.discovery import PROFILE
+    """The environment of child processes: finds pip_ros2, with the profile of a user's shell."""
+    from ros2cli import network
 
-    folder = str(PROFILE.parent.parent)
+    folder = str(Path(network.__file__).parent.parent)
     path = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
-    profile = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE", str(PROFILE))
-    return {**os.environ, "PYTHONPATH": path, "FASTDDS_DEFAULT_PROFILES_FILE": profile}
+    profile = str(network.PROFILES[network.HOST])
+    return {**os.environ, "PYTHONPATH": path, network.VARIABLE: profile}
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ros2cli import bag_reader, bag_writer, discovery
+from ros2cli import bag_reader, bag_writer, network
 from ros2cli.bag_metadata import BagTopic
 from ros2cli.graph import until_shutdown
 from ros2cli.main import main
@@ -27,7 +27,7 @@ def graph(ros, monkeypatch):
     """A node of this process; started late enough for the quick profile to take effect."""
     import rclpy
 
-    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(discovery.PROFILE))
+    monkeypatch.setenv(network.VARIABLE, str(network.PROFILES[network.HOST]))
     node = rclpy.create_node("bag_test")
     yield node
     node.destroy_node()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import xml.etree.ElementTree as ElementTree
 
 import pytest
 from ros2cli import discovery, qos
@@ -16,50 +14,36 @@ TABLE = """\
   12: 00000000:1CF2 00000000:0000 07 00000000:00000000 00:00000000 00000000     0
   13: 0100007F:1CF3 00000000:0000 07 00000000:00000000 00:00000000 00000000     0
 """
+ANY, GROUP, LOOPBACK = "00000000", "0100FFEF", "0100007F"
 
 
-def test_bound_ports(tmp_path):
+def test_bound_sockets(tmp_path):
     table = tmp_path / "udp"
     table.write_text(TABLE)
-    assert discovery.bound_ports(table) == [7400, 7400, 7410, 7411]
-    assert discovery.bound_ports(tmp_path / "none") == []
+    assert discovery.bound_sockets(table) == [
+        (ANY, 7400), (ANY, 7400), (ANY, 7410), (LOOPBACK, 7411),
+    ]  # fmt: skip
+    assert discovery.bound_sockets(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize(
-    ("ports", "domain", "count"),
+    ("sockets", "domain", "count"),
     [
         ([], 0, 0),
-        ([7400, 7400, 7410, 7411, 7412, 7413], 0, 2),  # two with both kinds of port
-        ([7400, 7400, 7400, 7410], 0, 3),  # LARGE_DATA: no unicast port of their own
-        ([10410, 10412, 10414], 12, 3),  # LOCALHOST: no multicast
-        ([7411, 7413, 53, 7649], 0, 0),  # ports of user data and of others
-        ([7650, 7660], 0, 0),
-        ([7650, 7660], 1, 1),
+        # Two that are open, with both kinds of port.
+        ([(ANY, port) for port in (7400, 7400, 7410, 7411, 7412, 7413)], 0, 2),
+        # Two that are confined: each binds the multicast port for the group and for the interface.
+        ([(GROUP, 7400), (LOOPBACK, 7400), (LOOPBACK, 7410), (LOOPBACK, 7411)] * 2, 0, 2),
+        ([(GROUP, 7400), (LOOPBACK, 7400), (ANY, 7400), (LOOPBACK, 7410)], 0, 2),  # one of each
+        ([(ANY, port) for port in (7400, 7400, 7400, 7410)], 0, 3),  # LARGE_DATA: no port each
+        ([(LOOPBACK, port) for port in (10410, 10412, 10414)], 12, 3),  # LOCALHOST: no multicast
+        ([(ANY, port) for port in (7411, 7413, 53, 7649)], 0, 0),  # user data and others
+        ([(ANY, 7650), (ANY, 7660)], 0, 0),
+        ([(ANY, 7650), (ANY, 7660)], 1, 1),
     ],
 )
-def test_participants_of_host(ports, domain, count):
-    assert discovery.participants_of_host(ports, domain) == count
-
-
-def test_the_profile_announces_often_and_yields_to_the_users_own(monkeypatch, tmp_path):
-    space = {"d": "http://www.eprosima.com"}
-    announcement = ElementTree.parse(discovery.PROFILE).find(".//d:leaseAnnouncement", space)
-    assert announcement is not None
-    assert announcement.findtext("d:sec", namespaces=space) == "0"
-    assert announcement.findtext("d:nanosec", namespaces=space) == "500000000"
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
-    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "mine.xml")
-    discovery.announce_often()
-    assert os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] == "mine.xml"
-    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE")
-    (tmp_path / "DEFAULT_FASTDDS_PROFILES.xml").touch()
-    discovery.announce_often()
-    assert "FASTDDS_DEFAULT_PROFILES_FILE" not in os.environ
-    (tmp_path / "DEFAULT_FASTDDS_PROFILES.xml").unlink()
-    discovery.announce_often()
-    assert os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] == str(discovery.PROFILE)
+def test_participants_of_host(sockets, domain, count):
+    assert discovery.participants_of_host(sockets, domain) == count
 
 
 def test_the_words_of_the_options_are_those_of_rclpy():

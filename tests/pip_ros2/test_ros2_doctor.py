@@ -8,8 +8,7 @@ import sys
 from collections import namedtuple
 
 import pytest
-from ros2cli import doctor, doctor_machine, doctor_ros
-from ros2cli.discovery import PROFILE
+from ros2cli import doctor, doctor_machine, doctor_ros, network
 from ros2cli.doctor_result import FAIL, OK, WARN, Result, fail, ok, warn
 
 
@@ -26,27 +25,73 @@ def test_a_sourced_distribution_is_named(monkeypatch):
     assert doctor_ros.ros() == ok("distribution jazzy is sourced")
 
 
+@pytest.fixture
+def profiles(monkeypatch, tmp_path):
+    """Files to choose from; the working directory has none."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("RMW_IMPLEMENTATION", network.OLDER):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "copied.xml").write_bytes(network.PROFILES[network.HOST].read_bytes())
+    mine = network.PROFILES[network.LAN].read_text().replace("act_so101", "mine")
+    (tmp_path / "mine.xml").write_text(mine)
+    return {"": "", **{k: str(v) for k, v in network.PROFILES.items()}, "copied": "copied.xml",
+            "mine": "mine.xml"}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("profile", "transports", "discovery_range", "state", "text"),
+    ("profile", "transports", "state", "text"),
     [
-        ("", "", "", WARN, "default transport: camera pictures will be lost"),
-        ("", "UDPv4", "", WARN, "UDPv4: camera pictures will be lost"),
-        (str(PROFILE), "LARGE_DATA?max_msg_size=2MB", "", WARN, "can block a publisher"),
-        (str(PROFILE), "", "", OK, "shared memory"),
-        (str(PROFILE), "", "SUBNET", OK, "shared memory"),
-        ("mine.xml", "", "", OK, "as mine.xml says"),
-        (str(PROFILE), "", "LOCALHOST", WARN, "with ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"),
+        ("", "", WARN, "default transport: camera pictures will be lost"),
+        ("", "UDPv4", WARN, "UDPv4: camera pictures will be lost"),
+        ("host", "LARGE_DATA?max_msg_size=2MB", WARN, "can block a publisher"),
+        ("host", "", OK, "shared memory"),
+        ("lan", "", OK, "shared memory"),
+        ("mine", "", OK, "as mine.xml says"),
     ],
 )
-def test_large_messages(monkeypatch, profile, transports, discovery_range, state, text):
-    monkeypatch.delenv("RMW_IMPLEMENTATION", raising=False)
-    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
-    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profile)
+def test_large_messages(monkeypatch, profiles, profile, transports, state, text):
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profiles[profile])
     monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", transports)
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", discovery_range)
     result = doctor_ros.large_messages()
     assert result.state == state
     assert text in result.found
+
+
+@pytest.mark.parametrize("discovery_range", ["", "LOCALHOST", "SUBNET"])
+@pytest.mark.parametrize(
+    ("profile", "state", "text", "remedy"),
+    [
+        ("", WARN, "open: whoever is in the network can command the arm", "unset ROS2_NETWORK"),
+        ("host", OK, "this host only", ""),
+        ("copied", OK, "this host only", ""),
+        ("lan", WARN, "open: whoever is in the network can command the arm", "unset ROS2_NETWORK"),
+        ("mine", WARN, "open (by mine.xml): whoever", "take mine.xml away"),
+    ],
+)
+def test_network(monkeypatch, profiles, profile, state, text, remedy, discovery_range):
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profiles[profile])
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", discovery_range)
+    result = doctor_ros.network()
+    assert (result.state, text in result.found) == (state, True)
+    assert remedy in result.remedy
+
+
+def test_a_profile_beside_ours_may_open_the_network(monkeypatch, profiles, tmp_path):
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profiles["host"])
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", profiles["mine"])
+    assert doctor_ros.network().state == WARN
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE")
+    assert doctor_ros.network().state == OK
+    (tmp_path / "mine.xml").rename(tmp_path / "DEFAULT_FASTDDS_PROFILES.xml")
+    assert doctor_ros.network().state == WARN
+
+
+def test_network_of_other_middleware(monkeypatch):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_zenoh_cpp")
+    result = doctor_ros.network()
+    assert (result.state, result.found) == (
+        WARN, "rmw_zenoh_cpp: nothing here keeps other hosts out"
+    )  # fmt: skip
 
 
 def test_large_messages_of_other_middleware(monkeypatch):
