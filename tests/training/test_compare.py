@@ -38,8 +38,8 @@ def test_side_by_side(evaluation, tmp_path, capsys):
     folders = (evaluation("a", 87), evaluation("b", 70))
     out = compare(CompareOptions(folders, tmp_path / "comparison"))
     lines = (out / "comparison.md").read_text().splitlines()
-    assert "| 87/100 = 87.0% | 10.0% to 90.0% |  | 93 | 495 mm | 88/100 |" in lines[2]
-    assert "| 70/100 = 70.0% | 10.0% to 90.0% | 0.00343 |" in lines[3]
+    assert "| 87/100 = 87.0% | 79.0% to 92.2% |  | 93 | 495 mm | 88/100 |" in lines[2]
+    assert "| 70/100 = 70.0% | 60.4% to 78.1% | 0.00343 |" in lines[3]
     assert (out / "comparison.png").stat().st_size > 5000
     assert "70/100" in capsys.readouterr().out
 

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from act_core.errors import ConfigurationError
+from act_core.files import InUseError, lock
+from act_core.policy_spec import BundleError
 from act_policy.bundle import ParitySample, read_bundle, write_bundle
 from act_policy.load_policy import load_policy
 from act_policy.observation import Observation
@@ -23,6 +29,7 @@ from act_training.export import ExportOptions, export, start_range
 from act_training.quantization import FastGraph, make_fast_graph
 from act_training.torch_policy import TorchPolicy
 from act_training.train import TrainOptions, train
+from safetensors.torch import load_file, save_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -208,3 +215,87 @@ def test_success_is_stamped_into_the_bundle(options):
     success = read_bundle(options.out).spec.provenance["success"]["toy level 1: newest"]
     assert (success["successes"], success["episodes"], success["seeds"]) == (8, 10, [1, 10])
     load_policy(options.out, engine="cpu", threads=1)
+
+
+def test_a_variant_that_is_not_the_policy_is_left_out(options, tmp_path, monkeypatch, caplog):
+    """Its search is replaced by one that promises more than the graph keeps."""
+
+    def promise(spec, graph, **_):
+        model = onnx.load_from_string(graph)
+        for node in model.graph.node:
+            if node.op_type == "Relu":
+                node.op_type = "Neg"
+        return FastGraph(model.SerializeToString(), 1e-6)
+
+    monkeypatch.setattr(export_module, "make_fast_graph", promise)
+    bundle = read_bundle(export(dataclasses.replace(options, out=tmp_path / "b", fast=True)))
+    assert "fast" not in bundle.spec.variants
+    assert "fast: left out of the bundle, which has fp32 all the same: " in caplog.text
+    assert not (tmp_path / "b/policy_int8.onnx").exists()
+    load_policy(tmp_path / "b", engine="cpu", variant="auto", threads=1)
+
+
+def test_an_export_that_fails_leaves_the_good_bundle(options, tmp_path, monkeypatch):
+    out = tmp_path / "bundle"
+    shutil.copytree(options.out, out)
+    (out / "README.md").write_text("mine")
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    wrong = dataclasses.replace(options, out=out, name="other")
+    with monkeypatch.context() as patch:
+        patch.setattr(export_module, "to_onnx", lambda policy, spec: b"no graph")
+        with pytest.raises(BundleError):
+            export(wrong)
+        patch.undo()
+        patch.setattr(export_module, "copy_training_record", fail)
+        with pytest.raises(OSError, match="No space left"):
+            export(wrong)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    export(wrong)
+    assert read_bundle(out).spec.name == "other"
+    assert (out / "README.md").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def fail(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_two_exports_to_one_folder(options):
+    with lock(options.out.with_name(".bundle.lock"), "the bundle"):
+        with pytest.raises(InUseError, match="is in use by process"):
+            export(options)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_passes_no_gate(options, tmp_path, value):
+    policy, observed, expected = far_from_zero(options)
+    std = policy.actions_std.numpy()
+    assert export_module.bf16_variant(policy, observed, expected * value, std) is None
+    error = quantization.measure_error(expected + value, expected, std)
+    assert not error.share <= quantization.LARGEST_ERROR
+    run = tmp_path / "run"
+    shutil.copytree(options.checkpoint, run)
+    tensors = load_file(run / "final/model.safetensors")
+    tensors["act.action_head.bias"][0] = value
+    save_file(tensors, run / "final/model.safetensors")
+    with pytest.raises(ConfigurationError, match=r"weights act.action_head.bias hold values that"):
+        export(dataclasses.replace(options, checkpoint=run, out=tmp_path / "bundle"))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_policy_whose_answers_are_not_finite(options, tmp_path):
+    """Weights near the largest number are finite; what they give is not."""
+    run = tmp_path / "run"
+    shutil.copytree(options.checkpoint, run)
+    tensors = load_file(run / "final/model.safetensors")
+    tensors["act.action_head.weight"][:] = 3e38
+    save_file(tensors, run / "final/model.safetensors")
+    data = options.checkpoint.parent / "data"
+    with pytest.raises(ConfigurationError, match="values that are not finite: it is not fit"):
+        export(dataclasses.replace(options, checkpoint=run, data=data, out=tmp_path / "bundle"))
+
+
+def test_the_graph_tells_nothing_of_its_maker(options):
+    graph = (options.out / "policy.onnx").read_bytes()
+    assert b".py" not in graph
+    assert str(Path(export_module.__file__).parent).encode() not in graph

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
 from act_core.errors import ConfigurationError
+from act_core.files import read_json, replacing, settle, write_json
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from act_training.hub import SCHEME, local_copy
 from act_training.model.policy import ActPolicy
 from act_training.run_config import RunConfig
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "training_state.pt"
+MOST_LAYERS = 1000  # of the transformers; the paper has 12
 
 
 class Checkpoint(NamedTuple):
@@ -27,6 +30,14 @@ class Checkpoint(NamedTuple):
     policy: ActPolicy
     config: RunConfig
     step: int
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """Where the dataset was when the run began; seen from the run, so both may move."""
+        if self.config.data.startswith(SCHEME):
+            return local_copy(self.config.data)
+        return Path(os.path.normpath(self.folder.parent / self.config.data))
 
 
 def save_checkpoint(
@@ -37,60 +48,106 @@ def save_checkpoint(
     Args:
         state: what only resuming needs (see `train`), None for a checkpoint to be used.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    (partial / CONFIG_FILE).write_text(json.dumps({"step": step, **config.to_json()}, indent=1))
-    save_file({n: t.contiguous() for n, t in policy.state_dict().items()}, partial / MODEL_FILE)
-    if state is not None:
-        torch.save(state, partial / STATE_FILE)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    tensors = {name: tensor.contiguous() for name, tensor in policy.state_dict().items()}
+    _check_finite(tensors, folder)
+    with replacing(folder) as new:
+        new.mkdir()
+        write_json(new / CONFIG_FILE, {"step": step, **config.to_json()})
+        save_file(tensors, new / MODEL_FILE)
+        if state is not None:
+            torch.save(state, new / STATE_FILE)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read the checkpoint in `folder`, or in its final/ (else best/, last/) if it is a run.
 
-    Raises ConfigurationError when there is none, or when the weights are of another model.
+    Raises ConfigurationError when there is none, when it is damaged, when the weights are of
+    another model or not finite. Nothing is allocated that the file of the weights does not hold.
     """
     folder = _find(folder)
-    config_file = folder / CONFIG_FILE
-    values = json.loads(config_file.read_text())
-    step = values.pop("step")
+    config, step = _read_config(folder / CONFIG_FILE)
+    path = folder / MODEL_FILE
     try:
-        config = RunConfig.from_json(values)
-    except (TypeError, KeyError) as error:
+        tensors = load_file(path)
+        _check_fit(tensors, config)
+    except (RuntimeError, SafetensorError, ConfigurationError) as error:
         raise ConfigurationError(
-            f"{config_file} is of another version of this project: {error}"
+            f"{path} does not fit {folder / CONFIG_FILE}, it holds another model or is damaged: "
+            f"{error}"
         ) from error
+    _check_finite(tensors, path)
     policy = ActPolicy(config.model, config.features)
-    try:
-        policy.load_state_dict(load_file(folder / MODEL_FILE))
-    except (RuntimeError, SafetensorError) as error:
-        raise ConfigurationError(
-            f"{folder / MODEL_FILE} does not fit {config_file}, it holds another model or is "
-            f"damaged: {error}"
-        ) from error
-    return Checkpoint(policy.eval(), config, step)
+    policy.load_state_dict(tensors)
+    return Checkpoint(policy.eval(), config, step, folder)
 
 
 def load_training_state(folder: Path) -> dict[str, Any]:
-    """The state that `save_checkpoint` wrote, on the CPU."""
-    return torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
+    """The state that `save_checkpoint` wrote, on the CPU; ConfigurationError if it is damaged."""
+    path = folder / STATE_FILE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path} is missing: only the last/ of a run that is not finished can be resumed"
+        ) from error
+    except (RuntimeError, UnpicklingError, EOFError, ValueError, LookupError, TypeError,
+            AttributeError, OSError, AssertionError) as error:  # fmt: skip
+        raise ConfigurationError(f"{path} is damaged: {error}") from error
+    if not isinstance(state, dict) or not {"optimizer", "best", "recent"} <= set(state):
+        raise ConfigurationError(f"{path} is damaged or of another version of this project")
+    return state
 
 
 def _find(folder: Path) -> Path:
     for candidate in (folder, *(folder / name for name in ("final", "best", "last"))):
+        settle(candidate)
         if (candidate / CONFIG_FILE).is_file() and (candidate / MODEL_FILE).is_file():
             return candidate
-        old = candidate.with_name(f".{candidate.name}.old")
-        if not candidate.exists() and (old / CONFIG_FILE).is_file():
-            return old  # killed between the two renames of `save_checkpoint`
     raise ConfigurationError(
         f"'{folder}' is no checkpoint: neither it nor its final/, best/ or last/ holds "
         f"{CONFIG_FILE} and {MODEL_FILE}"
     )
+
+
+def _read_config(path: Path) -> tuple[RunConfig, int]:
+    values = read_json(path)
+    try:
+        step = values.pop("step")
+        if not isinstance(step, int) or step < 0:
+            raise ValueError(f"step is {step!r}")
+        return RunConfig.from_json(values), step
+    except (TypeError, LookupError, ValueError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{path} is damaged or of another version of this project: {error}"
+        ) from error
+
+
+def _check_fit(tensors: dict[str, Tensor], config: RunConfig) -> None:
+    """ConfigurationError if the network of `config` has other tensors; it is not built for that."""
+    model = config.model
+    layers = model.n_encoder_layers + model.n_decoder_layers + model.n_vae_encoder_layers
+    if layers > MOST_LAYERS:
+        raise ConfigurationError(f"{layers} layers, expected at most {MOST_LAYERS}")
+    with torch.device("meta"):
+        expected = ActPolicy(model, config.features).state_dict()
+    wrong = [
+        f"{name} is {_shape(tensors.get(name))}, expected {_shape(expected.get(name))}"
+        for name in (*expected, *(name for name in tensors if name not in expected))
+        if _shape(tensors.get(name)) != _shape(expected.get(name))
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise ConfigurationError("; ".join(wrong[:3]) + more)
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else f"{str(tensor.dtype)[6:]} {tuple(tensor.shape)}"
+
+
+def _check_finite(tensors: dict[str, Tensor], where: Path) -> None:
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ConfigurationError(
+                f"{where}: the weights {name} hold values that are not finite; take an earlier "
+                "checkpoint, and a lower learning rate"
+            )

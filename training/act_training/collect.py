@@ -12,6 +12,7 @@ gets stuck, which the expert alone never does (compare DAgger, arXiv 1011.0686).
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from act_core.errors import ConfigurationError
+from act_core.files import read_json, settle, settle_all, working_in, write_json
 from act_policy.load_policy import load_policy
 from tqdm import tqdm
 
@@ -32,8 +35,11 @@ from act_training.environments import open_environment
 from act_training.environments.environment import Environment
 from act_training.hub import on_disk
 from act_training.rollout import check_fit
+from act_training.sharing import shared_path
 
 RECORD_FILE = "collection.json"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,16 @@ class Trial(NamedTuple):
 
 def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
+    with working_in(options.out):
+        settle_all(options.out)
+        return _collect(options)
+
+
+def _collect(options: CollectOptions) -> list[Trial]:
+    settings = _settings(options)
+    trials = _continue(options.out, settings)
+    removed = _find_removed(options, trials)
     options = replace(options, policy=options.policy and on_disk(options.policy, "model"))
-    options.out.mkdir(parents=True, exist_ok=True)
-    trials = _continue(options)
     _try_environment(options)
     executor = ProcessPoolExecutor(
         options.workers,
@@ -103,7 +116,7 @@ def collect(options: CollectOptions) -> list[Trial]:
     seed = options.first_seed
     try:
         while True:
-            kept = sum(_is_kept(options, trial) for trial in trials.values())
+            kept = sum(_is_kept(options, t) and t.seed not in removed for t in trials.values())
             progress.update(kept - progress.n)
             _check_expert(trials, options.env)
             while kept + len(pending) < options.episodes and len(pending) < 2 * options.workers:
@@ -116,7 +129,7 @@ def collect(options: CollectOptions) -> list[Trial]:
             for future in done:
                 trial = future.result()
                 trials[trial.seed] = trial
-            _write_record(options, trials)
+            _write_record(options.out, settings, trials)
     finally:
         executor.shutdown(cancel_futures=True)
         progress.close()
@@ -186,41 +199,59 @@ def _settings(options: CollectOptions) -> dict[str, object]:
     settings = asdict(options)
     if options.policy is None:
         del settings["policy_s"]
-    settings["policy"] = options.policy and str(options.policy)
+    settings["policy"] = options.policy and shared_path(options.policy, options.out)
     for name in ("out", "episodes", "workers", "allow_identical_starts"):
         del settings[name]
-    return settings
+    return json.loads(json.dumps(settings))  # as it is read back: tuples are lists
 
 
-def _continue(options: CollectOptions) -> dict[int, Trial]:
+def _continue(out: Path, settings: dict[str, object]) -> dict[int, Trial]:
     """Trials that an earlier run of this collection finished; DatasetError if it was another."""
-    path = options.out / RECORD_FILE
+    path = out / RECORD_FILE
+    settle(path)
     if not path.exists():
         return {}
-    record = json.loads(path.read_text())
-    settings = json.loads(json.dumps(_settings(options)))
+    try:
+        record = read_json(path)
+        before, trials = dict(record["settings"]), [Trial(*trial) for trial in record["trials"]]
+        done = {int(trial.seed): trial for trial in trials}
+    except (ConfigurationError, LookupError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{path} is damaged ({error}): delete it, and the same command collects the episodes "
+            "again"
+        ) from error
     different = [
-        f"{name} {record['settings'].get(name)} (now {value})"
+        f"{name} {before.get(name)} (now {value})"
         for name, value in settings.items()
-        if record["settings"].get(name) != value
+        if before.get(name) != value
     ]
     if different:
         raise DatasetError(
-            f"{options.out} holds a collection with {', '.join(different)}: continue it with its "
-            "own settings, or choose another --out"
+            f"{out} holds a collection with {', '.join(different)}: continue it with its own "
+            "settings, or choose another --out"
         )
-    return {trial[0]: Trial(*trial) for trial in record["trials"]}
+    return done
 
 
-def _write_record(options: CollectOptions, trials: dict[int, Trial]) -> None:
+def _find_removed(options: CollectOptions, trials: dict[int, Trial]) -> set[int]:
+    """Seeds of the episodes that were kept and are not there any more."""
+    kept = [trial.seed for trial in trials.values() if _is_kept(options, trial)]
+    removed = [seed for seed in kept if not episode_path(options.out, seed).exists()]
+    if removed:
+        log.warning(
+            f"{len(removed)} episodes that {options.out / RECORD_FILE} lists are not there any "
+            f"more ({episode_path(options.out, removed[0]).name} is one): others take their place"
+        )
+    return set(removed)
+
+
+def _write_record(out: Path, settings: dict[str, object], trials: dict[int, Trial]) -> None:
     record = {
-        "settings": _settings(options),
+        "settings": settings,
         "successes": sum(trial.success for trial in trials.values()),
         "trials": sorted(trials.values()),
     }
-    partial = options.out / f".{RECORD_FILE}.partial"
-    partial.write_text(json.dumps(record, indent=1))
-    os.replace(partial, options.out / RECORD_FILE)
+    write_json(out / RECORD_FILE, record)
 
 
 def main() -> None:

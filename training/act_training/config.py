@@ -8,10 +8,13 @@ beside every result (`config.json`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from act_core.errors import ConfigurationError, suggest
+
+Config = TypeVar("Config", "ModelConfig", "TrainingConfig")
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,20 @@ class TrainingConfig:
             raise ConfigurationError(
                 f"training.validation_fraction is {self.validation_fraction}, expected 0 <= x < 1"
             )
+
+
+def config_from_json(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """A `ModelConfig` or `TrainingConfig` as written to JSON; ConfigurationError for an unknown
+    field or a value of another type."""
+    types = get_type_hints(kind)
+    for name, value in values.items():
+        if name not in types:
+            raise ConfigurationError(suggest(f"field of {kind.__name__}", name, types))
+        allowed = get_args(types[name]) or (types[name],)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (type(value) in allowed or value in allowed or (float in allowed and whole)):
+            raise ConfigurationError(f"{kind.__name__}.{name} is {value!r}")
+    return kind(**values)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
-import shlex
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,10 @@ import numpy as np
 import torch
 import tyro
 from act_core.errors import ConfigurationError
+from act_core.files import write_json
+from act_core.policy_json import spec_to_json
 from act_core.policy_spec import PolicySpec
-from act_policy.bundle import FP32, SPEC_FILE, read_bundle, write_bundle
+from act_policy.bundle import SPEC_FILE, read_bundle
 from act_policy.load_policy import check_recorded, cpu_engine, load_policy
 from act_policy.policy import Policy
 from tqdm import tqdm
@@ -43,6 +43,7 @@ from act_training.rollout import (
     run_episode,
 )
 from act_training.run_config import current_commit
+from act_training.sharing import shared_command, shared_path
 from act_training.torch_policy import TorchPolicy
 from act_training.video import write_video
 
@@ -121,7 +122,7 @@ class ConditionResult:
 
 def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     """Measure the success rate of a policy on fresh starts, or replay a recorded episode."""
-    policy = on_disk(options.policy, "model")
+    asked, policy = options, on_disk(options.policy, "model")
     if options.stamp and policy != options.policy:
         raise ConfigurationError("--stamp: a bundle on the hub cannot be written to, download it")
     dataset = options.dataset and on_disk(options.dataset, "dataset")
@@ -155,7 +156,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         for i, condition in enumerate(conditions)
     ]
     record = {
-        "policy": str(options.policy),
+        "policy": shared_path(asked.policy, Path.cwd()),
         "name": spec.name,
         "variant": options.variant,
         "env": _environment_name(options, spec),
@@ -165,7 +166,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         "level": options.level,
         "provenance": dict(spec.provenance),
         "commit": current_commit(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shared_command(),
         "conditions": [result.to_json() for result in evaluated],
     }
     write_record(options.out, record)
@@ -192,8 +193,7 @@ def stamp_bundle(folder: Path, record: dict[str, Any]) -> None:
     }
     known = {**bundle.spec.provenance.get("success", {}), **success}
     spec = dataclasses.replace(bundle.spec, provenance={**bundle.spec.provenance, "success": known})
-    graphs = {v: bundle.graph_file(v).read_bytes() for v in (FP32, *spec.variants)}
-    write_bundle(folder, spec, graphs, bundle.parity_sample())
+    write_json(folder / SPEC_FILE, spec_to_json(spec), indent=2)
 
 
 def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:

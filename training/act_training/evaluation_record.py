@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from act_core.errors import ConfigurationError
+from act_core.files import read_json, write_file
 
 from act_training.intervals import Interval, wilson_interval
 
@@ -34,6 +35,7 @@ class Row:
     median_distance_m: float | None  # at the end, of all episodes
     grasped: int | None  # episodes with a grasp
     command: str  # that repeats it
+    success_of: Mapping[int, bool]  # by seed
 
     @property
     def rate(self) -> float:
@@ -55,49 +57,64 @@ def condition_record(condition: str, results: Sequence[Mapping[str, Any]]) -> di
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:
     """Write a record into `folder`, one episode a line."""
-    folder.mkdir(parents=True, exist_ok=True)
     episodes: dict[str, str] = {}  # placeholder -> the lines that it stands for
     conditions = []
     for index, condition in enumerate(record["conditions"]):
-        lines = ",\n".join(f"    {json.dumps(result)}" for result in condition["results"])
+        results = condition["results"]
+        lines = ",\n".join(f"    {json.dumps(result, allow_nan=False)}" for result in results)
         episodes[f'"<{index}>"'] = f"[\n{lines}\n   ]"
         conditions.append({**condition, "results": f"<{index}>"})
-    text = json.dumps({**record, "conditions": conditions}, indent=1)
+    text = json.dumps({**record, "conditions": conditions}, indent=1, allow_nan=False)
     for placeholder, lines in episodes.items():
         text = text.replace(placeholder, lines)
     path = folder / RECORD_FILE
-    path.write_text(text + "\n")
+    write_file(path, text + "\n")
     return path
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The conditions of the evaluation in `folder`; ConfigurationError if there is none."""
+    """The conditions of the evaluation in `folder`.
+
+    Raises ConfigurationError if there is none, or for a record that is damaged.
+    """
     path = folder / RECORD_FILE
     if not path.is_file():
         raise ConfigurationError(f"'{folder}' holds no {RECORD_FILE}: make one with act-evaluate")
-    record = json.loads(path.read_text())
-    rows = []
-    for condition in record["conditions"]:
-        results = condition["results"]
-        steps = [r["steps"] for r in results if r["success"]]
-        distances = [r["distance_m"] for r in results if r["distance_m"] is not None]
-        grasps = [r["grasped"] for r in results if r["grasped"] is not None]
-        rows.append(
-            Row(
-                folder=folder,
-                policy=record["name"],
-                variant=record["variant"],
-                env=record["env"],
-                level=record.get("level") or 0,
-                condition=condition["condition"],
-                successes=condition["successes"],
-                episodes=condition["episodes"],
-                interval=Interval(*condition["interval_95"]),
-                seeds=(record["seeds"][0], record["seeds"][1]),
-                median_steps=float(np.median(steps)) if steps else None,
-                median_distance_m=float(np.median(distances)) if distances else None,
-                grasped=sum(grasps) if grasps else None,
-                command=record.get("command", ""),
-            )
+    record = read_json(path)
+    try:
+        return [_row(folder, record, condition) for condition in record["conditions"]]
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ConfigurationError(
+            f"'{path}' is damaged or of another version ({error!r}): run the act-evaluate that "
+            "made it again"
+        ) from error
+
+
+def _row(folder: Path, record: dict[str, Any], condition: dict[str, Any]) -> Row:
+    results = condition["results"]
+    steps = [int(r["steps"]) for r in results if r["success"]]
+    distances = [float(r["distance_m"]) for r in results if r["distance_m"] is not None]
+    grasps = [bool(r["grasped"]) for r in results if r["grasped"] is not None]
+    successes, episodes = sum(bool(r["success"]) for r in results), len(results)
+    if (successes, episodes) != (condition["successes"], condition["episodes"]):
+        raise ValueError(
+            f"it says {condition['successes']} of {condition['episodes']}, but lists {successes} "
+            f"of {episodes}"
         )
-    return rows
+    return Row(
+        folder=folder,
+        policy=str(record["name"]),
+        variant=str(record["variant"]),
+        env=str(record["env"]),
+        level=int(record.get("level") or 0),
+        condition=str(condition["condition"]),
+        successes=successes,
+        episodes=episodes,
+        interval=wilson_interval(successes, episodes),
+        seeds=(int(record["seeds"][0]), int(record["seeds"][1])),
+        median_steps=float(np.median(steps)) if steps else None,
+        median_distance_m=float(np.median(distances)) if distances else None,
+        grasped=sum(grasps) if grasps else None,
+        command=str(record.get("command", "")),
+        success_of={int(r["seed"]): bool(r["success"]) for r in results},
+    )

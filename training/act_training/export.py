@@ -8,10 +8,9 @@ runtime, which replays the sample and compares.
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +18,17 @@ import numpy as np
 import onnx
 import torch
 from act_core.errors import ConfigurationError
+from act_core.files import replacing, write_json
 from act_core.policy_spec import ExecutionSpec, PolicySpec, StartRange, VariantSpec
-from act_policy.bundle import BF16, FP32, GRAPH_FILE, ParitySample, write_bundle
+from act_policy.bundle import (
+    BF16,
+    FP32,
+    GRAPH_FILE,
+    RECORD_FOLDER,
+    ParitySample,
+    is_foreign,
+    write_bundle,
+)
 from act_policy.load_policy import cpu_engine, load_policy
 from act_policy.openvino_policy import has_bf16
 from numpy.typing import NDArray
@@ -33,6 +41,7 @@ from act_training.datasets.episode_file import read_episode
 from act_training.hub import on_disk, parse_address, publish
 from act_training.model.lerobot_policy import LerobotPolicy
 from act_training.model.policy import ActPolicy
+from act_training.onnx_notes import strip_notes
 from act_training.quantization import (
     FAST_FILE,
     LARGEST_ERROR,
@@ -42,7 +51,6 @@ from act_training.quantization import (
 from act_training.training_log import CURVES_FILE, LOG_FILE
 
 OPSET = 18
-RECORD_FOLDER = "training"  # of the bundle
 PARITY_SAMPLES = 4
 CALIBRATION_SAMPLES = 64
 MEASURED_SAMPLES = 128
@@ -91,12 +99,20 @@ def export(options: ExportOptions) -> Path:
         checkpoint=on_disk(options.checkpoint, "model"),
         data=options.data and on_disk(options.data, "dataset"),
     )
+    with replacing(options.out, keep=is_foreign, wait=False) as new:
+        _export(options, new)
+    if options.push is not None:
+        log.info(publish(options.out, options.push, "model", private=options.private))
+    return options.out
+
+
+def _export(options: ExportOptions, out: Path) -> None:
     checkpoint = load_checkpoint(options.checkpoint)
     config = checkpoint.config
     execution = ExecutionSpec(options.mode, options.m, options.open_loop_rows)
     spec = make_spec(config, checkpoint.step, name=options.name, execution=execution)
     graphs = {FP32: to_onnx(checkpoint.policy, spec)}
-    data = options.data or Path(config.data)
+    data = options.data or checkpoint.data
     observed = draw_observations(checkpoint, data)
     spec = replace(spec, start=start_range(checkpoint, data))
     expected = predict(checkpoint.policy, observed)
@@ -120,17 +136,9 @@ def export(options: ExportOptions) -> Path:
             variants[BF16] = bf16
         spec = replace(spec, variants=variants)
     chosen = np.linspace(0, len(expected) - 1, PARITY_SAMPLES).astype(int)
-    write_bundle(
-        options.out,
-        spec,
-        graphs,
-        take(ParitySample(observed.joint_position, observed.images, expected), chosen),
-    )
-    copy_training_record(options.checkpoint, checkpoint, options.out / RECORD_FOLDER)
-    log_parity(options.out, graphs)
-    if options.push is not None:
-        log.info(publish(options.out, options.push, "model", private=options.private))
-    return options.out
+    sample = take(ParitySample(observed.joint_position, observed.images, expected), chosen)
+    write_checked_bundle(out, spec, graphs, sample)
+    copy_training_record(options.checkpoint, checkpoint, out / RECORD_FOLDER)
 
 
 def bf16_variant(
@@ -152,26 +160,50 @@ def bf16_variant(
         rounded = predict(policy, observed)
     error = measure_error(rounded, expected, action_std)
     log.info(f"bf16: {error}")
-    if error.share > LARGEST_ERROR:
+    if not error.share <= LARGEST_ERROR:  # NaN is no accuracy
         log.info("bfloat16 is not accurate enough: the bundle has no variant bf16")
         return None
     return VariantSpec(GRAPH_FILE, BF16_MARGIN * error.largest)
 
 
-def log_parity(folder: Path, variants: Iterable[str]) -> None:
-    """Load each variant of a bundle as the runtime does, and log how far it is from the sample."""
-    for variant in variants:
-        if variant == BF16 and not has_bf16():
-            log.info("bf16: not checked, it takes OpenVINO and a processor with bfloat16")
-            continue
+def write_checked_bundle(
+    folder: Path, spec: PolicySpec, graphs: Mapping[str, bytes], sample: ParitySample
+) -> PolicySpec:
+    """Write a bundle of the variants that the runtime can load and that reproduce the sample; how
+    far each is from it is logged, and which one is left out. Returns the spec that was written.
+
+    Raises BundleError, leaving what was in `folder`, when not even fp32 does.
+    """
+    with replacing(folder, keep=is_foreign) as new:
+        write_bundle(new, spec, graphs, sample)
+        failed = [variant for variant in graphs if not _reproduces(new, variant)]
+        if failed:
+            spec = replace(
+                spec, variants={v: s for v, s in spec.variants.items() if v not in failed}
+            )
+            write_bundle(new, spec, {v: g for v, g in graphs.items() if v not in failed}, sample)
+    return spec
+
+
+def _reproduces(folder: Path, variant: str) -> bool:
+    """Whether a variant of a bundle passes the runtime's own check; what it gave is logged."""
+    if variant == BF16 and not has_bf16():
+        log.info("bf16: not checked, it takes OpenVINO and a processor with bfloat16")
+        return True
+    try:
         policy = load_policy(folder, engine=cpu_engine(variant), variant=variant, threads=1)
-        parity = policy.parity
-        assert parity is not None
-        log.info(
-            f"{variant}: largest difference from torch {parity.max_difference:.2g} "
-            f"{policy.spec.output.unit} on {parity.samples} samples "
-            f"(tolerance {parity.tolerance:.2g})"
-        )
+    except ConfigurationError as error:
+        if variant == FP32:
+            raise
+        log.warning(f"{variant}: left out of the bundle, which has fp32 all the same: {error}")
+        return False
+    parity = policy.parity
+    assert parity is not None
+    log.info(
+        f"{variant}: largest difference from torch {parity.max_difference:.2g} "
+        f"{policy.spec.output.unit} on {parity.samples} samples (tolerance {parity.tolerance:.2g})"
+    )
+    return True
 
 
 def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> None:
@@ -180,7 +212,7 @@ def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> Non
     config = checkpoint.config.to_json()
     for name in ("data", "weights"):  # where they were is of no use to others
         config[name] = config[name] and Path(config[name]).name
-    (out / CONFIG_FILE).write_text(json.dumps({"step": checkpoint.step, **config}, indent=1) + "\n")
+    write_json(out / CONFIG_FILE, {"step": checkpoint.step, **config})
     run = folder if (folder / LOG_FILE).is_file() else folder.parent
     for name in (LOG_FILE, CURVES_FILE):
         if (run / name).is_file():
@@ -202,8 +234,10 @@ def to_onnx(policy: ActPolicy | LerobotPolicy, spec: PolicySpec) -> bytes:
             verbose=False,
         )
     assert program is not None  # as it always is with dynamo
-    onnx.checker.check_model(program.model_proto)
-    return program.model_proto.SerializeToString()
+    model = program.model_proto
+    strip_notes(model)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
 
 
 class _Graph(nn.Module):
@@ -288,6 +322,11 @@ def predict(policy: ActPolicy | LerobotPolicy, observed: Observations) -> NDArra
         )[0].numpy()
         for i in range(len(observed.joint_position))
     ]
+    if not np.isfinite(chunks).all():
+        raise ConfigurationError(
+            "the policy answers recorded frames with values that are not finite: it is not fit for "
+            "use; take an earlier checkpoint"
+        )
     return np.stack(chunks)
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from act_core.errors import ConfigurationError
+
+LARGEST_IMAGE_PX = 8192  # a side; what is larger is a damaged file
+MOST_CAMERAS = 16
 
 
 @dataclass(frozen=True)
@@ -13,6 +19,14 @@ class Camera:
     name: str
     height: int
     width: int
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= LARGEST_IMAGE_PX:
+                raise ConfigurationError(
+                    f"{name} of camera '{self.name}' is {value}, expected 1 to {LARGEST_IMAGE_PX}"
+                )
 
 
 @dataclass(frozen=True)
@@ -29,9 +43,15 @@ class Features:
     def __post_init__(self) -> None:
         for names, units in ((self.joints, self.joint_units), (self.actions, self.action_units)):
             if len(names) != len(units):
-                raise ValueError(f"{len(names)} names {names} but {len(units)} units {units}")
-        if not self.rate_hz > 0:
-            raise ValueError(f"rate_hz is {self.rate_hz}, expected a positive rate")
+                raise ConfigurationError(
+                    f"{len(names)} names {names} but {len(units)} units {units}"
+                )
+        if not 0 < self.rate_hz < math.inf:
+            raise ConfigurationError(f"rate_hz is {self.rate_hz}, expected a positive rate")
+        if len(self.cameras) > MOST_CAMERAS:
+            raise ConfigurationError(
+                f"{len(self.cameras)} cameras, expected at most {MOST_CAMERAS}"
+            )
 
     @property
     def camera_names(self) -> tuple[str, ...]:

@@ -57,9 +57,17 @@ def on_disk(path: Path, kind: Kind) -> Path:
 
     For options that are paths: a Path makes hf:/owner/name of hf://owner/name.
     """
-    if path.parts[:1] != ("hf:",):
-        return path
-    return local_copy(SCHEME + "/".join(path.parts[1:]), kind)
+    return local_copy(address(path), kind) if is_address(path) else path
+
+
+def is_address(path: Path) -> bool:
+    """Whether an option means something on the hub."""
+    return path.parts[:1] == ("hf:",)
+
+
+def address(path: Path) -> str:
+    """The address that a Path was made of."""
+    return SCHEME + "/".join(path.parts[1:])
 
 
 def local_copy(

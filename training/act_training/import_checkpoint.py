@@ -21,7 +21,7 @@ from act_core.policy_spec import (
     PolicySpec,
 )
 from act_core.so101 import JOINT_NAMES
-from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample, write_bundle
+from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample
 from numpy.typing import NDArray
 from so101_driver.calibration import Calibration
 
@@ -38,9 +38,9 @@ from act_training.export import (
     PARITY_SAMPLES,
     Observations,
     bf16_variant,
-    log_parity,
     predict,
     to_onnx,
+    write_checked_bundle,
 )
 from act_training.hub import SCHEME
 from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
@@ -80,10 +80,9 @@ def import_checkpoint(
     if bf16 is not None:
         graphs[BF16] = graphs[FP32]
         spec = replace(spec, variants={BF16: bf16})
-    write_bundle(out, spec, graphs, sample)
+    write_checked_bundle(out, spec, graphs, sample)
     for note in imported.notes:
         log.info(f"note: {note}")
-    log_parity(out, graphs)
     cameras = ", ".join(f"{i.camera} {i.width}x{i.height}" for i in spec.image_inputs)
     log.info(f"bundle {out}: {spec.rate_hz:g} Hz, {spec.execution.mode}, cameras {cameras}")
     return out

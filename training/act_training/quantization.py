@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import onnxruntime
 from act_core.policy_spec import PolicySpec
 from act_policy.bundle import ParitySample
@@ -22,6 +23,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from act_training.command import quiet_libraries
+from act_training.onnx_notes import strip_notes
 
 FAST_FILE = "policy_int8.onnx"
 CHOICES = (("Conv", "Gemm"), ("Conv", "MatMul", "Gemm"), ("MatMul", "Gemm"), ("Conv",))
@@ -139,7 +141,9 @@ def _quantize(graph: bytes, calibration: Feeds, operators: tuple[str, ...]) -> b
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        return target.read_bytes()
+        model = onnx.load(target)
+        strip_notes(model)
+        return model.SerializeToString()
 
 
 def _measure(graph: bytes, feeds: Feeds) -> _Measurement:

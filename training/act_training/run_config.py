@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from act_training.config import ModelConfig, TrainingConfig
+from act_training.config import ModelConfig, TrainingConfig, config_from_json
 from act_training.features import Features
 
 
@@ -20,11 +20,12 @@ class RunConfig:
     Attributes:
         preset: name of the preset that the configuration started from.
         task: environment or task of the dataset, e.g. "so101/pick_place".
-        data: folder of the dataset.
+        data: folder of the dataset, seen from the run's folder (see `sharing.shared_path`).
         dataset_sha256: of its content.
         training_episodes, validation_episodes: file names.
         commit: of this project, None outside a checkout.
-        weights: the checkpoint that it began with, None for fresh weights.
+        weights: the checkpoint that it began with, seen from the run's folder; None for fresh
+            weights.
         torch_version: that trained.
     """
 
@@ -48,10 +49,10 @@ class RunConfig:
     def from_json(cls, values: dict[str, Any]) -> RunConfig:
         values = dict(values)
         for name in ("training_episodes", "validation_episodes"):
-            values[name] = tuple(values[name])
+            values[name] = tuple(map(str, values[name]))
         return cls(
-            model=ModelConfig(**values.pop("model")),
-            training=TrainingConfig(**values.pop("training")),
+            model=config_from_json(ModelConfig, values.pop("model")),
+            training=config_from_json(TrainingConfig, values.pop("training")),
             features=Features.from_json(values.pop("features")),
             **values,
         )

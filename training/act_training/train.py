@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from act_core.errors import ConfigurationError
+from act_core.files import settle, working_in
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
@@ -38,6 +39,7 @@ from act_training.datasets.statistics import Statistics, compute_moments
 from act_training.hub import on_disk
 from act_training.model.policy import ActPolicy, Losses
 from act_training.run_config import RunConfig, current_commit
+from act_training.sharing import shared_path
 from act_training.training_log import TrainingLog
 from act_training.training_rollouts import TrainingRollouts
 
@@ -72,6 +74,15 @@ class TrainOptions:
 
 def train(options: TrainOptions) -> Path:
     """Train ACT on a dataset; the checkpoint to use is in final/ of the run's folder."""
+    if options.resume is not None and not options.resume.is_dir():
+        raise ConfigurationError(f"--resume {options.resume}: there is no such folder")
+    with contextlib.ExitStack() as stack:
+        if PartialState().is_main_process:
+            stack.enter_context(working_in(options.resume or options.out))
+        return _train(options)
+
+
+def _train(options: TrainOptions) -> Path:
     run, start, policy, config, cache, state = _begin(options)
     settings = config.training
 
@@ -152,6 +163,7 @@ class _Start(NamedTuple):
 
 
 def _begin(options: TrainOptions) -> _Start:
+    asked = options
     options = dataclasses.replace(
         options,
         data=options.data and on_disk(options.data, "dataset"),
@@ -159,11 +171,17 @@ def _begin(options: TrainOptions) -> _Start:
     )
     if options.resume is not None:
         run = options.resume
-        policy, config, step = load_checkpoint(run / "last")
-        cache = _open_cache(options.data or Path(config.data), config.model.image_downscale)
-        _check_same_dataset(config, cache)
-        return _Start(run, step, policy, config, cache, load_training_state(run / "last"))
+        last = load_checkpoint(run / "last")
+        if not (options.data or last.data).is_dir():
+            raise ConfigurationError(
+                f"the dataset of {run} is not at {last.data}: say where it is with --data"
+            )
+        cache = _open_cache(options.data or last.data, last.config.model.image_downscale)
+        _check_same_dataset(last.config, cache)
+        state = load_training_state(run / "last")
+        return _Start(run, last.step, last.policy, last.config, cache, state)
     run = options.out
+    settle(run / "last")
     if (run / "last").exists():
         raise ConfigurationError(
             f"{run} holds a run: continue it with --resume {run}, or choose another --out"
@@ -173,10 +191,10 @@ def _begin(options: TrainOptions) -> _Start:
     cache = _open_cache(options.data, options.model.image_downscale)
     if not options.allow_identical_starts:
         check_starts_vary(cache.placements, cache.joints[cache.starts[:-1]])
-    config = _make_config(options, cache)
+    config = _make_config(asked, cache)
     torch.manual_seed(config.training.seed)
     if options.weights is None:
-        policy = ActPolicy(config.model, config.features, _statistics(config, cache))
+        policy = ActPolicy(options.model, config.features, _statistics(config, cache))
     else:
         policy = _read_weights(options.weights, config)
     return _Start(run, 0, policy, config, cache, None)
@@ -184,7 +202,7 @@ def _begin(options: TrainOptions) -> _Start:
 
 def _read_weights(folder: Path, config: RunConfig) -> ActPolicy:
     """The policy of a checkpoint; ConfigurationError if it is not of this model and these names."""
-    policy, other, _ = load_checkpoint(folder)
+    policy, other, *_ = load_checkpoint(folder)
     mine, its = dataclasses.asdict(config.model), dataclasses.asdict(other.model)
     differences = [f"{name} {its[name]} (here {value})" for name, value in mine.items()
                    if its[name] != value]  # fmt: skip
@@ -279,17 +297,23 @@ def _make_config(options: TrainOptions, cache: FrameCache) -> RunConfig:
     split = split_episodes(len(cache.files), settings.validation_fraction, settings.seed)
     return RunConfig(
         preset=options.preset,
-        model=options.model,
+        model=_named_weights(options.model),
         training=settings,
         features=cache.features,
         task=cache.task,
-        data=str(Path(options.data or "").resolve()),
+        data=shared_path(options.data or Path(), options.out),
         dataset_sha256=cache.sha256,
         training_episodes=tuple(cache.files[i] for i in split.training),
         validation_episodes=tuple(cache.files[i] for i in split.validation),
         commit=current_commit(),
-        weights=str(options.weights) if options.weights else None,
+        weights=shared_path(options.weights, options.out) if options.weights else None,
     )
+
+
+def _named_weights(model: ModelConfig) -> ModelConfig:
+    """`model` with the name of a file of weights in place of its path."""
+    weights = model.backbone_weights
+    return dataclasses.replace(model, backbone_weights=weights and Path(weights).name)
 
 
 def _check_same_dataset(config: RunConfig, cache: FrameCache) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from act_core.files import replacing
 from numpy.typing import NDArray
 
 from act_training.datasets.errors import DatasetError
@@ -104,10 +105,9 @@ def episode_files(folder: Path) -> list[Path]:
 
 def write_episode(path: Path, episode: Episode) -> None:
     """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind."""
-    partial = path.with_name(f".{path.name}.partial")
     features = episode.features
     try:
-        with h5py.File(partial, "w") as file:
+        with replacing(path) as partial, h5py.File(partial, "w") as file:
             file.attrs.update(
                 format=FORMAT,
                 version=VERSION,
@@ -133,9 +133,7 @@ def write_episode(path: Path, episode: Episode) -> None:
             file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
             for camera in features.camera_names:
                 _write_images(file, f"observations/images/{camera}", episode.images[camera])
-        os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(
             error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
         ) from error

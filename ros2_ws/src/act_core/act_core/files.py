@@ -26,6 +26,7 @@ import errno
 import fcntl
 import json
 import logging
+import math
 import os
 import shutil
 import sys
@@ -36,6 +37,7 @@ from typing import Any
 
 from act_core.errors import ConfigurationError
 
+LARGEST_JSON = 256 << 20  # bytes; ten times the record of an evaluation of 100,000 episodes
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without it answer
@@ -68,10 +70,19 @@ def lock(file: Path, what: object, *, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def working_in(folder: Path) -> Iterator[None]:
-    """Makes ``folder`` if needed and holds it for this process; InUseError if another does."""
+    """Makes ``folder`` if needed and holds it for this process; InUseError if another does.
+
+    A folder that was made and is empty in the end is removed again.
+    """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with lock(folder / ".lock", f"'{folder}'"):
-        yield
+    try:
+        with lock(folder / ".lock", f"'{folder}'"):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # there is something in it, as there should be
+                folder.rmdir()
 
 
 @contextmanager
@@ -117,6 +128,20 @@ def write_file(path: Path, content: str | bytes) -> None:
 def write_json(path: Path, content: Any, *, indent: int = 1) -> None:
     """Replaces ``path`` by strict JSON (ValueError for NaN and infinity) with a line end."""
     write_file(path, json.dumps(content, indent=indent, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; ConfigurationError, naming the file, for anything else.
+
+    Also refused: NaN and infinity, files beyond ``LARGEST_JSON``. OSError where there is no file.
+    """
+    size = path.stat().st_size
+    if size > LARGEST_JSON:
+        raise ConfigurationError(f"'{path}' has {size} bytes, expected a file of JSON")
+    try:
+        return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"'{path}' is damaged or no JSON: {error}") from error
 
 
 def settle(path: Path) -> None:
@@ -183,6 +208,13 @@ def _is_there(descriptor: int, file: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
     except FileNotFoundError:
         return False
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"it holds the number {text}")
+    return value
 
 
 def _beside(path: Path, kind: str) -> Path:

@@ -4,13 +4,13 @@
     policy.onnx    the graph: radians and uint8 images in, a chunk of radians out, no batch axis
     parity.npz     sample inputs and the trainer's outputs for them
     <variant>.onnx faster graphs for the same policy, as far as there are any
+    training/      record of the training run, for a person
 
 The exporter writes it, the runtime reads it; both with this file.
 """
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,16 @@ from typing import Any
 
 import numpy as np
 from act_core.errors import suggest
+from act_core.files import replacing, settle, write_json
 from act_core.policy_json import SPEC_FILE, bundle_folder, check_is_content, read_spec, spec_to_json
-from act_core.policy_spec import BundleError, PolicySpec
+from act_core.policy_spec import BundleError, ParitySpec, PolicySpec
 from numpy.typing import NDArray
 
 from act_policy.observation import Observation
 
 GRAPH_FILE = "policy.onnx"
+PARITY_FILE = ParitySpec().file
+RECORD_FOLDER = "training"
 FP32 = "fp32"
 BF16 = "bf16"  # the variant whose graph is policy.onnx, computed in bfloat16
 
@@ -89,7 +92,9 @@ def read_bundle(folder: str | Path) -> Bundle:
 
     Raises BundleError with the value, what was expected and what exists.
     """
-    bundle = Bundle(bundle_folder(folder), read_spec(folder))
+    folder = bundle_folder(folder)
+    settle(folder)
+    bundle = Bundle(folder, read_spec(folder))
     for path in (bundle.graph_file(), bundle.folder / bundle.spec.parity.file):
         check_file_is_there(path)
     return bundle
@@ -110,7 +115,9 @@ def check_file_is_there(path: Path) -> None:
 def write_bundle(
     folder: str | Path, spec: PolicySpec, graphs: Mapping[str, bytes], sample: ParitySample
 ) -> Bundle:
-    """Writes a bundle and returns it; an existing one in that folder is replaced.
+    """Writes a bundle and returns it; one in that folder is replaced whole or not at all.
+
+    What else is in the folder (see ``is_foreign``) stays.
 
     Args:
         folder: made if it is not there.
@@ -129,14 +136,18 @@ def write_bundle(
                spec.output.name: sample.chunks}  # fmt: skip
     _check_sample(spec, content, Path(spec.parity.file))
 
-    bundle = Bundle(Path(folder), spec)
-    bundle.folder.mkdir(parents=True, exist_ok=True)
-    for variant, graph in graphs.items():
-        bundle.graph_file(variant).write_bytes(graph)
-    np.savez_compressed(bundle.folder / spec.parity.file, **content)
-    text = json.dumps(spec_to_json(spec), indent=2) + "\n"
-    (bundle.folder / SPEC_FILE).write_text(text, encoding="utf-8")
-    return bundle
+    with replacing(Path(folder), keep=is_foreign) as new:
+        new.mkdir()
+        for variant, graph in graphs.items():
+            Bundle(new, spec).graph_file(variant).write_bytes(graph)
+        np.savez_compressed(new / spec.parity.file, **content)
+        write_json(new / SPEC_FILE, spec_to_json(spec), indent=2)
+    return Bundle(Path(folder), spec)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a file or folder of this name in a bundle is somebody else's (a README, .git)."""
+    return not name.endswith(".onnx") and name not in (SPEC_FILE, PARITY_FILE, RECORD_FOLDER)
 
 
 def _check_sample(
