@@ -26,13 +26,15 @@ class Applied(NamedTuple):
 
 
 class Refusal(str):
-    """Why a command is refused, in words; ``kind`` sorts it, for counts and for the log."""
+    """Why a command is refused: ``command refused: <text>``. ``kind`` sorts it, for counts and for
+    the log."""
 
     kind: str
+    text: str
 
     def __new__(cls, kind: str, text: str) -> Refusal:
         refusal = super().__new__(cls, f"command refused: {text}")
-        refusal.kind = kind
+        refusal.kind, refusal.text = kind, text
         return refusal
 
 

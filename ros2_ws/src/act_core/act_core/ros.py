@@ -181,7 +181,7 @@ def publisher(node: Node, topic: topics.Topic) -> Publisher:
 def subscription(
     node: Node,
     topic: topics.Topic,
-    callback: Callable[[Any], None],
+    callback: Callable[..., None],
     callback_group: CallbackGroup | None = None,
 ) -> Subscription:
     """A subscription with the type and quality of service of the topic table, or with what the
@@ -235,6 +235,13 @@ def check_qos_overrides(node: Node) -> None:
 def service(node: Node, entry: topics.Service, callback: Callable[[Any, Any], Any]) -> RclpyService:
     """A service of the table; ``callback(request, response)`` returns the response."""
     return node.create_service(interface_type(entry.type_name), entry.name, callback)
+
+
+def publisher_gid(info: Mapping[str, Any]) -> bytes | None:
+    """Who sent a message, from the information that came with it; None where rclpy does not tell
+    (before Kilted). `act_core.ros_publishers` gives the name that goes with it."""
+    gid = info.get("publisher_gid")
+    return None if gid is None else bytes(gid["data"])
 
 
 def stamp_ns(stamp: Time) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,7 +19,8 @@ WAIT_NS = 100_000_000  # between looks at whether to end
 
 
 class Listener:
-    """Calls ``callback(message)`` for every message of a topic until `close`.
+    """Calls ``callback(message)`` for every message of a topic until `close`; one that takes two
+    arguments gets the information that comes with it, too, as a subscription's would.
 
     For each callback, rclpy's executor asks everything that its node has anew whether it may be
     waited for: a third of the CPU time of a driver that got 100 commands a second went there. This
@@ -37,12 +39,13 @@ class Listener:
         self,
         node: Node,
         topic: topics.Topic,
-        callback: Callable[[Any], None],
+        callback: Callable[..., None],
         on_error: Callable[[Exception], None],
         priority: int = 0,
     ) -> None:
         self._context = node.context
         self._callback = callback
+        self._wants_info = len(inspect.signature(callback).parameters) > 1
         self._on_error = on_error
         self._priority = priority
         self._subscription = ros.subscription(node, topic, callback, _NotForTheExecutor())
@@ -76,11 +79,14 @@ class Listener:
                         event.callback(event.take_data())
                 taken = subscription.handle.take_message(subscription.msg_type, False)
                 if taken is not None:
-                    self._call(taken[0])
+                    self._call(*taken)
 
-    def _call(self, message: Any) -> None:
+    def _call(self, message: Any, info: Any) -> None:
         try:
-            self._callback(message)
+            if self._wants_info:
+                self._callback(message, info)
+            else:
+                self._callback(message)
         except Exception as error:  # a thread that ended would leave the topic unheard
             self._on_error(error)
 

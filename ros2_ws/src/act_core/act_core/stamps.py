@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
     """A time span in the largest unit that suits it: 0.62 s, 90 s, 1.5 h, 3.0 days, 56.9 years."""
     size = abs(seconds)
     for unit_s, name in ((YEAR_S, "years"), (86400.0, "days"), (3600.0, "h")):
-        if size >= unit_s:
+        if size >= 0.995 * unit_s:
             return f"{seconds / unit_s:.1f} {name}"
     return f"{seconds:.0f} s" if size >= 10 else f"{seconds:.3g} s"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from act_core.command_gate import Applied, CommandGate, Refusal
@@ -23,6 +24,7 @@ class Sample(NamedTuple):
 
     position_rad: Vector  # (J,)
     velocity_rad_s: Vector  # (J,)
+    effort_nm: Vector  # (J,) what the servos turn with
     applied: Applied
     frames: list[Frame]  # pictures that arrive in this period
 
@@ -33,7 +35,7 @@ class SimBridge:
     An episode begins with the first command that is followed: until then everything is at rest and
     the time limit does not run, however long a policy takes to start. When it has finished, the
     world goes on for ``pause_s``, so that everybody sees how it ended, and `tick` then starts the
-    next one: seed ``first_seed`` + 1 and so on.
+    next one: seed ``first_seed`` + 1 and so on. Its methods may be called from any thread.
 
     sim: its ``control_hz`` is the control rate.
     cameras: when pictures are taken; None for none.
@@ -62,6 +64,7 @@ class SimBridge:
         self._episodes = episodes
         self._pause_periods = round(pause_s * sim.control_hz)
         self._delay_periods = round(command_delay_s * sim.control_hz)
+        self._lock = threading.RLock()
         self._period = 0
         self._waiting: deque[tuple[int, Command]] = deque()  # commands and when they are due
         self._rested = 0
@@ -87,8 +90,9 @@ class SimBridge:
 
     def reset(self, epoch_ns: int) -> None:
         """Gives the present episode up and starts the next; earlier commands are refused."""
-        self.episode += 1
-        self._begin(epoch_ns)
+        with self._lock:
+            self.episode += 1
+            self._begin(epoch_ns)
 
     def command(
         self,
@@ -98,15 +102,31 @@ class SimBridge:
         now_ns: int | None = None,
     ) -> Refusal | None:
         """See `CommandGate.command`; a delayed command that is refused later is only counted."""
-        if not self._delay_periods:
-            return self.gate.command(names, position_rad, stamp_ns, now_ns)
-        due = self._period + self._delay_periods
-        self._waiting.append((due, (tuple(names), tuple(position_rad), stamp_ns, now_ns)))
+        with self._lock:
+            if not self._delay_periods:
+                return self.gate.command(names, position_rad, stamp_ns, now_ns)
+            due = self._period + self._delay_periods
+            self._waiting.append((due, (tuple(names), tuple(position_rad), stamp_ns, now_ns)))
         return None
+
+    def estop(self, engage: bool) -> None:
+        """Engages or releases the e-stop."""
+        with self._lock:
+            self.gate.estop(engage)
+
+    def values(self) -> Mapping[str, str]:
+        """Counts for a diagnostics message, as text."""
+        with self._lock:
+            lost = self._cameras.lost if self._cameras is not None else 0
+            return {**self.gate.counts(), "frames_lost": str(lost)}
 
     def tick(self, now_ns: int) -> Sample:
         """Runs one control period that ends at ``now_ns`` [ns of ROS time]: the stamp of pictures
         taken in it, and the epoch of an episode that starts with it."""
+        with self._lock:
+            return self._tick(now_ns)
+
+    def _tick(self, now_ns: int) -> Sample:
         if self.sim.report.finished:
             self._rested += 1
             if self._rested > self._pause_periods and not self.done:
@@ -121,14 +141,16 @@ class SimBridge:
         if self._cameras is not None:
             frames = self._cameras.frames(self._period, now_ns, self.sim.save)
         self._period += 1
-        return Sample(self.sim.joint_position, self.sim.joint_velocity, applied, frames)
+        sim = self.sim
+        return Sample(sim.joint_position, sim.joint_velocity, sim.joint_effort, applied, frames)
 
     def expert_target(self) -> Vector:
         """(J,) [rad], what the task's expert would command now; raises ConfigurationError if the
         task has none."""
-        if self._expert is None:
-            self._expert = make_expert(self.sim)
-        return self._expert.act()
+        with self._lock:
+            if self._expert is None:
+                self._expert = make_expert(self.sim)
+            return self._expert.act()
 
     def _step(self, applied: Applied, now_ns: int) -> None:
         was_finished = self.sim.report.finished

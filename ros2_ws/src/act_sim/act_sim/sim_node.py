@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from act_core import ros, topics
+from act_core.arm_node import ArmNode, ArmSample
+from act_core.arm_parameters import ArmParameters
 from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
-from act_core.ros_diagnostics import Diagnostics
-from act_core.stamps import TOLERANCE_S, StampCheck
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
-from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
 from act_sim.sim_bridge import Sample, SimBridge
@@ -30,7 +27,7 @@ LOCKSTEP, REAL_TIME = "lockstep", "real_time"
 
 
 @dataclass(frozen=True)
-class SimParameters:
+class SimParameters(ArmParameters):
     """Parameters of the sim node."""
 
     task: str = parameter("pick_place", "pick_place, lift_cube or reach")
@@ -54,10 +51,6 @@ class SimParameters:
     camera_rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
     width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
     height: int = parameter(480, "of the images [pixels]", low=16, high=1080)
-    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
-    clock_tolerance_s: float = parameter(
-        TOLERANCE_S, "refuse commands whose stamps are further from now", low=0.01
-    )
     command_delay_s: float = parameter(0.0, "injected: commands act so much later", low=0.0)
     camera_delay_s: float = parameter(0.0, "injected: images arrive so much later", low=0.0)
     frame_loss: float = parameter(0.0, "injected: share of the images lost", low=0.0, high=1.0)
@@ -67,8 +60,8 @@ class SimParameters:
     viewer: bool = parameter(False, "open a window to watch and push things")
 
 
-class SimNode(Node):
-    """Publishes joint states and images of a `SimBridge` and takes its commands.
+class SimNode(ArmNode):
+    """A `SimBridge` as the backend of an `ArmNode`, its cameras and its episodes.
 
     Pictures are drawn in a thread of their own. In real time the physics has a thread too, on an
     absolute schedule, and a slow picture delays no control period; in lockstep the callback of a
@@ -88,7 +81,6 @@ class SimNode(Node):
             if camera not in sim.cameras:
                 raise ConfigurationError(suggest("camera", camera, sim.cameras))
         self._simulated_time = p.publish_clock or p.pacing == LOCKSTEP
-        waits_for_clock = not self._simulated_time and ros.has_simulated_time(self)
         self._cameras = CameraSchedule(
             p.cameras, p.rate_hz, p.camera_rate_hz, p.camera_delay_s, p.frame_loss, p.seed
         )
@@ -100,11 +92,7 @@ class SimNode(Node):
             pause_s=p.pause_s,
             command_timeout_s=p.command_timeout_s,
             command_delay_s=p.command_delay_s,
-            stamps=StampCheck(
-                p.clock_tolerance_s,
-                simulated=self._simulated_time or waits_for_clock,
-                zero_passes=not waits_for_clock,
-            ),
+            stamps=self.stamp_check(p),
         )
         self._viewer = open_viewer(sim) if p.viewer else nullcontext()
         # Draws the pictures, always in the same thread: a graphics context belongs to one.
@@ -113,29 +101,22 @@ class SimNode(Node):
         self._drawing: deque[Future[None]] = deque()
         self._overtaken = 0  # frames given up because two were still being drawn
         self._loop_stats = LoopStats()
-        self._lock = threading.Lock()  # the bridge is stepped and commanded from two threads
         self._ending = threading.Event()
         self._failure: Exception | None = None
         self._announced: tuple[object, ...] = ()
-        self._hold: str | None = None
         self._period = 0
 
-        self._joint_states = ros.publisher(self, topics.JOINT_STATES)
-        self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
-        self._status = ros.publisher(self, topics.EPISODE_STATUS)
-        self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
+        self._episode_status = ros.publisher(self, topics.EPISODE_STATUS)
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
         self._infos = {c: ros.publisher(self, topics.camera_info(c)) for c in p.cameras}
         if self._simulated_time:
             self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10)
-        ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
         if p.expert:
             self.bridge.expert_target()  # raises now if the task has no expert
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.service(self, topics.SIM_RESET, self._on_reset)
-        ros.service(self, topics.ESTOP, self._on_estop)
-        Diagnostics(self, self._reports, f"simulation of {p.arms} SO-101")
-        self._estop_state.publish(Bool(data=False))
+        hardware_id = f"simulation of {p.arms} SO-101"
+        self.serve(self.bridge, sim.joint_names, p, self._loop_stats, hardware_id)
         self._announce()
 
         self._physics = threading.Thread(target=self._run, name="physics")
@@ -200,20 +181,24 @@ class SimNode(Node):
         self._publish(*self._latest)
 
     def _tick(self) -> tuple[int, Sample]:
-        with self._lock:
-            now_ns = self._now_ns()
-            sample = self.bridge.tick(now_ns)
-            target = self.bridge.expert_target() if self.params.expert else None
-            self._period += 1
+        now_ns = self.now_ns()
+        sample = self.bridge.tick(now_ns)
+        target = self.bridge.expert_target() if self.params.expert else None
+        self._period += 1
         if target is not None:
             names = self.bridge.sim.joint_names
             self._commands.publish(ros.joint_state(names, target, now_ns))
         return now_ns, sample
 
-    def _now_ns(self) -> int:
+    @property
+    def owns_clock(self) -> bool:
+        """Whether simulated time is told here."""
+        return self._simulated_time
+
+    def now_ns(self) -> int:
         """ROS time of this control period."""
         if not self._simulated_time:
-            return self.get_clock().now().nanoseconds
+            return super().now_ns()
         # From one second on: a stamp of 0 means "not stamped".
         return NS_PER_S + round(self._period * NS_PER_S / self.params.rate_hz)
 
@@ -227,16 +212,8 @@ class SimNode(Node):
     def _publish_sample(self, now_ns: int, sample: Sample) -> None:
         if self._simulated_time:
             self._clock_topic.publish(ClockMessage(clock=ros.to_stamp(now_ns)))
-        names, applied = self.bridge.sim.joint_names, sample.applied
-        state = ros.joint_state(names, sample.position_rad, now_ns, sample.velocity_rad_s)
-        self._joint_states.publish(state)
-        self._applied.publish(ros.joint_state(names, applied.position_rad, now_ns))
-        if applied.hold != self._hold:
-            self._hold = applied.hold
-            self.get_logger().info(f"holding: {applied.hold}" if applied.hold else "following")
-        for limited in applied.limited:
-            if limited.rule == "position":  # the others are counted in the diagnostics
-                self.get_logger().warning(str(limited), throttle_duration_sec=5.0)
+        joints = ArmSample(now_ns, sample.position_rad, sample.velocity_rad_s, sample.effort_nm)
+        self.publish(joints, sample.applied, now_ns, sample.applied.hold)
         self._announce()
 
     def _publish_frame(self, frame: Frame) -> None:
@@ -272,7 +249,7 @@ class SimNode(Node):
         }
         level = "ok" if report.success or not report.finished else "warn"
         texts = {key: str(value).lower() for key, value in values.items()}
-        self._status.publish(ros.diagnostic("episode", level, report.reason, texts))
+        self._episode_status.publish(ros.diagnostic("episode", level, report.reason, texts))
         if report.finished:
             count = len(bridge.reports)
             self.get_logger().info(
@@ -281,42 +258,24 @@ class SimNode(Node):
             )
 
     def _reports(self) -> list[Report]:
-        statistics = self._loop_stats.snapshot()
-        values = dict(statistics.as_values()) if statistics is not None else {}
-        values |= self.bridge.gate.counts()
-        values |= {"frames_lost": str(self._cameras.lost), "frames_overtaken": str(self._overtaken)}
-        level, text = ("ok", "following") if self._hold is None else ("warn", self._hold)
-        return [Report("control", level, text, values)]
+        (control,) = super()._reports()
+        values = {**control.values, "frames_overtaken": str(self._overtaken)}
+        return [control._replace(values=values)]
 
     # -- messages in ---------------------------------------------------------------------------
 
-    def _on_command(self, message: JointState) -> None:
-        stamp_ns = ros.stamp_ns(message.header.stamp)
-        with self._lock:
-            now_ns = self._now_ns()
-            refusal = self.bridge.command(message.name, message.position, stamp_ns, now_ns)
-        if refusal is not None:
-            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
-        elif self.params.pacing == LOCKSTEP:
+    def accepted(self) -> None:
+        """In lockstep a command is worth a control period."""
+        if self.params.pacing == LOCKSTEP:
             self._repeat.reset()
             self._step()
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
-        with self._lock:
-            self.bridge.reset(self._now_ns())
+        self.bridge.reset(self.now_ns())
         if self.params.pacing == LOCKSTEP:
             self._step()
         response.success = True
         response.message = f"episode {self.bridge.episode}, seed {self.bridge.seed}"
-        return response
-
-    def _on_estop(self, request: Any, response: Any) -> Any:
-        with self._lock:
-            self.bridge.gate.estop(request.data)
-        self._estop_state.publish(Bool(data=request.data))
-        response.success = True
-        response.message = "e-stop engaged" if request.data else "e-stop released"
-        self.get_logger().warning(response.message)
         return response
 
     # -- construction --------------------------------------------------------------------------

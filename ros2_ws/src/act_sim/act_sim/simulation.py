@@ -279,6 +279,11 @@ class Simulation:
         return self.data.qpos[self._qpos]
 
     @property
+    def joint_effort(self) -> Vector:
+        """(J,) torques of the servos in the last physics step [N m]."""
+        return self.data.actuator_force[self._ctrl]
+
+    @property
     def joint_velocity(self) -> Vector:
         """(J,) [rad/s]."""
         return self.data.qvel[self._dofs]

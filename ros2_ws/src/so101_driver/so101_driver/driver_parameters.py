@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from act_core.arm_parameters import ArmParameters
 from act_core.limits import JointLimits
 from act_core.parameters import parameter
 from act_core.so101 import SO101_LIMITS
-from act_core.stamps import TOLERANCE_S
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings
@@ -16,18 +16,13 @@ from so101_driver.exit_policy import EXIT_POLICIES, REST
 
 
 @dataclass(frozen=True)
-class DriverParameters:
+class DriverParameters(ArmParameters):
     """Declared on the node; defaults are for an SO-101 follower calibrated with LeRobot."""
 
     port: str = parameter("/dev/ttyACM0", "serial port of the servo bus, or of so101-emulator")
     baud: int = parameter(1_000_000, "of the servos", low=1)
     calibration: str = parameter("", "LeRobot's id of the arm, or a calibration file")
     rate_hz: float = parameter(100.0, "control rate", low=10.0, high=250.0)
-    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
-    clock_tolerance_s: float = parameter(
-        TOLERANCE_S, "refuse commands whose stamps are further from now; above the difference of "
-        "the clocks of two machines", low=0.01,
-    )  # fmt: skip
     max_velocity_rad_s: float = parameter(
         0.0, "of every joint, below the arm's own limits; 0: those", low=0.0
     )

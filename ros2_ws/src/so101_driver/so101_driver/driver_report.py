@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from act_core.report import Report
-from act_core.timing import LoopStatistics
 
-from so101_driver.arm_driver import ArmDriver, Cycle
-
-
-def control_report(cycle: Cycle | None, driver: ArmDriver, loop: LoopStatistics | None) -> Report:
-    """The control loop: an error while it cannot move the arm, a warning while it holds."""
-    values = {**(loop.as_values() if loop is not None else {}), **driver.values()}
-    values["torque"] = "on" if driver.torque else "off"
-    name = "control"
-    if cycle is None:
-        return Report(name, "warn", "starting", values)
-    if cycle.hold is None:
-        return Report(name, "ok", "following", values)
-    level = "error" if driver.faults.faults or cycle.state is None else "warn"
-    return Report(name, level, cycle.hold, values)
+from so101_driver.arm_driver import ArmDriver
 
 
 def bus_report(driver: ArmDriver) -> Report:

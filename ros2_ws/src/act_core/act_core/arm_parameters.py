@@ -1,0 +1,25 @@
+"""Parameters that every node with an arm has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from act_core.parameters import parameter
+from act_core.stamps import TOLERANCE_S
+
+
+@dataclass(frozen=True)
+class ArmParameters:
+    """Parameters of every node that owns an arm."""
+
+    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    clock_tolerance_s: float = parameter(
+        TOLERANCE_S,
+        "refuse commands whose stamps are further from now; the clocks of two machines differ by "
+        "milliseconds, and half a second ago something else was wanted",
+        low=0.01,
+    )
+    several_commanders: bool = parameter(
+        False, "follow although more than one node sends joint_commands; otherwise hold"
+    )
+    frame_id: str = parameter("", "of joint_states; by convention empty")

@@ -1,0 +1,30 @@
+"""Who sent something in the last second."""
+
+from __future__ import annotations
+
+from act_core.senders import Senders
+from act_core.timing import FakeClock
+
+
+def test_who_stops_is_forgotten_after_a_second():
+    clock = FakeClock()
+    senders = Senders(clock)
+    assert senders.recent() == []
+    senders.saw(b"policy")
+    clock.advance(0.6)
+    senders.saw(b"leader")
+    assert sorted(senders.recent()) == [b"leader", b"policy"]
+    clock.advance(0.6)
+    assert senders.recent() == [b"leader"]
+    clock.advance(0.6)
+    assert senders.recent() == []
+
+
+def test_ten_thousand_that_come_and_go_are_not_kept():
+    clock = FakeClock()
+    senders = Senders(clock)
+    for number in range(10_000):
+        clock.advance(0.1)
+        senders.saw(str(number).encode())
+    assert len(senders.recent()) == 11
+    assert len(senders._last_ns) == 11
