@@ -152,6 +152,11 @@ def test_no_such_robot():
     assert ROBOTS.names() == ["so101", "so101_bimanual"]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("robots")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -169,8 +174,8 @@ VALUES = st.recursive(
 
 
 @given(content=VALUES)
-def test_any_content_is_a_robot_or_refused(tmp_path_factory, content):
-    file = tmp_path_factory.mktemp("robots") / "any.yaml"
+def test_any_content_is_a_robot_or_refused(folder, content):
+    file = folder / "any.yaml"
     file.write_text(yaml.safe_dump(content))
     with suppress(ConfigurationError):
         assert isinstance(find_robot(str(file)), Robot)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from importlib import import_module
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import rclpy
@@ -47,6 +47,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from act_core import images, topics
 from act_core.errors import ConfigurationError
+from act_core.joints import JointMatcher, JointReading
 from act_core.parameters import from_values, settable_names, with_values
 
 P = TypeVar("P")
@@ -255,34 +256,12 @@ def to_stamp(ros_time_ns: int) -> Time:
     return Time(sec=sec, nanosec=nanosec)
 
 
-class JointReading(NamedTuple):
-    """Joints of a message in the order that was asked for: (J,) rad and, if sent, rad/s."""
-
-    position: NDArray[np.float64]
-    velocity: NDArray[np.float64] | None
-
-
 def read_joints(message: JointState, names: Sequence[str]) -> JointReading:
     """The joints ``names`` of a message, whatever order and company they come in.
 
-    Raises ValueError for a missing joint, a joint named twice or arrays of unequal length.
+    Raises ValueError as `JointMatcher.read` does; whoever reads many messages keeps one of those.
     """
-    index = {name: i for i, name in enumerate(message.name)}
-    if len(index) != len(message.name):
-        raise ValueError(f"a joint is named twice in the message: {', '.join(message.name)}")
-    missing = [name for name in names if name not in index]
-    if missing:
-        raise ValueError(
-            f"joints missing in the message: {', '.join(missing)}; "
-            f"it has {', '.join(message.name) or 'none'}"
-        )
-    if len(message.position) != len(message.name):
-        raise ValueError(f"{len(message.name)} joint names but {len(message.position)} positions")
-    order = [index[name] for name in names]
-    velocity = None
-    if len(message.velocity) == len(message.name):
-        velocity = np.asarray(message.velocity, dtype=np.float64)[order]
-    return JointReading(np.asarray(message.position, dtype=np.float64)[order], velocity)
+    return JointMatcher(names).read(message.name, message.position, message.velocity)
 
 
 def joint_state(

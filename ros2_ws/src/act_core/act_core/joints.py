@@ -1,0 +1,137 @@
+"""Joints of a message by name, in whatever order, company and pieces they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_core.foreign_text import clean_list
+
+Vector = NDArray[np.float64]
+
+
+class JointReading(NamedTuple):
+    """Joints of a message in the order that was asked for: (J,) rad and, if sent, rad/s."""
+
+    position: Vector
+    velocity: Vector | None
+
+
+class JointMatcher:
+    """Reads the joints ``wanted`` of messages that may hold more, in any order.
+
+    The order of a message is looked up once and kept while messages with the same names come.
+    """
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self.wanted = tuple(wanted)
+        self._names: list[str] = []
+        self._place: list[int] = []  # where the n-th found joint stands in a message
+        self._found: list[int] = []  # and which of `wanted` it is
+
+    def read(
+        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float]
+    ) -> JointReading:
+        """The wanted joints of one message.
+
+        Velocities are None where the message has none or where they are not finite, as drivers
+        write that they do not measure them. Raises ValueError for a missing joint, a joint named
+        twice, arrays of unequal length and positions that are not finite.
+        """
+        found, reading = self.read_part(names, position, velocity)
+        if len(found) < len(self.wanted):
+            there = {self.wanted[i] for i in found}
+            missing = [name for name in self.wanted if name not in there]
+            raise ValueError(
+                f"joints missing in the message: {clean_list(missing)}; it has {clean_list(names)}"
+            )
+        return reading
+
+    def read_part(
+        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float]
+    ) -> tuple[list[int], JointReading]:
+        """What a message tells of the wanted joints: which of them (indices, ascending), and their
+        reading. Raises ValueError as `read` does, but not for missing joints."""
+        if len(names) != len(self._names) or list(names) != self._names:
+            self._learn(names)
+        if len(position) != len(names):
+            raise ValueError(f"{len(names)} joint names but {len(position)} positions")
+        measured = np.asarray(position, dtype=np.float64)[self._place]
+        if not np.isfinite(measured).all():
+            bad = int(np.argmin(np.isfinite(measured)))
+            name = self.wanted[self._found[bad]]
+            raise ValueError(f"the position of {name} is {measured[bad]}, expected a finite number")
+        speed = None
+        if len(velocity) == len(names):
+            speed = np.asarray(velocity, dtype=np.float64)[self._place]
+            if not np.isfinite(speed).all():
+                speed = None
+        return self._found, JointReading(measured, speed)
+
+    def _learn(self, names: Sequence[str]) -> None:
+        place = {name: i for i, name in enumerate(names)}
+        if len(place) != len(names):
+            raise ValueError(f"a joint is named twice in the message: {clean_list(names)}")
+        found = [i for i, name in enumerate(self.wanted) if name in place]
+        self._found, self._place = found, [place[self.wanted[i]] for i in found]
+        self._names = list(names)
+
+
+class JointMerger:
+    """One reading of all joints from messages that tell of some of them each, as two drivers send.
+
+    A reading is complete when every joint was told of since the one before, so its rate is that of
+    the slowest sender, and it is as old as its oldest part. When a sender stops, no reading comes
+    any more: whoever waits for one notices.
+
+    Example: left at 10.000 s, right at 10.004 s: one reading, stamped 10.000 s. Then left at 10.010
+    s and at 10.020 s, right at 10.014 s: one more, with left of 10.010 s, when right comes.
+    """
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self._matcher = JointMatcher(wanted)
+        count = len(self._matcher.wanted)
+        self._position = np.zeros(count)
+        self._velocity = np.full(count, np.nan)
+        self._stamps_ns = [0] * count
+        self._fresh = np.zeros(count, dtype=bool)
+
+    @property
+    def lacking(self) -> list[str]:
+        """Names of the joints that the next reading waits for; all of them after a complete one."""
+        names = self._matcher.wanted
+        return [name for name, fresh in zip(names, self._fresh, strict=True) if not fresh]
+
+    def add(
+        self,
+        names: Sequence[str],
+        position: Sequence[float],
+        velocity: Sequence[float],
+        stamp_ns: int,
+    ) -> tuple[int, JointReading] | None:
+        """Takes in a message; the stamp [ns] and the reading that it completes, or None.
+
+        Raises ValueError as `JointMatcher.read_part` does, and for a message without any of the
+        wanted joints.
+        """
+        found, part = self._matcher.read_part(names, position, velocity)
+        if not found:
+            raise ValueError(
+                f"none of the joints {clean_list(self._matcher.wanted)}; it has {clean_list(names)}"
+            )
+        self._position[found] = part.position
+        self._velocity[found] = np.nan if part.velocity is None else part.velocity
+        for i in found:
+            self._stamps_ns[i] = stamp_ns
+        self._fresh[found] = True
+        if not self._fresh.all():
+            return None
+        self._fresh[:] = False
+        velocity_known = bool(np.isfinite(self._velocity).all())
+        reading = JointReading(
+            self._position.copy(), self._velocity.copy() if velocity_known else None
+        )
+        return min(self._stamps_ns), reading
