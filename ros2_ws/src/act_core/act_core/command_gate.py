@@ -142,8 +142,22 @@ class CommandGate:
         """Whether the e-stop is engaged."""
         return self._estop is not None
 
-    def next(self) -> Applied:
-        """What to send in this control period. Raises ValueError before the first `reset`."""
+    def place(self, joints: NDArray[np.bool_], measured_rad: Vector) -> Vector:
+        """See `CommandLimiter.place`: for joints that are not where they were sent."""
+        return self._limiter.place(joints, measured_rad)
+
+    def confine(self, reach: tuple[Vector, Vector]) -> Applied:
+        """What was sent last, inside bounds as in `next`, without going on from there."""
+        sent = self._limiter.confine(*reach)
+        hold = None if self._command is not None else self._estop or self._hold
+        return Applied(sent.position_rad, sent.limited, hold)
+
+    def next(self, reach: tuple[Vector, Vector] | None = None) -> Applied:
+        """What to send in this control period. Raises ValueError before the first `reset`.
+
+        reach: lowest and highest target (J,) [rad] that the joints can follow from where they are;
+        see `CommandLimiter.confine`.
+        """
         if self._command is not None and self._age_periods >= self._timeout_periods:
             self._refused["watchdog"] += 1
             self._drop_command(f"no command for {self._timeout_periods} control periods")
@@ -154,6 +168,9 @@ class CommandGate:
         else:
             sent = self._limiter.stop()
             hold = self._estop or self._hold
+        if reach is not None:
+            within = self._limiter.confine(*reach)
+            sent = LimitedCommand(within.position_rad, sent.limited + within.limited)
         if sent.limited:
             self._limited.update({limited.rule for limited in sent.limited})
         return Applied(sent.position_rad, sent.limited, hold)

@@ -80,7 +80,7 @@ class Limited(NamedTuple):
     """One rule that changed the target of one joint."""
 
     joint: str
-    rule: str  # "non_finite", "position", "velocity" or "acceleration"
+    rule: str  # "non_finite", "position", "velocity", "acceleration" or "reach"
     wanted: float  # [rad]
     sent: float  # [rad]
 
@@ -165,6 +165,34 @@ class CommandLimiter:
         sent = self._move(self._last_sent(), np.zeros(len(self.limits.names)))
         self._target = sent
         return LimitedCommand(sent.copy(), ())
+
+    def confine(self, lowest_rad: Vector, highest_rad: Vector) -> LimitedCommand:
+        """Moves what was just sent between two bounds (J,) that follow the measured joints.
+
+        A joint that does not keep up, or has no force, must not find its target far ahead of it
+        when it can move again. The position limits hold as well; the motion of a target goes on
+        from where this puts it, no faster than the velocity limit.
+        """
+        before, lower, upper = self._last_sent(), self.limits.lower_rad, self.limits.upper_rad
+        sent = clip(before, clip(lowest_rad, lower, upper), clip(highest_rad, lower, upper))
+        moved = sent != before
+        if not moved.any():
+            return LimitedCommand(before.copy(), ())
+        step = clip(self._step + sent - before, -self._max_step, self._max_step)
+        self._step = np.where(moved, step, self._step)
+        self._position = sent
+        return LimitedCommand(sent.copy(), self._changes("reach", before, sent))
+
+    def place(self, joints: NDArray[np.bool_], position_rad: Vector) -> Vector:
+        """Joints (J,) start anew from a measured position (J,), at rest; the others go on.
+
+        Returns all targets (J,), those placed moved inside the position limits.
+        """
+        inside = clip(position_rad, self.limits.lower_rad, self.limits.upper_rad)
+        self._position = np.where(joints, inside, self._last_sent())
+        self._target = np.where(joints, inside, self._target)
+        self._step = np.where(joints, 0.0, self._step)
+        return self._position.copy()
 
     def _last_sent(self) -> Vector:
         if self._position is None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
-from so101_driver.bus_errors import BusError, NoReplyError, PortError
+from so101_driver.bus_errors import ArmError, BusError, NoReplyError, PortError
 from so101_driver.calibration import Calibration, JointConversion, Vector
 from so101_driver.registers import Register, Status
 
@@ -22,6 +22,12 @@ HEALTH = (
     reg.PRESENT_CURRENT,
 )  # fmt: skip
 
+_NOT_HEARD = (0,) * len(FEEDBACK)
+# One damaged packet in 256 has a right checksum by chance. What torque is switched on with must not
+# hang on one reading: two in a row have to be so close. (5 rad/s, faster than the servo, moves a
+# joint by 33 counts in a control period; two readings are a fraction of one apart.)
+AGREES_COUNTS = 33
+
 
 class ArmState(NamedTuple):
     """All joints at one time; arrays (6,) in the order of `JOINT_NAMES`."""
@@ -30,6 +36,7 @@ class ArmState(NamedTuple):
     velocity_rad_s: Vector  # in steps of 0.077 rad/s: what the servo measures
     load: Vector  # share of the motor's full duty, -1 to 1
     status: tuple[Status, ...]
+    heard: NDArray[np.bool_]  # (6,) whose servos answered; what is said of the others means nothing
 
 
 class ServoHealth(NamedTuple):
@@ -120,15 +127,23 @@ class So101Arm:
 
     def read_state(self, deadline_ns: int | None = None) -> ArmState:
         """Where all joints are, with one request. Raises NoReplyError that names those missing."""
+        state = self.read_partly(deadline_ns)
+        if not state.heard.all():
+            silent = [i for i, heard in zip(self.servo_ids, state.heard, strict=True) if not heard]
+            raise NoReplyError(silent, "read the joints")
+        return state
+
+    def read_partly(self, deadline_ns: int | None = None) -> ArmState:
+        """Like `read_state`, but says in ``heard`` who has not answered."""
         reading = self.bus.sync_read(self.servo_ids, FEEDBACK, deadline_ns)
-        if reading.missing:
-            raise NoReplyError(reading.missing, "read the joints")
-        values = np.array([reading.values[i] for i in self.servo_ids], dtype=np.float64)  # (6, 3)
+        rows = [reading.values.get(i, _NOT_HEARD) for i in self.servo_ids]
+        values = np.array(rows, dtype=np.float64)  # (6, 3)
         return ArmState(
             self.conversion.to_rad(values[:, 0]),
             values[:, 1] * self.conversion.rad_per_count,
             values[:, 2] * self._load_per_count,
-            tuple(reading.status[i] for i in self.servo_ids),
+            tuple(reading.status.get(i, Status(0)) for i in self.servo_ids),
+            np.array([i in reading.values for i in self.servo_ids]),
         )
 
     def write_goals(self, position_rad: ArrayLike) -> NDArray[np.int64]:
@@ -161,14 +176,30 @@ class So101Arm:
         (After power-up the goal of a servo is 0; some firmwares switch on when a goal is written.)
         """
         for joint in joints:
-            index = JOINT_NAMES.index(joint)
-            servo_id = self.servo_ids[index]
-            stored = self.calibration[joint]
-            here = self.bus.read(servo_id, reg.PRESENT_POSITION)
+            servo_id = self.servo_ids[JOINT_NAMES.index(joint)]
+            self._goal_where_it_is(joint)
+            self.bus.write_checked(servo_id, reg.TORQUE_ENABLE, 1)
+
+    def _goal_where_it_is(self, joint: str) -> None:
+        """Writes the joint's position as its goal, and looks whether it is there still.
+
+        Raises ArmError where readings do not agree.
+        """
+        servo_id, stored = self.servo_ids[JOINT_NAMES.index(joint)], self.calibration[joint]
+        here = self.bus.read(servo_id, reg.PRESENT_POSITION)
+        for _ in range(5):
             # The servo would clamp it to the same range.
             goal = min(max(here, stored.range_min), stored.range_max)
             self.bus.write_checked(servo_id, reg.GOAL_POSITION, goal)
-            self.bus.write_checked(servo_id, reg.TORQUE_ENABLE, 1)
+            before, here = here, self.bus.read(servo_id, reg.PRESENT_POSITION)
+            if abs(here - before) <= AGREES_COUNTS:
+                return
+        raise ArmError(f"{joint}: readings of its position do not agree with each other")
+
+    def slacken(self, joints: Sequence[str]) -> None:
+        """Torque off with one packet that nobody answers; see `release` for certainty."""
+        servo_ids = [self.servo_ids[JOINT_NAMES.index(joint)] for joint in joints]
+        self.bus.sync_write((reg.TORQUE_ENABLE,), dict.fromkeys(servo_ids, (0,)))
 
     def release(self, joints: Sequence[str] = JOINT_NAMES) -> tuple[str, ...]:
         """Switches torque off, at once and then again one by one; returns who did not confirm it.
@@ -176,7 +207,7 @@ class So101Arm:
         Raises PortError only.
         """
         servo_ids = {joint: self.servo_ids[JOINT_NAMES.index(joint)] for joint in joints}
-        self.bus.sync_write((reg.TORQUE_ENABLE,), dict.fromkeys(servo_ids.values(), (0,)))
+        self.slacken(joints)
         unconfirmed = []
         for joint, servo_id in servo_ids.items():
             try:

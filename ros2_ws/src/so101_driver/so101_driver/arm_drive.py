@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from act_core.command_gate import Applied
 from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES
+from numpy.typing import NDArray
 
-from so101_driver import arm_start
-from so101_driver.arm import ArmState, So101Arm
-from so101_driver.arm_faults import FaultMonitor
+from so101_driver import arm_checks, arm_start
+from so101_driver.arm import ArmState, ServoHealth, So101Arm
+from so101_driver.arm_faults import GRIPPER, FaultMonitor
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import HOLD, RELEASE, REST
+from so101_driver.leash import STILL_S, Leash
 from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError
 
@@ -23,6 +27,9 @@ TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
 class ArmDrive:
     """Whether the arm is driven, and where to. Of the thread of `ArmDriver.cycle`, but for what
     the gate allows to others.
+
+    A joint without force is `limp`: its torque is switched off, so that its servo cannot take up
+    force by itself, and its goal follows it. It is switched on again where it is.
 
     Args:
         settings: see there.
@@ -35,22 +42,29 @@ class ArmDrive:
         )
         self.faults = FaultMonitor(settings.period_s, settings.faults)
         self.torque = False  # it was switched on, and goals are sent
+        self.limp = np.zeros(len(JOINT_NAMES), dtype=bool)  # (6,)
         self.sent_rad: Vector | None = None  # (6,) last goals
-        self.is_at_rest = False  # the goals no longer move
-        self._tolerance_rad = settings.start_tolerance_rad
+        self.wanted_rad: Vector | None = None  # (6,) what they would be without limits
         self.is_wanted = settings.torque_on_start  # torque, also after a lost port
+        self._settings = settings
         self._has_driven = False
         self._model_limits = limits
-        self._has_limits = False
-        self._seen_rad: Vector | None = None  # (6,) joints, before one of them is relaxed
+        self._leash: Leash | None = None  # until the calibration is known
+        self._still = 0  # periods without a command and motion of the goals
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is commanded, and the goals no longer move."""
+        return self._still > 0
 
     # -- start and end -------------------------------------------------------------------------
 
     def adopt(self, arm: So101Arm, now_ns: int) -> str | None:
         """Takes over an arm that was just connected, without moving it; returns why not."""
-        if not self._has_limits:  # the calibration does not change while this runs
-            self._has_limits = True
-            self.gate.narrow(arm.conversion.limits(self._model_limits))
+        if self._leash is None:  # the calibration does not change while this runs
+            limits = arm.conversion.limits(self._model_limits)
+            self.gate.narrow(limits)
+            self._leash = Leash(limits, arm.settings.p, _mask({GRIPPER}))
         _, torque = arm.read_goals()
         self.torque = False
         self.gate.shut(TORQUE_OFF)
@@ -65,8 +79,8 @@ class ArmDrive:
 
     def energise(self, arm: So101Arm, now_ns: int) -> None:
         """Torque on at the present position. Raises ArmError where a joint is past its limit."""
-        start = arm_start.energise(arm, self.gate, self._tolerance_rad, now_ns)
-        self.sent_rad = start.goals_rad
+        start = arm_start.energise(arm, self.gate.limits, self._settings.start_tolerance_rad)
+        self._begin(arm, start, now_ns)
         self.torque = self._has_driven = True
         self.faults.clear()
         self.gate.open()
@@ -97,31 +111,57 @@ class ArmDrive:
 
     # -- every period --------------------------------------------------------------------------
 
-    def send(self, arm: So101Arm) -> Applied:
-        """The goals of this period."""
-        applied = self.gate.next()
-        arm.write_goals(applied.position_rad)
+    def send(self, arm: So101Arm, state: ArmState) -> Applied:
+        """The goals of this period, none further from its joint than the joint can follow."""
+        leash = self._seen(state)
+        applied = self.gate.next(leash.reach(self.limp, self._stands_still))
         before, self.sent_rad = self.sent_rad, applied.position_rad
-        self.is_at_rest = before is not None and bool((applied.position_rad == before).all())
+        stands = before is not None and bool((applied.position_rad == before)[~self.limp].all())
+        self._still = self._still + 1 if stands and applied.hold is not None else 0
+        self.wanted_rad = applied.position_rad.copy()
+        for limited in reversed(applied.limited):  # the first rule knows what was wanted
+            self.wanted_rad[JOINT_NAMES.index(limited.joint)] = limited.wanted
+        self._write(arm)
         return applied
 
-    def relax(self, joints: set[str], state: ArmState, now_ns: int) -> bool:
+    def keep(self, arm: So101Arm, state: ArmState) -> Applied | None:
+        """A period in which not all joints were heard: goals stay, but for what has to follow its
+        joint; None where nothing is sent."""
+        leash = self._seen(state)
+        if self.sent_rad is None or not state.heard.any():
+            return None
+        applied = self.gate.confine(leash.reach(self.limp, self._stands_still))
+        if np.array_equal(applied.position_rad, self.sent_rad) and not self.limp.any():
+            return None
+        self.sent_rad = applied.position_rad
+        self._write(arm)
+        return applied
+
+    def relax(self, joints: Collection[str]) -> bool:
         """Moves the goals of joints that press to where the joints are; whether that was done."""
         if not joints or self.sent_rad is None or not self.torque:
             return False
-        before, self._seen_rad = self._seen_rad, state.position_rad
-        if before is None or np.abs(before - state.position_rad).max() > arm_start.AGREES_RAD:
-            return False  # not on the strength of a single reading
-        here = [joint in joints for joint in JOINT_NAMES]
-        self.gate.reset(np.where(here, state.position_rad, self.sent_rad), now_ns)
+        assert self._leash is not None
+        self.sent_rad = self.gate.place(_mask(joints), self._leash.here)
         return True
 
+    def let_go(self, joints: Collection[str]) -> None:
+        """Joints without force: limp from now on."""
+        self.limp |= _mask(joints)
+
+    def see_health(self, joint: str, health: ServoHealth) -> None:
+        """One look at one servo: one whose torque is off is limp."""
+        is_limp = joint in _names(self.limp)
+        self.faults.see_health(joint, health, torque_wanted=self.torque and not is_limp)
+        if self.torque and not health.torque:
+            self.let_go((joint,))
+
     def take_over(self, arm: So101Arm, now_ns: int) -> None:
-        """Goes on from the goals that the servos hold."""
-        start = arm_start.take_over(arm, self.gate, now_ns)
-        self.sent_rad = start.goals_rad
-        for joint in start.limp if self.torque else ():
+        """Goes on from the goals that the servos hold, where those are still theirs."""
+        start = arm_start.start(arm)
+        for joint in _names(start.limp & ~self.limp):
             self.faults.see_health(joint, arm.read_health(joint), torque_wanted=True)
+        self._begin(arm, start, now_ns)
 
     def recover(self, arm: So101Arm, now_ns: int) -> list[str]:
         """Ends latched faults; returns whose. Raises RefusedError where there is nothing to end."""
@@ -137,9 +177,57 @@ class ArmDrive:
         self.take_over(arm, now_ns)
         return sorted(joints)
 
-    def reopen(self) -> None:
-        """What kept it from moving is over."""
-        if self.torque:
-            self.gate.open()
-        else:
+    def reopen(self, arm: So101Arm, now_ns: int) -> None:
+        """What kept it from moving is over: force comes back where the joints are.
+
+        Raises ArmError for a limp joint that is past its limit, with nothing done.
+        """
+        if not self.torque:
             self.gate.shut(TORQUE_OFF)
+            return
+        if self.limp.any():
+            assert self._leash is not None
+            tolerance_rad = self._settings.start_tolerance_rad
+            arm_checks.check_position(self._leash.here, self.gate.limits, tolerance_rad)
+            joints = _names(self.limp)
+            arm.configure(joints)  # a servo that restarted has forgotten some of it
+            arm.enable_torque(joints)
+            self.take_over(arm, now_ns)
+            if self.limp.any():  # again
+                return
+        self.gate.open()
+
+    def _begin(self, arm: So101Arm, start: arm_start.Start, now_ns: int) -> None:
+        """From rest at goals that were just compared with the joints; earlier commands are refused.
+
+        They are sent at once: a servo may hold another one.
+        """
+        assert self._leash is not None
+        self._leash.reset(start.here_rad, start.falls)
+        self.limp = start.limp.copy()
+        self.sent_rad = self.gate.reset(start.goals_rad, now_ns)
+        self._still = 0
+        self._write(arm)
+
+    def _seen(self, state: ArmState) -> Leash:
+        assert self._leash is not None
+        self._leash.see(state.position_rad, state.heard)
+        return self._leash
+
+    @property
+    def _stands_still(self) -> bool:
+        return self._still >= self._settings.periods(STILL_S)
+
+    def _write(self, arm: So101Arm) -> None:
+        assert self.sent_rad is not None
+        arm.write_goals(self.sent_rad)
+        if self.limp.any():  # again and again: nobody confirms it; after the goals, because some
+            arm.slacken(_names(self.limp))  # firmwares switch on when they get one
+
+
+def _mask(joints: Collection[str]) -> NDArray[np.bool_]:
+    return np.array([joint in joints for joint in JOINT_NAMES])
+
+
+def _names(joints: NDArray[np.bool_]) -> list[str]:
+    return [joint for joint, there in zip(JOINT_NAMES, joints, strict=True) if there]

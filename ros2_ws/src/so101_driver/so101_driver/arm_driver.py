@@ -16,7 +16,7 @@ from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_drive import ArmDrive
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
-from so101_driver.bus_errors import BusError, NoReplyError, PortError
+from so101_driver.bus_errors import ArmError, BusError, PortError
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.health_round import HealthRound
@@ -174,49 +174,54 @@ class ArmDriver:
             return Cycle(None, None, str(error))
 
     def _run(self, arm: So101Arm, now_ns: int, deadline_ns: int) -> Cycle:
-        try:
-            state = arm.read_state(deadline_ns)
-        except NoReplyError as error:
-            return self._silence(arm, error)
+        state = arm.read_partly(deadline_ns)
         self.read_s = (self._clock.now_ns() - deadline_ns + self._budget_ns) / NS_PER_S
-        if self._silent:
+        everybody = bool(state.heard.all())
+        if everybody and self._silent:
             self._heard_again(arm, now_ns)
-        self.faults.see_state(state, self._drive.sent_rad if self.torque else None)
+        if self.torque:
+            drive = self._drive
+            self.faults.see_state(state, drive.sent_rad, drive.limp, drive.wanted_rad)
+            self._drive.let_go(self.faults.without_force())
+        else:
+            self.faults.see_state(state, None)
+        if not everybody:
+            return self._silence(arm, state)
         seen = self._health.look(arm, deadline_ns)
         if seen is not None:
-            self.faults.see_health(*seen, torque_wanted=self.torque)
-        self._judge(arm, state, now_ns)
+            self._drive.see_health(*seen)
+        self._judge(arm, now_ns)
         if not self.torque:
             return Cycle(state, None, self._gate.reason)
-        applied = self._drive.send(arm)
+        applied = self._drive.send(arm, state)
         return Cycle(state, applied, self._gate.reason or applied.hold)
 
-    def _silence(self, arm: So101Arm, error: NoReplyError) -> Cycle:
+    def _silence(self, arm: So101Arm, state: ArmState) -> Cycle:
         self._silent += 1
         self.counts["cycles_without_state"] += 1
-        names = ", ".join(arm.joint_of(i) for i in error.servo_ids)
-        text = f"no reply from {names}"
+        silent = [i for i, heard in zip(arm.servo_ids, state.heard, strict=True) if not heard]
+        text = f"no reply from {', '.join(arm.joint_of(i) for i in silent)}"
         if self._silent == self.settings.periods(self.settings.patience_s):
             self._gate.shut(text)
             self._note("error", f"{text}: holding")
-        return Cycle(None, None, self._gate.reason or text)
+        applied = self._drive.keep(arm, state) if self.torque else None
+        return Cycle(None, applied, self._gate.reason or text)
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
-            self._drive.take_over(arm, now_ns)  # where it raises, the next cycle tries again
-            self._drive.reopen()
+            if self.torque:
+                self._drive.take_over(arm, now_ns)  # where it raises, the next cycle tries again
+            if not self.faults.faults:
+                self._drive.reopen(arm, now_ns)
             self._note("info", "the servos answer again")
         self._silent = 0
 
-    def _judge(self, arm: So101Arm, state: ArmState, now_ns: int) -> None:
+    def _judge(self, arm: So101Arm, now_ns: int) -> None:
         """Faults stop the arm, relax what presses, and end."""
         faults = self.faults.faults
         if not faults:
             if self._fault_cycles:
-                self._fault_cycles = 0
-                self._relaxed.clear()
-                self._drive.reopen()
-                self._note("info", "no fault is left")
+                self._end_of_faults(arm, now_ns)
             return
         text = "; ".join(fault.text for fault in faults)
         if text != self._gate.reason:
@@ -226,7 +231,7 @@ class ArmDriver:
         self._fault_cycles += 1
         if self._drive.is_at_rest:  # it brakes first; then a joint that presses gives way
             pressing = {f.joint for f in faults if f.relaxes} - self._relaxed
-            if self._drive.relax(pressing, state, now_ns):
+            if self._drive.relax(pressing):
                 self._relaxed |= pressing
         due = self._fault_cycles * self._period_s >= self.settings.recover_after_s
         if self.settings.auto_recover and due and any(f.is_latched for f in faults):
@@ -235,6 +240,18 @@ class ArmDriver:
                 self._note("info", self._recover(now_ns))
             except RefusedError as error:
                 self._note("warning", str(error))
+
+    def _end_of_faults(self, arm: So101Arm, now_ns: int) -> None:
+        try:
+            self._drive.reopen(arm, now_ns)
+        except ArmError as error:  # somebody has to move a joint
+            if str(error) != self._gate.reason:
+                self._gate.shut(str(error))
+                self._note("error", str(error))
+            return
+        self._fault_cycles = 0
+        self._relaxed.clear()
+        self._note("info", "no fault is left")
 
     # -- requests ------------------------------------------------------------------------------
 

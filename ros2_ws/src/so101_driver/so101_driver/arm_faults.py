@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from act_core.so101 import JOINT_NAMES
+from numpy.typing import NDArray
 
 from so101_driver.arm import ArmState, ServoHealth
 from so101_driver.calibration import Vector
@@ -51,6 +52,25 @@ class FaultLimits:
     stall_load: float = 0.45
     stall_motion_rad: float = 0.03
     stall_s: float = 1.0
+    # Without force for so long; see `lacks_force`.
+    no_force_s: float = 0.05
+
+
+# A servo pushes with 1.6 % at least (its register MINIMUM_STARTUP_FORCE) when it is off its goal.
+NO_PUSH_LOAD = 0.008
+OFF_GOAL_RAD = 0.03
+
+
+def lacks_force(state: ArmState, goals_rad: Vector) -> NDArray[np.bool_]:
+    """(6,) joints that are off their goals, do not come nearer, and whose motors do not push.
+
+    Whatever the servo says: it is hot, its supply failed, its torque was switched off by somebody,
+    it restarted. A moment of it, where a fast joint brakes, is nothing.
+    """
+    error = goals_rad - state.position_rad
+    comes_nearer = state.velocity_rad_s * error > 0.0
+    slack = (np.abs(error) > OFF_GOAL_RAD) & (np.abs(state.load) < NO_PUSH_LOAD) & ~comes_nearer
+    return slack & state.heard
 
 
 class FaultMonitor:
@@ -70,6 +90,7 @@ class FaultMonitor:
         self._confirmed = [Status(0)] * joints  # by two cycles
         self._voltage_s = np.zeros(joints)
         self._stall_s = np.zeros(joints)
+        self._no_force_s = np.zeros(joints)
         self._stall_position = np.zeros(joints)
 
     @property
@@ -99,19 +120,53 @@ class FaultMonitor:
                 found.append(f"{joint}: {health.volts:.1f} V is outside the servo's limits")
         return found
 
-    def see_state(self, state: ArmState, sent_rad: Vector | None) -> None:
-        """One cycle: ``sent_rad`` (6,) is where the joints should be; None without torque."""
+    def see_state(
+        self,
+        state: ArmState,
+        sent_rad: Vector | None,
+        limp: NDArray[np.bool_] | None = None,
+        wanted_rad: Vector | None = None,
+    ) -> None:
+        """One cycle: ``sent_rad`` (6,) is where the joints should be; None without torque. ``limp``
+        (6,) are those without torque, and ``wanted_rad`` (6,) what was commanded."""
         # Twice in a row: one damaged packet in 256 has a right checksum by chance.
         for j, (before, now) in enumerate(zip(self._status, state.status, strict=True)):
+            if not state.heard[j]:
+                continue
             confirmed = before & now
             if confirmed or self._confirmed[j]:  # no complaint after none changes nothing
                 self._see_status(j, confirmed)
             self._confirmed[j] = confirmed
-        self._status = state.status
+        pairs = zip(self._status, state.status, state.heard, strict=True)
+        self._status = tuple(now if heard else before for before, now, heard in pairs)
         if sent_rad is None:
-            self._stall_s[:] = 0.0
+            self._stall_s[:] = self._no_force_s[:] = 0.0
             return
-        self._see_stall(state, sent_rad)
+        if state.heard.all():
+            self._see_stall(state, sent_rad, sent_rad if wanted_rad is None else wanted_rad)
+        slack = lacks_force(state, sent_rad)
+        if limp is not None:
+            slack &= ~limp
+        more = np.where(slack, self._no_force_s + self._period_s, 0.0)
+        self._no_force_s = np.where(state.heard, more, self._no_force_s)
+
+    def without_force(self) -> list[str]:
+        """Joints that are to be switched off: their servos have no force, or must not use it.
+
+        The reason is among `faults` afterwards.
+        """
+        joints = []
+        for j, joint in enumerate(JOINT_NAMES):
+            slack = self._no_force_s[j] >= self.limits.no_force_s
+            if slack and self._confirmed[j] & Status.VOLTAGE:
+                self._add_voltage(joint)
+            if slack and not any(fault.joint == joint for fault in self.faults):
+                text = "its servo does not push: did its power fail, was its torque switched off?"
+                self._add(joint, "torque_lost", text)
+            if slack or self._confirmed[j] & Status.ENCODER:
+                self._no_force_s[j] = 0.0
+                joints.append(joint)
+        return joints
 
     def see_health(self, joint: str, health: ServoHealth, torque_wanted: bool) -> None:
         """One look at one servo."""
@@ -130,13 +185,14 @@ class FaultMonitor:
         for kind in LATCHED:
             self._drop(joint, kind)
         self._stall_s[JOINT_NAMES.index(joint)] = 0.0
+        self._no_force_s[JOINT_NAMES.index(joint)] = 0.0
 
     def clear(self) -> None:
         """Forgets everything: another look will tell."""
         self._faults.clear()
         self.health.clear()
-        self._voltage_s[:] = 0.0
-        self._stall_s[:] = 0.0
+        for seconds in (self._voltage_s, self._stall_s, self._no_force_s):
+            seconds[:] = 0.0
 
     def _see_status(self, j: int, status: Status) -> None:
         joint = JOINT_NAMES[j]
@@ -154,13 +210,17 @@ class FaultMonitor:
             self._drop(joint, "encoder")
         self._voltage_s[j] = self._voltage_s[j] + self._period_s if status & Status.VOLTAGE else 0.0
         if self._voltage_s[j] >= self.limits.voltage_s:
-            volts = f"{self.health[joint].volts:.1f} V" if joint in self.health else "supply"
-            text = f"{volts} outside the servo's limits: is it the right power supply?"
-            self._add(joint, "voltage", text)
+            self._add_voltage(joint)
         elif self._voltage_s[j] == 0.0:
             self._drop(joint, "voltage")
 
-    def _see_stall(self, state: ArmState, sent_rad: Vector) -> None:
+    def _add_voltage(self, joint: str) -> None:
+        seen = self.health.get(joint)
+        volts = f"{seen.volts:.1f} V" if seen and seen.status & Status.VOLTAGE else "supply"
+        text = f"{volts} outside the servo's limits: is it the right power supply?"
+        self._add(joint, "voltage", text)
+
+    def _see_stall(self, state: ArmState, sent_rad: Vector, wanted_rad: Vector) -> None:
         limits = self.limits
         pushing = (np.abs(state.load) >= limits.stall_load) & (
             np.abs(sent_rad - state.position_rad) >= limits.stall_error_rad
@@ -175,7 +235,7 @@ class FaultMonitor:
         self._stall_position = np.where(stalling, self._stall_position, state.position_rad)
         for j in np.flatnonzero(self._stall_s >= limits.stall_s):
             if JOINT_NAMES[j] != GRIPPER:
-                text = f"does not reach {sent_rad[j]:.2f} rad: something is in its way"
+                text = f"does not reach {wanted_rad[j]:.2f} rad: something is in its way"
                 self._add(JOINT_NAMES[j], "stalled", text)
 
     def _has(self, joint: str, kind: str) -> bool:

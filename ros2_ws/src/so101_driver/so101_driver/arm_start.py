@@ -6,65 +6,76 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
 from so101_driver import arm_checks
-from so101_driver.arm import So101Arm
+from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm_faults import lacks_force
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
-from so101_driver.ready_gate import ReadyGate
 
 Reading = TypeVar("Reading", bound=tuple[Any, ...])
 
-NO_GOAL_JUMP_RAD = 0.35  # a goal further from its joint than this is not one that it was following
+# A goal further from its joint than this is not one that it was following (a servo restarted), or
+# something is in the joint's way.
+NO_GOAL_JUMP_RAD = 0.35
 # One damaged packet in 256 has a right checksum by chance. What control starts from must not hang
 # on one reading: two in a row have to agree, by so much. (5 rad/s, faster than the servo, moves a
 # joint by 0.05 rad in a control period; two readings are a fraction of one apart.)
 AGREES_RAD = 0.05
 
+STANDS_RAD_S = 0.1
+
 
 class Start(NamedTuple):
-    """Where control begins."""
+    """Where control begins; arrays (6,)."""
 
-    goals_rad: Vector  # (6,)
-    limp: tuple[str, ...]  # joints without torque
+    goals_rad: Vector  # what the servos are to hold
+    here_rad: Vector  # where the joints are
+    limp: NDArray[np.bool_]  # torque is off
+    falls: NDArray[np.bool_]  # moves, and not towards a goal
 
 
-def energise(arm: So101Arm, gate: ReadyGate, tolerance_rad: float, now_ns: int) -> Start:
-    """Torque on at the present position, or left on as it was.
+def start(arm: So101Arm) -> Start:
+    """Goals where the arm is held and where it is, compared: a goal is kept only where its servo
+    pushes towards it, and not far; else it is where the joint is. Nothing is written.
+
+    Raises ArmError where readings do not agree.
+    """
+    goals, torque = _twice(arm.read_goals)
+    state = _state(arm)
+    here = state.position_rad
+    kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD) & ~lacks_force(state, goals)
+    falls = ~kept & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
+    return Start(np.where(kept, goals, here), here, ~torque, falls)
+
+
+def energise(arm: So101Arm, limits: JointLimits, tolerance_rad: float) -> Start:
+    """Torque on at the present position where it is off, or left on as it was.
 
     Raises ArmError for a joint that is further past its limit than ``tolerance_rad``; torque is as
     it was then.
     """
-    arm_checks.check_position(_position(arm), gate.limits, tolerance_rad)
-    _, torque = arm.read_goals()
-    if not torque.all():
-        arm.enable_torque()
-    return take_over(arm, gate, now_ns)
+    found = start(arm)
+    arm_checks.check_position(found.here_rad, limits, tolerance_rad)
+    if not found.limp.any():
+        return found
+    arm.enable_torque([joint for joint, off in zip(JOINT_NAMES, found.limp, strict=True) if off])
+    return start(arm)
 
 
-def take_over(arm: So101Arm, gate: ReadyGate, now_ns: int) -> Start:
-    """The limiter starts from the goals that the servos hold or, where those are not theirs (a
-    servo restarted), from the measured positions; earlier commands are refused."""
-    goals, torque = held_goals(arm)
-    start = gate.reset(goals, now_ns)
-    limp = tuple(joint for joint, on in zip(JOINT_NAMES, torque, strict=True) if not on)
-    return Start(start, limp)
+def _state(arm: So101Arm) -> ArmState:
+    """Readings of the joints that agree; the later one."""
+    seen: list[ArmState] = []
 
+    def position() -> tuple[Vector]:
+        seen.append(arm.read_state())
+        return (seen[-1].position_rad,)
 
-def held_goals(arm: So101Arm) -> tuple[Vector, NDArray[np.bool_]]:
-    """Where the arm is held (6,) [rad], or is where nothing holds it, and (6,) whether torque is
-    on. Raises ArmError where readings do not agree."""
-    goals, torque = _twice(arm.read_goals)
-    here = _position(arm)
-    kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD)
-    return np.where(kept, goals, here), torque
-
-
-def _position(arm: So101Arm) -> Vector:
-    (here,) = _twice(lambda: (arm.read_state().position_rad,))
-    return here
+    _twice(position)
+    return seen[-1]
 
 
 def _twice(read: Callable[[], Reading]) -> Reading:

@@ -26,6 +26,7 @@ from so101_driver import arm_start
 from so101_driver.arm import So101Arm
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.bus_errors import BusError, NoReplyError, PortError
+from so101_driver.leash import Leash
 
 T = TypeVar("T")
 
@@ -70,8 +71,8 @@ def carry_out(
 
 
 def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
-    goals, torque = _answer(partial(arm_start.held_goals, arm), clock)
-    if not torque.all():
+    start = _answer(partial(arm_start.start, arm), clock)
+    if start.limp.any():
         return ""  # a limp arm cannot be moved
     allowed = arm.conversion.limits(limits)
     slow = replace(
@@ -84,7 +85,10 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
         ),
     )
     limiter = CommandLimiter(slow, 1.0 / REST_RATE_HZ)
-    sent = limiter.reset(goals).position_rad
+    sent = limiter.reset(start.goals_rad).position_rad
+    nobody = np.zeros(len(sent), dtype=bool)
+    leash = Leash(slow, arm.settings.p, nobody)
+    leash.reset(start.here_rad, nobody)
     target = np.clip(REST_POSE_RAD, allowed.lower_rad, allowed.upper_rad)
     schedule = PeriodicSchedule(1.0 / REST_RATE_HZ, clock)
     monitor = FaultMonitor(1.0 / REST_RATE_HZ)
@@ -92,11 +96,15 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
     while clock.now_ns() < deadline_ns and not np.array_equal(sent, target):
         schedule.wait()
         with contextlib.suppress(NoReplyError):  # it goes on; at the end they have to answer
-            monitor.see_state(arm.read_state(clock.now_ns() + READ_NS), sent)
-        pressing = [fault.text for fault in monitor.faults if fault.relaxes]
-        if pressing:  # against a hand, maybe
-            return f"on the way to rest: {'; '.join(pressing)}; "
-        sent = limiter.limit(target).position_rad
+            state = arm.read_state(clock.now_ns() + READ_NS)
+            monitor.see_state(state, sent, wanted_rad=target)
+            leash.see(state.position_rad, state.heard)
+        monitor.without_force()
+        stuck = [fault.text for fault in monitor.faults if fault.relaxes or fault.is_latched]
+        if stuck:  # against a hand, maybe
+            return f"on the way to rest: {'; '.join(stuck)}; "
+        limiter.limit(target)
+        sent = limiter.confine(*leash.reach(nobody, stands_still=False)).position_rad
         arm.write_goals(sent)
     return _arrive(arm, target, clock, clock.now_ns() + to_ns(ARRIVAL_S))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from act_core.command_gate import Applied, CommandGate, Refusal
 from act_core.limits import JointLimits
 from act_core.stamps import StampCheck
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import Vector
 
@@ -86,10 +87,20 @@ class ReadyGate:
             self._gate.hold(self.reason or "no command yet")
             return start
 
-    def next(self) -> Applied:
-        """What to send in this period."""
+    def place(self, joints: NDArray[np.bool_], position_rad: Vector) -> Vector:
+        """Some joints (6,) start from rest at a position (6,); returns all targets (6,) [rad]."""
         with self._lock:
-            return self._gate.next()
+            return self._gate.place(joints, position_rad)
+
+    def next(self, reach: tuple[Vector, Vector]) -> Applied:
+        """What to send in this period, within ``reach``; see `CommandGate.next`."""
+        with self._lock:
+            return self._gate.next(reach)
+
+    def confine(self, reach: tuple[Vector, Vector]) -> Applied:
+        """What was sent last, within ``reach``."""
+        with self._lock:
+            return self._gate.confine(reach)
 
     def counts(self) -> Mapping[str, str]:
         """For a diagnostics message, as text."""

@@ -58,10 +58,13 @@ def emulated_servos(
         if name == "gripper":  # its zero is not the middle of its travel
             middle -= (fact.lower_rad + fact.upper_rad) / 2 / RAD_PER_COUNT
         joint = joints[index] if joints is not None else LocalJoint(
-            fact.lower_rad - STOP_MARGIN_RAD,
-            fact.upper_rad + STOP_MARGIN_RAD,
-            float(start[index]),
-            GRAVITY_NM[index],
+            *stops_rad(index), float(start[index]), GRAVITY_NM[index]
         )  # fmt: skip
         servos.append(EmulatedServo(memory, joint, middle))
     return servos
+
+
+def stops_rad(index: int) -> tuple[float, float]:
+    """Where a joint of the arm stops mechanically."""
+    fact = JOINTS[index]
+    return fact.lower_rad - STOP_MARGIN_RAD, fact.upper_rad + STOP_MARGIN_RAD

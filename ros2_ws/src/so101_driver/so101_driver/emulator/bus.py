@@ -28,7 +28,7 @@ from so101_driver.protocol import (
     Packet,
     Parser,
 )
-from so101_driver.registers import RETURN_DELAY
+from so101_driver.registers import RETURN_DELAY, TORQUE_ENABLE
 
 STEP_NS = to_ns(STEP_S)
 IDLE_NS = to_ns(0.005)  # an incomplete instruction is forgotten after such a silence
@@ -191,19 +191,31 @@ class EmulatedBus:
             self._outgoing.clear()
             self._parser.clear()
         for servo in servos:
+            motor, value = servo.motor, event.value
             if event.kind == "dead":
                 servo.dead = on
                 if not on:
                     servo.power_cycle()
+            elif event.kind == "silent":
+                servo.silent = on
             elif event.kind == "power_cycle":
-                servo.power_cycle()
+                servo.power_cycle(goal=None if value is None else round(value))
             elif event.kind == "supply":
-                volts = LOW_SUPPLY_V if event.value is None else event.value
-                servo.motor.supply_v = volts if on else NORMAL_SUPPLY_V
+                volts = LOW_SUPPLY_V if value is None else value
+                motor.supply_v = volts if on else NORMAL_SUPPLY_V
             elif event.kind == "hot":
-                servo.motor.temperature_c = HOT_C if event.value is None else event.value
-            elif event.kind == "blocked" and isinstance(servo.motor.joint, LocalJoint):
-                servo.motor.joint.blocked = on
+                motor.temperature_c = HOT_C if value is None else value
+            elif event.kind == "encoder":
+                motor.fail_encoder(on)
+            elif event.kind == "overcurrent":
+                motor.trip()
+            elif event.kind == "torque_off":
+                servo.write(TORQUE_ENABLE.address, b"\0" if on else b"\1")
+            elif isinstance(motor.joint, LocalJoint):
+                if event.kind == "blocked":
+                    motor.joint.blocked = on
+                elif event.kind == "pushed":
+                    motor.joint.push_nm = 1.0 if value is None else value
 
 
 def _with_ends(events: Sequence[FaultEvent]) -> list[FaultEvent]:

@@ -40,14 +40,22 @@ RATES: dict[str, str] = {
 
 # Kinds of events and what their keys servo and value mean.
 EVENTS: dict[str, str] = {
-    "dead": "servo loses its cable: silent and without torque",
+    "dead": "servo loses its cable: silent and without torque; it restarts when it is back",
+    "silent": "servo neither hears nor answers; it goes on driving",
     "blocked": "something holds the joint of servo where it is",
-    "power_cycle": "servo (or all without one) restarts",
+    "pushed": "a hand pushes the joint of servo with value N m (default 1)",
+    "power_cycle": "servo (or all without one) restarts; with value: torque on, that goal [counts]",
     "supply": "the supply has value volts (default 3.6) for servo or all",
     "hot": "the motor of servo is at value degrees (default 80)",
+    "encoder": "the angle sensor of servo fails: it goes on with the last angle",
+    "overcurrent": "the motor of servo takes too much current and switches off",
+    "torque_off": "another program switches the torque of servo off, and at the end on again",
     "port_gone": "the USB cable is pulled out",
 }
-BACK_TO_NORMAL = {"dead", "blocked", "supply", "port_gone"}  # kinds that for_s ends
+# Kinds that for_s ends.
+BACK_TO_NORMAL = {
+    "dead", "silent", "blocked", "pushed", "supply", "encoder", "torque_off", "port_gone",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

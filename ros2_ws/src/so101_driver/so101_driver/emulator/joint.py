@@ -49,6 +49,7 @@ class LocalJoint:
         self.position_rad = position_rad
         self.velocity_rad_s = 0.0
         self.load_nm = load_nm
+        self.push_nm = 0.0  # of a hand
         self.blocked = False  # something holds it where it is
         self._lower, self._upper = lower_rad, upper_rad
         self._inertia = ARMATURE + inertia
@@ -57,7 +58,7 @@ class LocalJoint:
         if self.blocked:
             self.velocity_rad_s = 0.0
             return
-        torque = self.load_nm - VISCOUS * self.velocity_rad_s
+        torque = self.load_nm + self.push_nm - VISCOUS * self.velocity_rad_s
         if drive.powered:
             back_emf = TORQUE_CONSTANT * self.velocity_rad_s
             torque += TORQUE_CONSTANT * (drive.duty * drive.volts - back_emf) / RESISTANCE

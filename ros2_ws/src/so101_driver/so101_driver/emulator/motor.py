@@ -1,6 +1,9 @@
 """Position loop at 1 kHz and motor protection of one emulated servo. Positions are counts.
 
 Source of both: the clean-room firmware 0o8o0-blip/sts3215-firmware (pid.c, motion.c, motor.c).
+Force comes back by itself, at the goal that the servo still has, when the supply, the temperature
+or the angle sensor is right again: those only set the duty to 0. After too much current it does
+not: that writes TORQUE_ENABLE.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from so101_driver.registers import Status
 STEP_S = 0.001
 WINDOW = 20  # steps that velocity and the D term look back, register VELOCITY_WINDOW
 HIGHEST_DUTY = 970  # 0.1 %: the bridge goes no further
+COOLED_K = 5  # below the limit it is no longer too hot
 OVERLOAD_MOTION = 50  # counts: a motor that turned further is not stalled
 SUPPLY_OHM = 0.2  # cable and supply: the voltage drops under load
 # A motor that holds 1 A (2.7 W) gets some 30 K warmer, within minutes.
@@ -95,6 +99,7 @@ class Motor:
         self.temperature_c = AMBIENT_C
         self.amperes = 0.0
         self.duty = 0  # 0.1 %
+        self._frozen: int | None = None  # what a failed angle sensor goes on to say
         self.reset()
 
     def reset(self) -> None:
@@ -117,6 +122,8 @@ class Motor:
     @property
     def position(self) -> int:
         """As the servo reports it: encoder less homing offset."""
+        if self._frozen is not None:
+            return self._frozen
         count = round(self.settings.zero + self.joint.position_rad * RAD_TO_COUNTS)
         return count % reg.COUNTS_PER_TURN if self.settings.one_turn else count
 
@@ -124,6 +131,16 @@ class Motor:
     def speed(self) -> int:
         """Counts/s: those moved in the last 20 ms, times 50."""
         return 50 * (self._positions[-1] - self._positions[0])
+
+    def fail_encoder(self, on: bool) -> None:
+        """The angle sensor fails, or works again."""
+        self._frozen = self.position if on else None
+        self._flag(Status.ENCODER, on)
+
+    def trip(self) -> None:
+        """As by too much current for too long."""
+        self._flag(Status.OVERCURRENT, True)
+        self.tripped = bool(self.settings.unloads & Status.OVERCURRENT)
 
     def step(self) -> None:
         """Lets `STEP_S` pass."""
@@ -208,14 +225,14 @@ class Motor:
             return
         self._overcurrent_s += STEP_S
         if self._overcurrent_s >= s.overcurrent_s:
-            self._flag(Status.OVERCURRENT, True)
-            self.tripped = bool(s.unloads & Status.OVERCURRENT)
+            self.trip()
 
     def _watch(self) -> None:
         s = self.settings
         final_c = AMBIENT_C + KELVIN_PER_WATT * self.amperes**2 * RESISTANCE
         self.temperature_c += (final_c - self.temperature_c) * STEP_S / THERMAL_TIME_S
-        self._flag(Status.OVERHEAT, self.temperature_c > s.hottest_c)
+        cool = COOLED_K if self.status & Status.OVERHEAT else 0
+        self._flag(Status.OVERHEAT, self.temperature_c > s.hottest_c - cool)
         self._flag(Status.VOLTAGE, not s.volts[0] <= self.volts <= s.volts[1])
 
     def _flag(self, flag: Status, on: bool) -> None:

@@ -28,6 +28,7 @@ class EmulatedServo:
     def __init__(self, memory: ServoMemory, joint: JointModel, zero_count: float = 2047.5) -> None:
         self.memory = memory
         self.dead = False  # without power or cable: neither hears nor drives
+        self.silent = False  # neither hears nor answers, but drives
         self._zero_count = zero_count
         self.motor = Motor(joint, settings(memory, zero_count))
         self._time_s = 0.0
@@ -48,11 +49,18 @@ class EmulatedServo:
     @property
     def is_listening(self) -> bool:
         """Whether it hears the bus."""
-        return not self.dead and self._time_s >= self._starts_s
+        return not (self.dead or self.silent) and self._time_s >= self._starts_s
 
-    def power_cycle(self) -> None:
-        """Everything that is not kept is lost; the bus is heard again after `REBOOT_S`."""
+    def power_cycle(self, goal: int | None = None) -> None:
+        """Everything that is not kept is lost; the bus is heard again after `REBOOT_S`.
+
+        goal: with torque on and this goal, as a driver of others reports of some servos
+        (PickNik's feetech_ros2_driver); without it torque is off, as in the clean-room firmware.
+        """
         self.memory.power_on()
+        if goal is not None:
+            self.memory[reg.GOAL_POSITION] = self._inside_limits(goal)
+            self.memory[reg.TORQUE_ENABLE] = 1
         self._starts_s = self._time_s + REBOOT_S
         self._waiting = None
         self.motor.settings = settings(self.memory, self._zero_count)

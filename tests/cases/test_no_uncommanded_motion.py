@@ -1,0 +1,160 @@
+"""No motion that nobody commanded: what a servo does when it gets its force back, at the joint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from so101_driver import registers as reg
+from so101_driver.registers import Status
+
+from bench._servo_soak import Soak
+from bench._servo_watch import watched_arm
+from tests.so101_driver.emulated_arm import EmulatedArm, Operator, ask, following, started
+
+JOINT = "shoulder_lift"  # gravity pulls at it with 0.54 N m
+INDEX = JOINT_NAMES.index(JOINT)
+EVERYTHING = int(Status.VOLTAGE | Status.ENCODER) | reg.UNLOADING_CONDITION.default
+# Begin and end of each fault: kind and value of an event.
+FAULTS = {
+    "too hot": (("hot", 80.0), ("hot", 30.0)),
+    "low supply": (("supply", 3.0), ("supply", 0.0)),
+    "high supply": (("supply", 12.0), ("supply", 0.0)),
+    "angle sensor": (("encoder", None), ("encoder", 0.0)),
+    "overcurrent": (("overcurrent", None), None),
+    "torque off and on by another program": (("torque_off", 1.0), ("torque_off", 0.0)),
+    "cable": (("dead", 1.0), ("dead", 0.0)),
+    "restart": (("power_cycle", None), None),
+}  # fmt: skip
+
+
+class Rig:
+    """An emulated arm whose joints are watched, a driver, and somebody who commands."""
+
+    def __init__(self) -> None:
+        servos, self.joints = watched_arm(HOME_POSE_RAD)
+        for servo in servos:
+            servo.memory.keep(reg.UNLOADING_CONDITION, EVERYTHING)
+        self.emulated = EmulatedArm(servos=servos)
+        self.operator: Operator = started(self.emulated)
+        self.follow(HOME_POSE_RAD, 1.0)
+
+    def follow(self, target_rad, seconds: float) -> None:
+        for _ in range(round(100 * seconds)):
+            self.operator.cycle(target_rad)
+            for joint in self.joints:
+                joint.commanded_s = joint.time_s
+
+    def happen(self, event) -> None:
+        if event is not None:
+            self.emulated.happen(event[0], JOINT, event[1])
+
+    def goals_rad(self) -> np.ndarray:
+        """What the servos' registers hold."""
+        goals = [servo.memory[reg.GOAL_POSITION] for servo in self.emulated.servos]
+        return self.emulated.arm().conversion.to_rad(goals)
+
+    def motions(self):
+        return [motion for joint in self.joints for motion in joint.motions]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_servo_that_gets_its_force_back_does_not_move_its_joint(fault):
+    rig = Rig()
+    begin, end = FAULTS[fault]
+    held = rig.emulated.positions()[INDEX]
+    rig.happen(begin)
+    rig.operator.cycles(1.2)
+    sunk = rig.emulated.positions()[INDEX]
+    assert sunk - held > 0.3, "there is something to return from"
+    rig.happen(end)
+    rig.operator.cycles(2.0)
+    assert rig.motions() == []
+    assert abs(rig.emulated.positions()[INDEX] - held) > 0.25, "it has not come back"
+    if torque_is_off := not rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE]:
+        ask(rig.operator, rig.operator.driver.request_recovery)
+        rig.operator.cycles(1.0)
+    assert rig.motions() == []
+    assert abs(rig.goals_rad()[INDEX] - rig.emulated.positions()[INDEX]) < 0.12
+    assert torque_is_off == (fault in ("overcurrent", "cable", "restart")
+                             or fault.startswith("torque"))  # fmt: skip
+    cycle = rig.operator.until(following, HOME_POSE_RAD)
+    assert np.allclose(cycle.applied.position_rad, rig.goals_rad(), atol=0.001)
+
+
+@pytest.mark.parametrize("fault", ["too hot", "low supply"])
+def test_while_it_has_no_force_its_goal_follows_it_and_applied_says_so(fault):
+    rig = Rig()
+    rig.happen(FAULTS[fault][0])
+    rig.operator.cycles(0.2)
+    for _ in range(100):
+        cycle = rig.operator.cycle()
+        assert np.allclose(cycle.applied.position_rad, rig.goals_rad(), atol=0.001)
+        assert abs(rig.goals_rad()[INDEX] - rig.emulated.positions()[INDEX]) < 0.06
+    assert not rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE], "force cannot come by itself"
+
+
+@pytest.mark.parametrize("opening", ["estop", "torque", "port", "process"])
+def test_goal_and_joint_are_compared_before_every_opening(opening):
+    """The servo is too hot and cools at the moment of the opening."""
+    rig = Rig()
+    operator, emulated = rig.operator, rig.emulated
+    if opening == "estop":
+        operator.driver.estop(True)
+    if opening == "port":
+        emulated.happen("port_gone")
+    rig.happen(("hot", 80.0))
+    if opening == "process":  # SIGKILL: nobody sees to it
+        operator.driver.arm.bus.close()
+        emulated.run(0.6)
+    else:
+        operator.cycles(0.6)
+    if opening == "process":
+        operator = Operator(emulated, emulated.driver())
+        operator.until(lambda cycle: cycle.applied is not None)
+    elif opening == "port":
+        emulated.end("port_gone")
+        operator.until(lambda cycle: cycle.applied is not None)
+    rig.happen(("hot", 30.0))
+    if opening == "estop":
+        operator.driver.estop(False)
+    elif opening == "torque":
+        ask(operator, lambda: operator.driver.request_torque(True))
+    operator.cycles(2.0)
+    assert rig.motions() == []
+    assert abs(rig.goals_rad()[INDEX] - emulated.positions()[INDEX]) < 0.12
+    operator.until(following, HOME_POSE_RAD)
+
+
+def test_a_servo_that_restarts_with_torque_and_another_goal_is_stopped_when_it_answers():
+    rig = Rig()
+    rig.happen(("power_cycle", 0.0))
+    rig.operator.cycles(0.9)  # silent for 0.8 s: nobody can stop it meanwhile
+    moving = [motion for motion in rig.motions() if not motion.out_of_reach]
+    rig.operator.cycles(0.2)
+    there = rig.emulated.positions()[INDEX]
+    rig.operator.cycles(1.5)
+    assert abs(rig.emulated.positions()[INDEX] - there) < 0.15
+    assert moving == []
+
+
+def test_what_is_in_a_joints_way_stores_no_jump():
+    rig = Rig()
+    target = HOME_POSE_RAD + np.array([1.5, 0, 0, 0, 0, 0])
+    rig.emulated.happen("blocked", "shoulder_pan")
+    rig.follow(target, 0.9)
+    assert abs(rig.goals_rad()[0] - rig.emulated.positions()[0]) < 0.4
+    rig.emulated.end("blocked", "shoulder_pan")
+    rig.follow(target, 1.5)
+    assert rig.motions() == []
+    assert abs(rig.emulated.positions()[0] - 1.5) < 0.05
+
+
+@pytest.mark.parametrize("seed", [100, 204])
+def test_random_faults_that_overlap_move_no_joint(seed):
+    """`python -m bench.servo_soak --scripts 1000` is the long one."""
+    soak = Soak(seed, 1.5, with_people=True)
+    soak.run(seconds=12.0)
+    assert [motion for motion in soak.motions if not motion.out_of_reach] == []
+    assert soak.outside_limits == 0
+    assert soak.resumed > 0
