@@ -3,6 +3,7 @@
 ros2 launch act_bringup real_so101.launch.py port:=/dev/so101_follower calibration:=my_arm
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=/dev/video0,wrist=/dev/video2 \
     policy:=/path/to/bundle
+ros2 launch act_bringup real_so101.launch.py ... cameras:=front=topic:/usb_cam/image_raw ...
 ros2 service call /policy/enable std_srvs/srv/SetBool '{data: true}'
 
 Without an arm, the same nodes in front of an emulated servo bus and the simulated arm and cameras:
@@ -15,6 +16,7 @@ docs/real_robot.md leads from the wiring to the first motion.
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,14 +24,13 @@ from pathlib import Path
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
-    NOBODY,
     as_parameters,
     as_yaml,
     declare,
-    read_policy,
-    shipped_policy,
 )
+from act_bringup.who_drives import NOBODY, Drive, who_drives
 from act_core.so101 import NAMED_POSES_RAD
+from act_core.topics import camera_image
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
@@ -38,6 +39,8 @@ from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.exit_policy import REST_AT_MOST_S
 
 REAL, EMULATED = "real", "emulated"
+TOPIC = "topic"  # a camera that another driver publishes
+TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
 ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
 POSES = {name: pose_rad.tolist() for name, pose_rad in NAMED_POSES_RAD.items()}
 
@@ -67,7 +70,8 @@ ARGUMENTS = (
         "cameras",
         "",
         "name=device, e.g. front=/dev/video0,wrist=/dev/v4l/by-id/...; name=synthetic for a "
-        "pattern, name=<file> for a video",
+        "pattern, name=<file> for a video; name=topic:/its/image_raw for a camera that another "
+        "driver publishes, name=topic if that is camera/<name>/image_raw already",
     ),
     (
         "policy",
@@ -98,46 +102,70 @@ SIM_ARGUMENTS = (
 )
 
 
-def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    def value(name: str) -> str:
-        return LaunchConfiguration(name).perform(context)
+class Choices:
+    """What the arguments of one launch amount to, checked."""
 
-    emulated = value("hardware") == EMULATED
-    more = [value("params_file")] if value("params_file") else []
-    policy = value("policy")
-    if not policy and emulated:
-        policy = str(shipped_policy(value("task")) or NOBODY)
-    bundle = None if policy in ("", NOBODY) else Path(policy)
-    if bundle is not None and value("leader_port"):
-        raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
+    def __init__(self, context: LaunchContext) -> None:
+        self.context = context
+        self.emulated = self["hardware"] == EMULATED
+        self.params_file = [self["params_file"]] if self["params_file"] else []
+        self.drive = who_drives(
+            self["policy"] or ("" if self.emulated else NOBODY),
+            self["task"],
+            without=NOBODY,
+            choices=(NOBODY,),
+        )
+        self.cameras = camera_sources(self["cameras"])
+        if self.drive.spec is not None and self["leader_port"]:
+            raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
+        if self["leader_port"]:
+            self.drive = Drive(f"the leader arm at {self['leader_port']}")
+        if self.emulated and self.cameras:
+            raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
+        missing = [name for name in self.drive.cameras if name not in self.cameras]
+        if missing and not self.emulated:
+            raise RuntimeError(
+                f"the policy sees with {', '.join(self.drive.cameras)}, but there is no "
+                f"{', '.join(missing)} in cameras:={self['cameras']}"
+            )
+
+    def __getitem__(self, name: str) -> str:
+        return LaunchConfiguration(name).perform(self.context)
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    choices = Choices(context)
     driver = as_parameters(context, DRIVER_ARGUMENTS)
     # An emulated bus ends with the launch: nobody is left to be brought to rest.
-    driver["exit_policy"] = value("exit_policy") or ("hold" if emulated else "rest")
-    cameras = camera_sources(value("cameras"))
-    spec = read_policy(bundle, instead=NOBODY) if bundle is not None else None
-    seen = list(spec.cameras) if spec is not None else []
-    nodes: list[LaunchDescriptionEntity] = []
-    if emulated:
-        if cameras:
-            raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
-        sim = as_parameters(context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
-        nodes, driver["port"], driver["calibration"] = emulated_arm(
-            {**sim, "cameras": seen or ["front", "wrist"]}, value("faults"), more
-        )
+    driver["exit_policy"] = choices["exit_policy"] or ("hold" if choices.emulated else "rest")
+    nodes: list[LaunchDescriptionEntity] = [choices.drive.announcement()]
+    if choices.emulated:
+        behind, driver["port"], driver["calibration"] = emulated_arm(choices)
+        nodes += behind
     nodes.append(
         Node(
             package="so101_driver",
             executable="driver_node",
             output="screen",
-            parameters=[driver, *more],
+            parameters=[driver, *choices.params_file],
             sigterm_timeout=str(ENDS_WITHIN_S),
             on_exit=Shutdown(reason="the driver has ended"),
         )
     )
-    shared = as_parameters(context, CAMERA_ARGUMENTS)
+    nodes += camera_nodes(choices)
+    if choices.drive.spec is not None:
+        nodes.append(policy_node(choices, choices.drive))
+    if choices["leader_port"]:
+        nodes.append(leader_node(choices))
+    return nodes
+
+
+def camera_nodes(choices: Choices) -> list[LaunchDescriptionEntity]:
+    """One for each camera that no other driver publishes. None ends the arm: no on_exit."""
+    shared = as_parameters(choices.context, CAMERA_ARGUMENTS)
     shared["rate_hz"] = shared.pop("camera_rate_hz")
     of_usb_cameras = {"exposure_ms": shared.pop("exposure_ms")}
-    nodes += [  # a camera that ends does not end the arm: no on_exit
+    return [
         Node(
             package="act_camera",
             executable="camera_node",
@@ -146,57 +174,57 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             parameters=[
                 {"camera": name, **source, **shared},
                 of_usb_cameras if source["source"] == "v4l2" else {},
-                *more,
+                *choices.params_file,
             ],
         )
-        for name, source in cameras.items()
+        for name, source in choices.cameras.items()
+        if source["source"] != TOPIC
     ]
-    if bundle is not None:
-        missing = [name for name in seen if name not in cameras]
-        if missing and not emulated:
-            raise RuntimeError(
-                f"the policy sees with {', '.join(seen)}, but there is no {', '.join(missing)} in "
-                f"cameras:={value('cameras')}"
-            )
-        parameters: dict[str, object] = {
-            "bundle": policy,
-            "enabled": as_yaml(value("enable_policy")) if value("enable_policy") else emulated,
-            "start_within": float(value("start_within_rad")),
-            "mode": value("mode"),
-            "control_rate_hz": float(value("control_rate_hz")),
-            "engine": value("engine"),
-            "variant": value("variant"),
-        }
-        if value("start_pose"):
-            parameters["start_pose"] = pose(value("start_pose"))
-        elif emulated and spec is not None and spec.start is None:
-            parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
-        nodes.append(
-            Node(
-                package="act_policy",
-                executable="policy_node",
-                output="screen",
-                parameters=[parameters, *more],
-                on_exit=Shutdown(reason="the policy has ended"),
-            )
-        )
-    if value("leader_port"):
-        leader = {"port": value("leader_port"), "calibration": value("leader_calibration")}
-        nodes.append(
-            Node(
-                package="so101_driver",
-                executable="leader_node",
-                output="screen",
-                parameters=[leader, *more],
-            )
-        )
-    return nodes
 
 
-def emulated_arm(
-    sim: dict[str, object], faults: str, more: list[str]
-) -> tuple[list[LaunchDescriptionEntity], str, str]:
+def policy_node(choices: Choices, drive: Drive) -> Node:
+    enable = choices["enable_policy"]
+    parameters: dict[str, object] = {
+        "bundle": drive.bundle,
+        "enabled": as_yaml(enable) if enable else choices.emulated,
+        "start_within": float(choices["start_within_rad"]),
+        "mode": choices["mode"],
+        "control_rate_hz": float(choices["control_rate_hz"]),
+        "engine": choices["engine"],
+        "variant": choices["variant"],
+    }
+    if choices["start_pose"]:
+        parameters["start_pose"] = pose(choices["start_pose"])
+    elif choices.emulated and drive.spec is not None and drive.spec.start is None:
+        parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
+    return Node(
+        package="act_policy",
+        executable="policy_node",
+        output="screen",
+        parameters=[parameters, *choices.params_file],
+        remappings=[
+            (camera_image(name).name, source["topic"])
+            for name, source in choices.cameras.items()
+            if source.get("topic")
+        ],
+        on_exit=Shutdown(reason="the policy has ended"),
+    )
+
+
+def leader_node(choices: Choices) -> Node:
+    leader = {"port": choices["leader_port"], "calibration": choices["leader_calibration"]}
+    return Node(
+        package="so101_driver",
+        executable="leader_node",
+        output="screen",
+        parameters=[leader, *choices.params_file],
+    )
+
+
+def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, str]:
     """The simulated arm behind an emulated bus: nodes, port and calibration file."""
+    sim = as_parameters(choices.context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
+    sim["cameras"] = choices.drive.cameras or ["front", "wrist"]
     folder = Path(tempfile.mkdtemp(prefix="so101_emulated_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     port, calibration = folder / "port", folder / "calibration.json"
@@ -209,7 +237,7 @@ def emulated_arm(
             package="act_sim",
             executable="sim_node",
             output="screen",
-            parameters=[sim, *more],
+            parameters=[sim, *choices.params_file],
             remappings=behind,
             on_exit=Shutdown(reason="the simulation has ended"),
         ),
@@ -217,7 +245,7 @@ def emulated_arm(
             package="so101_driver",
             executable="emulator_node",
             output="screen",
-            parameters=[{"port": str(port), "faults": faults}, *more],
+            parameters=[{"port": str(port), "faults": choices["faults"]}, *choices.params_file],
             remappings=behind[:2],
         ),
     ]
@@ -233,7 +261,12 @@ def camera_sources(text: str) -> dict[str, dict[str, str]]:
             raise RuntimeError(f"cameras: '{entry}', expected name=device, e.g. front=/dev/video0")
         if name in cameras:
             raise RuntimeError(f"cameras: '{name}' is named twice")
-        if source == "synthetic":
+        kind, colon, topic = source.partition(":")
+        if colon and kind == TOPIC and not re.fullmatch(TOPIC_NAME, topic):
+            raise RuntimeError(f"cameras: '{entry}', expected e.g. {name}=topic:/usb_cam/image_raw")
+        if kind == TOPIC:
+            cameras[name] = {"source": TOPIC, "topic": topic}
+        elif source == "synthetic":
             cameras[name] = {"source": "synthetic"}
         elif source.startswith("/dev/"):
             cameras[name] = {"source": "v4l2", "device": source}

@@ -9,7 +9,8 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 
 from __future__ import annotations
 
-from act_bringup.launch_arguments import EXPERT, IMAGE_ARGUMENTS, NOBODY, as_parameters, declare
+from act_bringup.launch_arguments import IMAGE_ARGUMENTS, as_parameters, declare
+from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
@@ -37,6 +38,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
+    drive = who_drives(value("driver"), value("task"), without=NOBODY, choices=(EXPERT, NOBODY))
     cameras = [name for name in value("cameras").split(",") if name]
     # In lockstep the simulation waits for its pictures, and time is its own.
     own_time = value("pacing") == LOCKSTEP
@@ -48,7 +50,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             as_parameters(context, SIM_ARGUMENTS),
             {
                 "cameras": cameras,
-                "expert": value("driver") == EXPERT,
+                "expert": drive.is_expert,
                 "pacing": value("pacing"),
                 "publish_clock": own_time,
             },
@@ -72,7 +74,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=Shutdown(reason="the recordings are complete"),
     )
-    return [sim, recorder]
+    return [drive.announcement(), sim, recorder]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -8,18 +8,13 @@ ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
-    EXPERT,
     IMAGE_ARGUMENTS,
-    NOBODY,
     as_parameters,
     declare,
-    read_policy,
-    shipped_policy,
 )
+from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
@@ -58,15 +53,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    policy = value("policy")
-    if not policy:
-        shipped = shipped_policy(value("task")) if value("arms") == "1" else None
-        policy = EXPERT if shipped is None else str(shipped)
-    bundle = None if policy in (EXPERT, NOBODY) else Path(policy)
+    # Policies ship for one arm.
+    policy = value("policy") or (EXPERT if value("arms") == "2" else "")
+    drive = who_drives(policy, value("task"), without=EXPERT, choices=(EXPERT, NOBODY))
     cameras = [name for name in value("cameras").split(",") if name]
-    if not cameras and bundle is not None:
-        cameras = list(read_policy(bundle, instead=f"{EXPERT}, {NOBODY}").cameras)
-    cameras = cameras or DEFAULT_CAMERAS[value("arms")]
+    cameras = cameras or drive.cameras or DEFAULT_CAMERAS[value("arms")]
     use_sim_time = value("use_sim_time").lower() == "true"
     sim = Node(
         package="act_sim",
@@ -77,13 +68,13 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             {
                 "arms": int(value("arms")),
                 "cameras": cameras,
-                "expert": policy == EXPERT,
+                "expert": drive.is_expert,
                 "publish_clock": use_sim_time,
             },
         ],
         on_exit=Shutdown(reason="the simulation has ended"),
     )
-    nodes: list[LaunchDescriptionEntity] = [sim]
+    nodes: list[LaunchDescriptionEntity] = [drive.announcement(), sim]
     if value("film"):
         film = Node(
             package="act_record",
@@ -92,7 +83,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             parameters=[{"out": value("film"), "cameras": cameras, "use_sim_time": use_sim_time}],
         )
         nodes.append(film)
-    if bundle is None:
+    if drive.spec is None:
         return nodes
     runner = Node(
         package="act_policy",
@@ -100,7 +91,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         output="screen",
         parameters=[
             {
-                "bundle": policy,
+                "bundle": drive.bundle,
                 "enabled": True,
                 "mode": value("mode"),
                 "control_rate_hz": float(value("control_rate_hz")),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from fnmatch import fnmatch
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -102,16 +105,59 @@ def test_the_rules_find_what_breaks_them(path, source):
     assert len(violations(Path(path), source)) == 1
 
 
+# Module -> its rosdep key, which package.xml declares.
+KEYS = {
+    "OpenGL": "python3-opengl",
+    "cv2": "python3-opencv",
+    "matplotlib": "python3-matplotlib",
+    "numpy": "python3-numpy",
+    "scipy": "python3-scipy",
+    "serial": "python3-serial",
+    "yaml": "python3-yaml",
+    **{name: name for name in ("ament_index_python", "launch", "launch_ros", "rclpy")},
+    **{name: name for name in (*MESSAGES, *PACKAGES)},
+}
+# Those that rosdep has no key for on every distribution: requirements/runtime.txt installs them.
+FROM_PIP = {
+    "av", "fast_simplification", "glfw", "gymnasium", "lz4", "mcap", "mink", "mujoco",
+    "onnxruntime", "openvino", "zstandard",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_import_of_messages_is_declared(package):
-    """package.xml names each ROS package that the code imports, so that rosdep can install it."""
+def test_package_xml_names_all_that_the_package_needs(package):
+    """What its modules and launch files import, and whose nodes the launch files start."""
     folder = ROOT / "ros2_ws/src" / package
-    manifest = (folder / "package.xml").read_text()
-    ros = {"rclpy", *MESSAGES, *PACKAGES} - {package}
-    used = {
-        module.split(".")[0]
-        for path in (folder / package).rglob("*.py")
-        for _, module in imports(ast.parse(path.read_text()))
+    trees = [
+        ast.parse(path.read_text())
+        for place in ("launch", package)
+        for path in (folder / place).rglob("*.py")
+    ]
+    modules = {module.split(".")[0] for tree in trees for _, module in imports(tree)}
+    modules -= {package, *sys.stdlib_module_names}
+    assert modules <= {*KEYS, *FROM_PIP}, "neither a rosdep key nor from pip"
+    started = {
+        keyword.value.value
+        for tree in trees
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg == "package" and isinstance(keyword.value, ast.Constant)
     }
-    missing = [name for name in sorted(used & ros) if f">{name}<" not in manifest]
-    assert missing == []
+    manifest = ElementTree.parse(folder / "package.xml")
+    declared = [each.text for each in manifest.iter() if each.tag in ("depend", "exec_depend")]
+    missing = {KEYS[module] for module in modules & set(KEYS)} | started
+    assert sorted(missing - set(declared)) == []
+    assert sorted({name for name in declared if declared.count(name) > 1}) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_colcon_test_finds_the_tests_of_each_package(package):
+    """`colcon test` runs pytest in the folder of the package, which asks its setup.cfg."""
+    folder = ROOT / "ros2_ws/src" / package
+    config = ConfigParser()
+    config.read(folder / "setup.cfg")
+    assert config["options.extras_require"]["test"] == "pytest"
+    (tests,) = config["tool:pytest"]["testpaths"].split()
+    assert (folder / tests).resolve() == ROOT / "tests" / package
+    assert list((folder / tests).glob("test_*.py"))

@@ -101,6 +101,7 @@ def test_show_args_lists_every_argument():
     [
         (["cameras:=front"], ["cameras: 'front', expected name=device"]),
         (["cameras:=a=synthetic,a=synthetic"], ["cameras: 'a' is named twice"]),
+        (["cameras:=a=topic:/b c"], ["cameras: 'a=topic:/b c', expected e.g. a=topic:/usb_cam/"]),
         (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected none or the folder"]),
         (["hardware:=emulatd"], ["hardware", "real", "emulated"]),
         (["hardware:=emulated", "cameras:=a=synthetic"], ["the simulation has them; omit it"]),
@@ -155,6 +156,24 @@ def test_a_policy_whose_camera_is_not_there_is_refused(tmp_path):
     bundle = make_bundle(tmp_path / "toy").folder
     output = finish(start(f"policy:={bundle}", "cameras:=top=synthetic"))
     assert "the policy sees with front, but there is no front in cameras:=top=synthetic" in output
+
+
+def test_a_policy_sees_with_the_topic_of_another_driver(arm, tmp_path):
+    bundle = make_bundle(
+        tmp_path / "toy",
+        joint_input=JointInput("joint_position", JOINT_NAMES),
+        output=ActionOutput("action", JOINT_NAMES),
+    ).folder
+    process = start(*arm, f"policy:={bundle}", "cameras:=front=topic:/usb_cam/image_raw", *SMALL)
+    output = read_until(process, f"who drives: policy 'toy' in {bundle}", "policy 'toy'")
+    info = subprocess.run(
+        ["ros2", "topic", "info", "/usb_cam/image_raw"],
+        capture_output=True, text=True, timeout=60.0, check=False,
+    )  # fmt: skip
+    process.send_signal(signal.SIGINT)
+    output += finish(process, timeout_s=40.0)
+    assert "Subscription count: 1" in info.stdout, info.stderr + output
+    assert len(pids_of(output)) == 2, "the driver and the policy; no camera"
 
 
 def test_a_policy_and_a_leader_are_one_too_many(tmp_path):

@@ -1,20 +1,13 @@
-"""What the launch files share: arguments, values, and what a policy bundle says of itself."""
+"""What the launch files share: their arguments, and what becomes of the values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from act_core.policy_json import read_spec
-from act_core.policy_spec import BundleError, PolicySpec
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
-
-EXPERT = "expert"  # the task's scripted one, where something has to drive
-NOBODY = "none"  # policy:=none
-POLICIES = Path(__file__).resolve().parents[4] / "policies"  # of the repository
 
 Argument = tuple[str, str, str]  # name, default, description
 
@@ -47,22 +40,6 @@ def as_parameters(context: LaunchContext, arguments: Sequence[Argument]) -> dict
         name: texts[name] if isinstance(as_yaml(default), str) else as_yaml(texts[name])
         for name, default, _ in arguments
     }
-
-
-def shipped_policy(task: str) -> Path | None:
-    """The folder of the bundle that ships for a task, if one does."""
-    folder = POLICIES / f"so101_{task}"
-    return folder if folder.is_dir() else None
-
-
-def read_policy(folder: Path, instead: str) -> PolicySpec:
-    """What a bundle says of itself. ``instead``: what policy:= might have been in its place."""
-    try:
-        return read_spec(folder)
-    except BundleError as error:
-        raise RuntimeError(
-            f"policy:={folder}: expected {instead} or the folder of a policy bundle; {error}"
-        ) from error
 
 
 def as_yaml(text: str) -> bool | int | float | str:
