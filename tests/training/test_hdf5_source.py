@@ -98,7 +98,7 @@ def test_demos_below_a_data_group_with_one_unnamed_camera(tmp_path):
     path = tmp_path / "demos.h5"
     with h5py.File(path, "w") as file:
         demo = file.create_group("data/demo_0")
-        demo["actions"], demo["states"] = qpos(0) + 1, qpos(0)
+        demo["actions"], demo["state"] = qpos(0) + 1, qpos(0)
         demo["images"] = pictures(0).transpose(0, 3, 1, 2)
         demo.attrs["success"] = np.True_
         file.attrs.update(fps=20, task="push")
@@ -141,13 +141,16 @@ def test_jpeg_rows_of_act_plus_plus(tmp_path):
         file["base_action"] = np.zeros((STEPS, 2))
     source = Hdf5Source(act_places(tmp_path), SAID)
     np.testing.assert_allclose(source.read(0).images["top"].astype(int), reddish, atol=6)
-    assert source.notes == [
-        "camera 'top_depth' left out: a depth map",
-        "base_action left out: the arms' actions are imported only",
+    assert source.warnings == [
+        "values in rad reach 10: are they in another unit?",
+        "camera 'top_depth' is left out: a depth map",
+        "base_action is left out: the arms' actions are imported only",
     ]
     with h5py.File(tmp_path / "episode_0.hdf5", "a") as file:
         file["observations/images/top"][3] = 0
-    with pytest.raises(DatasetError, match="image 3 of '/observations/images/top' is no JPEG"):
+    with pytest.raises(
+        DatasetError, match="image 3 of '/observations/images/top' cannot be decoded"
+    ):
         source.read(0)
 
 
@@ -202,9 +205,9 @@ def test_the_rate_must_be_said(tmp_path):
 
 
 def test_names_must_fit(tmp_path):
-    source = Hdf5Source(act_places(make_act(tmp_path)), Declared(rate_hz=50, joints=("a",)))
+    places = act_places(make_act(tmp_path))
     with pytest.raises(DatasetError, match="--joint-names has 1 names, the dataset 2 values"):
-        source.read(0)
+        Hdf5Source(places, Declared(rate_hz=50, joints=("a",)))
 
 
 def test_folders_without_episodes(tmp_path, make_episode):

@@ -161,9 +161,41 @@ def test_weights_of_16_bits(checkpoint):
     assert read_checkpoint(checkpoint).network.action_head.weight.dtype == torch.float32
 
 
-@pytest.mark.parametrize("units", ["percent", "old_degrees", "rad"])
+def edit_statistics(folder: Path, change) -> None:
+    """Give every statistic of state and action through `change(kind, values)`."""
+    for name in ("inputs.safetensors", "output.safetensors"):
+        statistics = load_file(folder / name)
+        (folder / name).unlink()
+        changed = {
+            key: np.float32(change(key.rpartition(".")[2], value)) if "images" not in key else value
+            for key, value in statistics.items()
+        }
+        save_file(changed, folder / name)
+
+
+def extremes(low: float, high: float):
+    """A change of the recorded extremes; mean and deviation, which the policy needs, stay."""
+    ends = {"min": low, "q01": low, "q10": low, "max": high, "q99": high, "q90": high}
+    return lambda kind, values: (
+        np.full_like(values, ends.get(kind, 0)) + values * (kind not in ends)
+    )
+
+
+def test_radians_are_taken_as_they_are(checkpoint):
+    """The same policy in units sixty times as large, said to be rad."""
+    edit_statistics(checkpoint, lambda _, values: values / 60)
+    imported = describe(read_checkpoint(checkpoint), Declared(units="rad", rate_hz=30.0))
+    states, images = observations()
+    with torch.inference_mode():
+        frames = [torch.from_numpy(images[name]) for name in IMAGES]
+        rows = imported.policy.predict(torch.from_numpy(states / 60), frames).numpy()
+    np.testing.assert_allclose(rows, np.array(OUTPUTS["defaults"]) / 60, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("units", ["percent", "old_degrees"])
 def test_units_are_those_that_a_person_says(checkpoint, units):
     """The policy in rad answers what LeRobot does, turned to rad from those units."""
+    edit_statistics(checkpoint, extremes(0.0, 90.0))
     imported = describe(read_checkpoint(checkpoint), Declared(units=units, rate_hz=30.0))
     conversion = so101_units(units)
     states, images = observations()
@@ -175,20 +207,17 @@ def test_units_are_those_that_a_person_says(checkpoint, units):
 
 
 def test_units_are_found_where_the_statistics_prove_them(checkpoint):
+    edit_statistics(checkpoint, extremes(0.0, 100.0))  # exactly 100: a range that was clipped
     imported = describe(read_checkpoint(checkpoint), Declared(rate_hz=30.0))
-    assert imported.spec.provenance["units"] == "degrees"  # a joint went beyond 100
-    path = checkpoint / "inputs.safetensors"
-    statistics = load_file(path)
-    for name in ("observation.state.min", "observation.state.max"):
-        statistics[name] = statistics[name] / 2
-    path.unlink()
-    save_file(statistics, path)
+    assert imported.spec.provenance["units"] == "percent"
+    edit_statistics(checkpoint, extremes(0.0, 90.0))
     with pytest.raises(DatasetError, match=r"its values fit several: say --units degrees"):
         describe(read_checkpoint(checkpoint), Declared(rate_hz=30.0))
 
 
 def test_percent_is_exact_with_a_calibration(checkpoint):
     said = Declared(units="percent", rate_hz=30.0)
+    edit_statistics(checkpoint, extremes(0.0, 90.0))
     read = read_checkpoint(checkpoint)
     assert any("with --calibration they are exact" in note for note in describe(read, said).notes)
     calibration = make_calibration()
@@ -237,16 +266,29 @@ def test_joints_that_stood_still_are_named(checkpoint):
     assert any(note.startswith("gripper did not move in the recordings") for note in notes)
 
 
-def test_values_without_statistics_stay_as_they_are(checkpoint):
-    path = checkpoint / "inputs.safetensors"
-    kept = {name: v for name, v in load_file(path).items() if "images.wrist" not in name}
+@pytest.mark.parametrize(
+    ("file", "feature", "renamed"),
+    [
+        ("inputs", "observation.images.wrist", None),
+        ("inputs", "observation.state", "so101.buffer.observation.state"),
+        ("output", "action", "so101.buffer.action"),
+        ("inputs", "observation.images.front", "observation.images.fr.ont"),
+    ],
+)
+def test_values_without_their_statistics_are_refused(checkpoint, file, feature, renamed):
+    """Missing or under another name: it would stay as it is, which the policy has never seen."""
+    path = checkpoint / f"{file}.safetensors"
+    kept = load_file(path)
+    for name in [name for name in kept if name.startswith(f"{feature}.")]:
+        values = kept.pop(name)
+        if renamed is not None:
+            kept[name.replace(feature, renamed)] = values
     path.unlink()
     save_file(kept, path)
-    read = read_checkpoint(checkpoint)
-    assert (read.images[0].centre.tolist(), read.images[0].spread.tolist()) == ([0] * 3, [1] * 3)
-    assert read.notes == (
-        "'observation.images.wrist' has no statistics and stays as it is, as in LeRobot",
-    )
+    with pytest.raises(DatasetError) as caught:
+        read_checkpoint(checkpoint)
+    assert f"'{feature}' is normalised by MEAN_STD, but {file}.safetensors has no" in str(caught)
+    assert (renamed or "action") in str(caught.value)
 
 
 def features(**changes) -> dict:
@@ -279,10 +321,13 @@ REFUSED = {
     "no features": ({"input_features": None}, r"config.json is damaged or missing: KeyError"),
     "size": ({"dim_model": 64}, r"model.safetensors does not fit the config.json beside it"),
     "heads": ({"n_heads": 5}, r"model.safetensors does not fit the config.json beside it"),
-    "no heads": ({"n_heads": 0}, r"model.safetensors does not fit the config.json beside it"),
-    "text": ({"chunk_size": "many"}, r"model.safetensors does not fit the config.json beside it"),
+    "no heads": ({"n_heads": 0}, r"n_heads is 0, expected a whole number 1 to 256"),
+    "text": ({"chunk_size": "many"}, r"chunk_size is 'many', expected a whole number 1 to 10000"),
+    "memory": ({"dim_feedforward": 65_536, "dim_model": 16_384}, r"does not fit the config.json"),
     "list": ({"output_features": []}, r"config.json is damaged or missing: AttributeError"),
-    "coefficient": ({"temporal_ensemble_coeff": "m"}, r"config.json is damaged or missing: Value"),
+    "coefficient": ({"temporal_ensemble_coeff": "m"}, r"coeff is 'm', expected a finite number"),
+    "nan": ({"temporal_ensemble_coeff": float("nan")}, r"coeff is nan, expected a finite number"),
+    "steps of a chunk": ({"n_action_steps": 6}, r"n_action_steps is 6, expected a whole number 1"),
 }
 
 
@@ -305,7 +350,7 @@ def test_a_pipeline_that_does_more_is_refused(checkpoint):
     with pytest.raises(DatasetError, match=r"'action': unknown normalisation 'MEANSTD'; did you"):
         read_checkpoint(checkpoint)
     path.unlink()
-    with pytest.raises(DatasetError, match=r"policy_postprocessor.json cannot be read: "):
+    with pytest.raises(DatasetError, match=r"but no policy_postprocessor.json: copy or download"):
         read_checkpoint(checkpoint)
 
 

@@ -30,10 +30,10 @@ def missing_column(folder):
     pq.write_table(pq.read_table(path).drop_columns(["action"]), path)
 
 
-def whole_numbers(folder):
+def words(folder):
     path = data_file(folder)
     table = pq.read_table(path)
-    edit_table(path, "action", pa.array([[1, 2]] * len(table)))
+    edit_table(path, "action", pa.array([["a", "b"]] * len(table)))
 
 
 def shorter_vectors(folder):
@@ -106,7 +106,7 @@ def other_size(folder):
     ("damage", "message"),
     [
         (missing_column, "there is no column 'action', there are: episode_index"),
-        (whole_numbers, "column 'action' is of type list<.*: int64>, expected vectors of float32"),
+        (words, "column 'action' is of type list<.*: string>, expected vectors of float32"),
         (shorter_vectors, "column 'action' has vectors of another length than 2"),
         (empty_cell, "column 'action' has 1 empty rows"),
         (not_finite, "actions hold values that are not finite"),

@@ -57,7 +57,10 @@ def test_what_nobody_says_is_unknown(made):
     assert source.read(0).task == "shove"
     assert source.features.actions == ("a", "b")
     assert set(source.features.joint_units) == {"unknown"}
-    assert source.notes == ["nothing says in which units the values are: name them with --units"]
+    assert source.warnings == [
+        "nothing says in which units the values are: name them with --units, or no robot can run "
+        "what is trained on them"
+    ]
 
 
 def test_images_inside_the_parquet_files(made_v21, tmp_path):
@@ -104,7 +107,8 @@ def test_success_is_read_where_it_is_recorded(made_v21, tmp_path):
         (lambda i: i["features"].pop("action"), "there is no feature 'action', there are: obs"),
         (lambda i: i.pop("fps"), "has no 'fps'"),
         (lambda i: i.update(features=3), "is damaged"),
-        (lambda i: i["features"]["action"].update(dtype="int64"), "'action' is int64 of shape"),
+        (lambda i: i["features"]["action"].update(dtype="bool"), "'action' is bool of shape"),
+        (lambda i: i["features"]["action"].update(shape=[1, 2]), r"of shape \[1, 2\], expected a"),
         (lambda i: i["features"]["action"].update(names=["a"]), "2 values but 1 names"),
         (lambda i: i["features"].pop(KEY), "there is no colour camera"),
         (lambda i: i.update(video_path=None), "there is no video_path|has no video_path"),

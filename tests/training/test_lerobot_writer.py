@@ -197,9 +197,18 @@ def test_the_dataset_is_believed_about_its_units(ours, tmp_path):
     with pytest.raises(DatasetError, match="its values are 'degrees': leave --units"):
         LerobotSource(folder, Declared(units="percent"))
     sidecar = folder / "meta/act_episodes.json"
-    sidecar.write_text(sidecar.read_text().replace('"length": 8', '"length": 9'))
+    known = json.loads(sidecar.read_text())
+    known["episodes"].reverse()  # an episode is found by its values, wherever it is
+    del known["episodes"][1]
+    sidecar.write_text(json.dumps(known))
     source = LerobotSource(folder, Declared())
-    assert [source.read(e).seed for e in range(3)] == [40, 1, 42]  # 1 is another episode now
+    assert [source.read(e).seed for e in (0, 2)] == [40, 42]
+    with pytest.raises(DatasetError, match="act-export-lerobot did not write it, so its units"):
+        source.read(1)
+    del known["episodes"][0]["sha256"]
+    sidecar.write_text(json.dumps(known))
+    with pytest.raises(DatasetError, match="is of an older release"):
+        LerobotSource(folder, Declared())
     sidecar.write_text("{}")
     with pytest.raises(DatasetError, match=r"act_episodes.json is damaged or missing: KeyError"):
         LerobotSource(folder, Declared())

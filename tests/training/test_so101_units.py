@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from act_core.so101 import JOINT_NAMES, JOINTS
 from act_training.datasets.errors import DatasetError
-from act_training.datasets.lerobot.so101_units import SCHEMES, guess_scheme, so101_units
+from act_training.datasets.lerobot.so101_units import SCHEMES, so101_units
 from hypothesis import given
 from hypothesis import strategies as st
 from so101_driver.calibration import Calibration, JointCalibration, JointConversion
@@ -94,11 +94,3 @@ def test_there_and_back(scheme, shares):
 def test_an_unknown_scheme_is_named():
     with pytest.raises(DatasetError, match="unknown units 'degree'; did you mean 'degrees'?"):
         so101_units("degree")
-
-
-def test_what_values_prove():
-    row = np.array([[10.0, -20.0, 30.0, 40.0, -50.0, 60.0]])
-    assert guess_scheme(row) is None
-    assert guess_scheme(row * [[1, 1, 1, 1, 4, 1]]) == "degrees"
-    assert guess_scheme(row * [[1, 5, 1, 1, 1, 1]]) == "percent"  # exactly -100: it was clipped
-    assert guess_scheme(row / 60 - [[0, 0, 0, 0, 0, 1.1]]) == "rad"  # a gripper below 0

@@ -27,13 +27,21 @@ from so101_driver.calibration import Calibration
 
 from act_training.bundle_spec import ACTION_OUTPUT, JOINT_INPUT
 from act_training.datasets.errors import DatasetError
+from act_training.datasets.lerobot.arm_names import ArmColumns, find_arm
 from act_training.datasets.lerobot.so101_units import (
+    CONVERTED,
+    GRIPPER_OPEN,
     RAD,
-    find_scheme,
     scheme_notes,
     so101_units,
 )
-from act_training.datasets.source import UNKNOWN_UNIT, Declared
+from act_training.datasets.lerobot.unit_evidence import (
+    Recorded,
+    check_gripper,
+    find_scheme,
+    limit_warnings,
+)
+from act_training.datasets.source import Declared
 from act_training.export import (
     PARITY_SAMPLES,
     Observations,
@@ -46,6 +54,7 @@ from act_training.hub import SCHEME
 from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
 from act_training.model.lerobot_policy import Affine, LerobotPolicy
 
+OPTIONS = ("--joint-names", "--action-names")
 PATCH = 40  # pixels of one colour in the images of the parity sample
 SEED = 0
 STILL = 1e-6  # spread, in any unit
@@ -84,17 +93,23 @@ def import_checkpoint(
     for note in imported.notes:
         log.info(f"note: {note}")
     cameras = ", ".join(f"{i.camera} {i.width}x{i.height}" for i in spec.image_inputs)
-    log.info(f"bundle {out}: {spec.rate_hz:g} Hz, {spec.execution.mode}, cameras {cameras}")
+    log.info(
+        f"bundle {out}: {spec.rate_hz:g} Hz, {spec.execution.mode}, cameras {cameras}; next: "
+        f"ros2 launch act_bringup real_so101.launch.py policy:={out}"
+    )
+    for warning in imported.warnings:  # last, where they are seen
+        log.warning(f"warning: {warning}")
     return out
 
 
 class Imported(NamedTuple):
-    """A policy as the bundle has it; `notes` are for a person."""
+    """A policy as the bundle has it; `notes` and `warnings` are for a person."""
 
     spec: PolicySpec
     policy: LerobotPolicy
     joints: Affine
     notes: list[str]
+    warnings: list[str]
 
 
 def describe(
@@ -113,7 +128,7 @@ def describe(
             "it plays one row of each chunk (n_action_steps 1) without an ensemble, at which ACT "
             "policies stall: try the node's mode ensemble"
         )
-    return Imported(spec, policy, robot.joints, notes)
+    return Imported(spec, policy, robot.joints, notes, robot.warnings)
 
 
 class Robot(NamedTuple):
@@ -126,6 +141,7 @@ class Robot(NamedTuple):
     joints: Affine
     actions: Affine
     notes: list[str]
+    warnings: list[str]
 
 
 def _describe_robot(
@@ -133,22 +149,28 @@ def _describe_robot(
 ) -> Robot:
     sizes = checkpoint.network.config
     counts = (sizes.state_dim, sizes.action_dim)
-    names = (declared.joints or JOINT_NAMES, declared.actions or declared.joints or JOINT_NAMES)
-    if counts == (len(JOINT_NAMES),) * 2 and names == (JOINT_NAMES,) * 2:
-        notes = []
-        if not declared.joints:
-            notes.append("taken for an SO-101 arm; another one needs its --joint-names")
-        scheme = find_scheme(declared.units, checkpoint.known_poses)
-        units = so101_units(scheme, calibration)
-        joints, actions = (
-            Affine(units.offset + units.scale * centre, units.scale * spread)
-            for centre, spread in (checkpoint.joints, checkpoint.actions)
-        )
-        notes += scheme_notes(scheme, calibration)
-        return Robot(*names, RAD, scheme, joints, actions, notes)
+    notes = []
+    names = (declared.joints, declared.actions or declared.joints)
+    if not declared.joints and counts == (len(JOINT_NAMES),) * 2:
+        names = (JOINT_NAMES, declared.actions or JOINT_NAMES)
+        notes.append("taken for an SO-101 arm; another one needs its --joint-names")
+    arms = [find_arm(vector) for vector in names]
+    if arms[0] is not None and arms[1] is not None:
+        for option, vector, count in zip(OPTIONS, names, counts, strict=True):
+            if len(vector) != count:
+                raise DatasetError(f"{option} has {len(vector)} names, the policy {count} values")
+        return _describe_arm(checkpoint, (arms[0], arms[1]), declared, calibration, notes)
     if calibration is not None:
         raise DatasetError(
             f"a calibration is for an SO-101 arm; this policy has {counts[0]} joints"
+        )
+    if declared.units in CONVERTED or declared.gripper_open is not None:
+        raise DatasetError(
+            "--units and --gripper-open convert the joints of an SO-101 arm, and would convert "
+            f"nothing: this policy has {counts[0]} joint and {counts[1]} action values "
+            f"({', '.join(declared.joints) or 'without names'}). If it is one, --joint-names says "
+            f"in which order they are ({' '.join(JOINT_NAMES)}); of another robot --units only "
+            "names the unit, rad or a word of your own"
         )
     if not declared.joints:
         raise DatasetError(
@@ -157,16 +179,70 @@ def _describe_robot(
         )
     joint_names = declared.rename_joints(("",) * counts[0])
     action_names = declared.rename_actions(("",) * counts[1])
-    notes = [] if declared.units else ["nothing says in which units the values are: say --units"]
+    if not declared.units:
+        raise DatasetError(
+            "nothing says in which units the values are, and without them no robot can run the "
+            "policy: say --units, e.g. rad"
+        )
     return Robot(
         joint_names,
         action_names,
-        declared.units or UNKNOWN_UNIT,
+        declared.units,
         None,
         checkpoint.joints,
         checkpoint.actions,
         notes,
+        [],
     )
+
+
+def _describe_arm(
+    checkpoint: LerobotCheckpoint,
+    arms: tuple[ArmColumns, ArmColumns],
+    declared: Declared,
+    calibration: Calibration | None,
+    notes: list[str],
+) -> Robot:
+    """An SO-101, or two, in rad; the order of its values stays that of the network."""
+    for arm in arms:
+        if arm.left_out:
+            raise DatasetError(
+                f"the policy has {', '.join(arm.left_out)} beside the joints of an SO-101: a "
+                "policy that runs here takes and commands joints only"
+            )
+    if calibration is not None and len(arms[0].kinds) > len(JOINT_NAMES):
+        raise DatasetError("a calibration is of one arm, and this policy is of two")
+    gripper_open = GRIPPER_OPEN if declared.gripper_open is None else declared.gripper_open
+    evidence = [
+        Recorded(
+            f"the statistics of the {what}",
+            arm.kinds,
+            poses.min(axis=0)[list(arm.columns)],
+            poses.max(axis=0)[list(arm.columns)],
+            float((np.abs(poses) == 100).any()),  # an extreme of exactly 100: it was clipped
+        )
+        for what, arm, poses in zip(
+            ("state", "action"), arms, (checkpoint.known_poses, checkpoint.known_actions),
+            strict=True,
+        )
+        if len(poses)
+    ]  # fmt: skip
+    scheme = find_scheme(declared.units, evidence, None, gripper_open)
+    for recorded in evidence:
+        check_gripper([recorded], scheme, said=declared.gripper_open is not None)
+    names, affines, warnings = [], [], []
+    for arm, (centre, spread) in zip(arms, (checkpoint.joints, checkpoint.actions), strict=True):
+        units = so101_units(scheme, calibration, arm.kinds, gripper_open)
+        back = np.argsort(arm.columns)  # from our order to the network's
+        scale, offset = units.scale[back], units.offset[back]
+        names.append(tuple(arm.names[i] for i in back))
+        affines.append(Affine(offset + scale * centre, scale * spread))
+    for recorded in evidence:
+        warnings += limit_warnings(
+            recorded, so101_units(scheme, calibration, recorded.joints, gripper_open)
+        )
+    notes += scheme_notes(scheme, calibration)
+    return Robot(names[0], names[1], RAD, scheme, affines[0], affines[1], notes, warnings)
 
 
 def _still(robot: Robot) -> list[str]:

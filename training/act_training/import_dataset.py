@@ -5,15 +5,15 @@ Recordings become a dataset to train on, a checkpoint of LeRobot's ACT becomes a
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import tyro
+from act_core.files import write_json
 from act_core.topics import JOINT_COMMANDS
 from act_record.bag_reader import SUFFIXES, find_bags
 from so101_driver.calibration import Calibration, find, load
@@ -21,18 +21,20 @@ from so101_driver.calibration import Calibration, find, load
 from act_training.command import run_command
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.errors import DatasetError
+from act_training.datasets.foreign import file_digest
 from act_training.datasets.hdf5_source import Hdf5Source, act_places, demo_places
-from act_training.datasets.importing import RECORD_FILE, ImportRecord, import_episodes
+from act_training.datasets.importing import ASIDE, RECORD_FILE, ImportRecord, import_episodes
 from act_training.datasets.lerobot.info import INFO_FILE
 from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.lerobot.so101_units import DEGREES
 from act_training.datasets.source import Declared, EpisodeSource
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
-from act_training.hub import local_copy
+from act_training.hub import SCHEME, local_copy
 from act_training.import_checkpoint import import_checkpoint
 from act_training.lerobot_checkpoint import find_checkpoint
 
 STATISTICS_FILE = "statistics.json"  # of bags: what became of every observation
+SHOWN = 5  # files that a line names
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +52,11 @@ class ImportOptions:
     out: Path
     """Folder of the new dataset or bundle."""
     units: str | None = None
-    """SO-101 in LeRobot's layout: degrees, percent, old_degrees or rad, and the result is in rad.
+    """SO-101: degrees, percent, old_degrees (before June 2025) or rad, and the result is in rad.
     Otherwise the name of the unit, e.g. rad; values stay as they are. Bags are in rad: what
     --format lerobot writes (degrees, percent or rad)."""
+    gripper_open: float | None = None
+    """SO-101 in LeRobot's units: value of the open gripper, 100 in LeRobot's own recordings."""
     calibration: str | None = None
     """Calibration of the arm that recorded (a file, or an id in LeRobot's folder), for percent."""
     rate_hz: float | None = None
@@ -60,7 +64,7 @@ class ImportOptions:
     task: str | None = None
     """What is done in the episodes, or the bundle's name; None takes it from the files."""
     joint_names: tuple[str, ...] = ()
-    """Names of the joint values, in order."""
+    """Names of the joint values, in the order of the files."""
     action_names: tuple[str, ...] = ()
     """Names of the action values; empty takes the joints' if there are as many."""
     cameras: tuple[str, ...] = ()
@@ -102,24 +106,54 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
     """
     folder = folder or local_copy(options.source)
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
-    more = [str(path) for path in options.more]
-    origin = {**asdict(options), "layout": layout, "out": None, "more": more}
     source = open_source(folder, layout, options)
-    record = import_episodes(source, options.out, origin)
+    record = import_episodes(source, options.out, _origin(options, layout))
     if isinstance(source, BagSource):
-        text = json.dumps(source.statistics, indent=1)
-        (options.out / STATISTICS_FILE).write_text(text + "\n")
+        write_json(options.out / STATISTICS_FILE, source.statistics)
+    _report(record, options.out, source)
+    return record
+
+
+def _origin(options: ImportOptions, layout: str) -> dict[str, Any]:
+    """What was imported, and what was said about it: names of files, and no paths of this machine.
+
+    A calibration counts by its content: the same name may mean another one tomorrow.
+    """
+    origin = {**asdict(options), "layout": layout, "out": None}
+    origin["source"] = _name(options.source)
+    origin["more"] = [_name(str(path)) for path in options.more]
+    if options.calibration:
+        file = find(options.calibration)
+        origin["calibration"] = f"{file.name} {file_digest(file)[:16]}"
+    return origin
+
+
+def _name(source: str) -> str:
+    """An address on the hub as it is, of a path its last part."""
+    return source if source.startswith(SCHEME) else Path(source).absolute().name
+
+
+def _report(record: ImportRecord, out: Path, source: EpisodeSource) -> None:
     for note in record.notes:
         log.info(f"note: {note}")
     for refusal in record.refused:
         log.warning(f"refused {refusal}")
+    if record.aside:
+        log.warning(
+            f"{len(record.aside)} files that were changed in the source, or are no longer in it, "
+            f"were moved to {out / ASIDE}: {', '.join(record.aside[:SHOWN])}"
+            f"{', ...' if len(record.aside) > SHOWN else ''}"
+        )
     total = record.imported + len(record.refused)
-    told = f"{record.imported} of {total} episodes imported to {options.out}"
+    told = f"{record.imported} of {total} episodes imported to {out}"
     if isinstance(source, BagSource):
         refused = {refusal.episode for refusal in record.refused}
         told += f": {source.summary(set(source.names) - refused)}"
-    log.info(told)
-    return record
+    if record.kept:
+        told += f", {record.kept} of them were there"
+    log.info(f"{told}; next: act-report {out}, then act-train --data {out}")
+    for warning in record.warnings:  # last, where they are seen
+        log.warning(f"warning: {warning}")
 
 
 def import_as_lerobot(options: ImportOptions, folder: Path) -> Path:
@@ -168,10 +202,8 @@ def open_source(folder: Path, layout: str, options: ImportOptions) -> EpisodeSou
         raise DatasetError("only bags can be taken from several folders at once")
     if layout == "lerobot":
         return LerobotSource(folder, declared, _calibration(options))
-    if options.calibration:
-        raise DatasetError("--calibration is for SO-101 arms in LeRobot's layout only")
     places = act_places(folder) if layout == "act" else demo_places(folder)
-    return Hdf5Source(places, declared)
+    return Hdf5Source(places, declared, _calibration(options))
 
 
 def _size(options: ImportOptions) -> tuple[int, int] | None:
@@ -195,6 +227,7 @@ def _declared(options: ImportOptions) -> Declared:
         joints=options.joint_names,
         actions=options.action_names,
         cameras=options.cameras,
+        gripper_open=options.gripper_open,
     )
 
 

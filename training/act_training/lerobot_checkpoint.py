@@ -11,23 +11,30 @@ LeRobot itself is not needed. Source: huggingface/lerobot, policies/act/configur
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from act_core.errors import suggest
 from numpy.typing import NDArray
 from torch import Tensor
 
 from act_training.datasets.errors import DatasetError, damage_of
-from act_training.datasets.lerobot.info import ACTION, STATE, camera_name
+from act_training.datasets.foreign import (
+    LARGEST_SIDE,
+    finite_number,
+    read_json,
+    topic_name,
+    whole_number,
+)
+from act_training.datasets.lerobot.info import ACTION, INFO_FILE, STATE, camera_name
+from act_training.datasets.source import usable_rate
 from act_training.features import Camera
 from act_training.lerobot_normalisation import (
     Normaliser,
-    read_json,
     read_normalisation,
     read_tensors,
 )
@@ -39,6 +46,13 @@ MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "train_config.json"
 PREFIX = "model."  # of the network's tensors
 UNUSED = "vae_encoder"  # needed for training only
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")  # of PEFT
+COMPILED = "_orig_mod."  # before every name, when torch.compile's module was saved
+# Of a network's sizes: far beyond any ACT, and still no more than a machine can hold.
+LARGEST = {
+    "chunk_size": 10_000, "dim_model": 16_384, "n_heads": 256, "dim_feedforward": 65_536,
+    "n_encoder_layers": 64, "n_decoder_layers": 64, "latent_dim": 4096,
+}  # fmt: skip
 REASON_LENGTH = 400  # characters
 KINDS = {STATE: "STATE", "observation.environment_state": "ENV", ACTION: "ACTION"}
 # Values that this import does not carry over, with the only one that it takes.
@@ -58,7 +72,8 @@ class LerobotCheckpoint:
         cameras: in the order in which the network sees them, as the robot calls them.
         joints, actions: their normalisation, the actions' back to raw values.
         images: per camera, of values from 0 to 1.
-        known_poses: (N, S) extremes (else means) of the recorded states.
+        known_poses, known_actions: (N, S) and (N, A) extremes (else means) of what was recorded;
+            N is 0 where nothing is known.
         ensemble_m: coefficient of the temporal ensemble, None for an open loop of
         action_steps: rows of each chunk that are played.
         rate_hz, dataset: None where no file says them.
@@ -71,6 +86,7 @@ class LerobotCheckpoint:
     actions: Affine
     images: tuple[Affine, ...]
     known_poses: NDArray[np.float64]
+    known_actions: NDArray[np.float64]
     ensemble_m: float | None
     action_steps: int
     rate_hz: float | None
@@ -91,8 +107,20 @@ def find_checkpoint(folder: Path) -> Path | None:
         folder / "pretrained_model",
         *(n / "pretrained_model" for n in newest),
     ):
-        if (candidate / CONFIG_FILE).is_file() and (candidate / MODEL_FILE).is_file():
+        if not (candidate / CONFIG_FILE).is_file():
+            continue
+        if (candidate / MODEL_FILE).is_file():
             return candidate
+        if any((candidate / name).is_file() for name in ADAPTER_FILES):
+            raise DatasetError(
+                f"{candidate} holds an adapter (LoRA) without the policy that it adapts: merge "
+                "them (PEFT's merge_and_unload), save the policy and import that"
+            )
+        if not (candidate / INFO_FILE).is_file():
+            raise DatasetError(
+                f"{candidate} has {CONFIG_FILE} but no {MODEL_FILE}: copy or download the whole "
+                "folder of the checkpoint"
+            )
     return None
 
 
@@ -104,11 +132,20 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
         _check(path, config)
         features = {**_features(config, "input"), **_features(config, "output")}
         sizes = _read_sizes(path, config, features)
-        ensemble_m = config.get("temporal_ensemble_coeff")
-        ensemble_m = None if ensemble_m is None else float(ensemble_m)
-        action_steps = int(config.get("n_action_steps", sizes.chunk_size))
+        ensemble_m = config.get("temporal_ensemble_coeff", config.get("temporal_ensemble_momentum"))
+        if ensemble_m is not None:
+            ensemble_m = finite_number(f"{path}: temporal_ensemble_coeff", ensemble_m)
+        action_steps = whole_number(
+            f"{path}: n_action_steps",
+            config.get("n_action_steps", sizes.chunk_size),
+            sizes.chunk_size,
+            least=1,
+        )
     rate_hz, dataset = _read_training(folder / TRAINING_FILE)
-    tensors = read_tensors(folder / MODEL_FILE)
+    tensors = {
+        name.removeprefix(COMPILED): tensor
+        for name, tensor in read_tensors(folder / MODEL_FILE).items()
+    }
     types = {key: feature.kind for key, feature in features.items()}
     keys = [key for key, kind in types.items() if kind == "VISUAL"]
     with damage_of(f"the normalisation in {folder}"):
@@ -116,23 +153,28 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
         images = tuple(normalisation.inputs.affine(key, 3) for key in keys)
         joints = normalisation.inputs.affine(STATE, sizes.state_dim)
         actions = normalisation.output.affine(ACTION, sizes.action_dim, inverse=True)
-    names = [_topic_name(normalisation.robot_names.get(key, key)) for key in keys]
+    notes: list[str] = []
+    names: list[str] = []
+    for key in keys:
+        stored = camera_name(normalisation.robot_names.get(key, key))
+        names.append(topic_name(stored))
+        if names[-1] != stored:
+            notes.append(f"camera '{stored}' is called {names[-1]} here")
+        if names.count(names[-1]) > 1:
+            raise DatasetError(f"{path}: two cameras would be '{names[-1]}' as a topic")
     return LerobotCheckpoint(
         network=_load_network(folder / MODEL_FILE, sizes, tensors),
         cameras=tuple(Camera(n, *size) for n, size in zip(names, sizes.image_sizes, strict=True)),
         joints=joints,
         actions=actions,
         images=images,
-        known_poses=_known_poses(normalisation.inputs, sizes.state_dim),
+        known_poses=_known(normalisation.inputs, STATE, sizes.state_dim),
+        known_actions=_known(normalisation.output, ACTION, sizes.action_dim),
         ensemble_m=ensemble_m,
         action_steps=action_steps,
         rate_hz=rate_hz,
         dataset=dataset,
-        notes=tuple(
-            f"'{feature}' has no statistics and stays as it is, as in LeRobot"
-            for feature in normalisation.inputs.unchanged((STATE, *keys))
-            + normalisation.output.unchanged((ACTION,))
-        ),
+        notes=tuple(notes),
     )
 
 
@@ -179,10 +221,18 @@ def _read_sizes(
     for key in (STATE, ACTION):
         if key not in features:
             raise DatasetError(f"{path} has no '{key}', it has {', '.join(features)}")
+    for key, feature in features.items():
+        for side in feature.shape:
+            whole_number(f"{path}: the shape of '{key}'", side, LARGEST_SIDE, least=1)
     cameras = [feature.shape for feature in features.values() if feature.kind == "VISUAL"]
     if not cameras:
         raise DatasetError(f"{path} has no camera among {', '.join(features)}")
     told = {f.name: config[f.name] for f in fields(LerobotActConfig) if f.name in config}
+    for name, largest in LARGEST.items():
+        if name in told:
+            told[name] = whole_number(f"{path}: {name}", told[name], largest, least=1)
+    if not isinstance(told.get("pre_norm", False), bool):
+        raise DatasetError(f"{path}: pre_norm is {told['pre_norm']!r}, expected true or false")
     (state_dim,), (action_dim,) = features[STATE].shape, features[ACTION].shape
     sizes = tuple((height, width) for _, height, width in cameras)
     return LerobotActConfig(state_dim, action_dim, sizes, **told)
@@ -196,7 +246,9 @@ def _read_training(path: Path) -> tuple[float | None, str | None]:
     with damage_of(path):
         rate_hz = (content.get("env") or {}).get("fps")
         dataset = (content.get("dataset") or {}).get("repo_id")
-        return None if rate_hz is None else float(rate_hz), dataset and str(dataset)
+        if rate_hz is not None:
+            rate_hz = usable_rate(f"{path}: env.fps", finite_number(f"{path}: env.fps", rate_hz))
+        return rate_hz, dataset if isinstance(dataset, str) else None
 
 
 def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Tensor]) -> LerobotAct:
@@ -206,7 +258,23 @@ def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Ten
         for name, tensor in tensors.items()
         if name.startswith(PREFIX) and not name.startswith(PREFIX + UNUSED)
     }
+    for name, tensor in weights.items():
+        if not bool(tensor.isfinite().all()):
+            raise DatasetError(
+                f"{path}: '{name}' holds values that are not finite: the training diverged, take "
+                "an earlier checkpoint"
+            )
     try:
+        with torch.device("meta"):  # nothing is allocated before the sizes are known to fit
+            shapes = {name: t.shape for name, t in LerobotAct(sizes).state_dict().items()}
+        wrong = sorted(
+            name for name in {*shapes, *weights}
+            if name not in shapes or name not in weights or shapes[name] != weights[name].shape
+        )  # fmt: skip
+        if wrong:
+            there = {name: tuple(t.shape) for name, t in weights.items() if name in wrong[:3]}
+            due = {name: tuple(shape) for name, shape in shapes.items() if name in wrong[:3]}
+            raise ValueError(f"{len(wrong)} tensors differ, among them {there}, expected {due}")
         network = LerobotAct(sizes)
         network.load_state_dict(weights)
     except (RuntimeError, AssertionError, TypeError, ValueError, ArithmeticError) as error:
@@ -215,13 +283,11 @@ def _load_network(path: Path, sizes: LerobotActConfig, tensors: Mapping[str, Ten
     return network.eval()
 
 
-def _topic_name(key: str) -> str:
-    """A camera's name as a part of a topic's, which has letters, digits and "_" only."""
-    return re.sub(r"\W", "_", camera_name(key))
-
-
-def _known_poses(normaliser: Normaliser, size: int) -> NDArray[np.float64]:
-    found = normaliser.statistics.get(STATE, {})
-    names = ("min", "max") if "min" in found and "max" in found else ("mean",)
-    rows = [found[name].reshape(size) for name in names if name in found]
-    return np.array(rows).reshape(-1, size)
+def _known(normaliser: Normaliser, feature: str, size: int) -> NDArray[np.float64]:
+    """(N, size) finite rows that lie within what was recorded of a feature."""
+    found = normaliser.statistics.get(feature, {})
+    pairs = (("min", "max"), ("q01", "q99"), ("q10", "q90"), ("mean",))
+    names = next((names for names in pairs if all(name in found for name in names)), ())
+    rows = np.array([found[name].reshape(-1) for name in names if found[name].size == size])
+    rows = rows.reshape(-1, size)
+    return rows[np.isfinite(rows).all(axis=1)]

@@ -11,7 +11,6 @@ of 0.3.3.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from act_training.datasets.errors import DatasetError
+from act_training.datasets.foreign import check_content, finite_number, inside, read_json
 from act_training.model.lerobot_policy import Affine
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
@@ -45,12 +45,14 @@ class Normaliser:
 
     Attributes:
         modes: by feature; a feature without one stays as it is.
-        statistics: a feature without any stays as it is, as in LeRobot.
+        statistics: of every feature that has a mode but IDENTITY.
+        where: the statistics are, for a person.
     """
 
     modes: Mapping[str, str]
     statistics: Statistics
     epsilon: float = EPSILON
+    where: str = "the checkpoint"
 
     def affine(self, feature: str, size: int, *, inverse: bool = False) -> Affine:
         """The normalisation of a feature of `size` values, or its inverse.
@@ -60,13 +62,27 @@ class Normaliser:
         mode = self.modes.get(feature, IDENTITY)
         if mode not in MODES:
             raise DatasetError(f"'{feature}': {suggest('normalisation', mode, MODES)}")
-        found = self.statistics.get(feature)
-        if mode == IDENTITY or found is None:
+        if mode == IDENTITY:
             return Affine(np.zeros(size), np.ones(size))
+        found = self.statistics.get(feature)
+        if found is None:
+            there = ", ".join(sorted(self.statistics)) or "none"
+            raise DatasetError(
+                f"'{feature}' is normalised by {mode}, but {self.where} has no statistics of it; "
+                f"there are those of: {there}. If one of them is meant, rename its tensors to "
+                f"'{feature}.<statistic>'; else copy the whole folder of the checkpoint"
+            )
         if mode == MEAN_STD:
             mean, std = (self._values(found, feature, name, size) for name in ("mean", "std"))
+            if not (std >= 0).all():
+                raise DatasetError(f"'{feature}.std' is {std.tolist()}, expected none below 0")
             return Affine(mean, std if inverse else std + self.epsilon)
         low, high = (self._values(found, feature, name, size) for name in RANGES[mode])
+        if not (low <= high).all():
+            raise DatasetError(
+                f"'{feature}' has {RANGES[mode][0]} above {RANGES[mode][1]}: {low.tolist()}, "
+                f"{high.tolist()}"
+            )
         spread = np.where(high == low, self.epsilon, high - low) / 2
         return Affine(low + spread, spread)
 
@@ -113,6 +129,11 @@ def read_normalisation(
     Raises DatasetError for a checkpoint that has neither, or does more than to normalise.
     """
     if (folder / PREPROCESSOR).is_file():
+        if not (folder / POSTPROCESSOR).is_file():
+            raise DatasetError(
+                f"{folder} has {PREPROCESSOR} but no {POSTPROCESSOR}: copy or download the whole "
+                "folder of the checkpoint"
+            )
         inputs, renamed = _read_pipeline(folder / PREPROCESSOR, "normalizer_processor", types)
         output, _ = _read_pipeline(folder / POSTPROCESSOR, "unnormalizer_processor", types)
         return Normalisation(inputs, output, {new: old for old, new in renamed.items()})
@@ -148,11 +169,17 @@ def _read_pipeline(
             if only is not None:
                 modes = {f: m for f, m in modes.items() if f in only or types[f] == "ACTION"}
             statistics: dict[str, dict[str, NDArray[np.float64]]] = {}
-            stored = read_tensors(path.parent / step["state_file"]) if "state_file" in step else {}
+            stored = {}
+            if "state_file" in step:
+                file = inside(path.parent, str(step["state_file"]), f"{path.name}: state_file")
+                stored = read_tensors(file)
             for key, tensor in stored.items():
                 feature, _, statistic = key.rpartition(".")
                 statistics.setdefault(feature, {})[statistic] = tensor.double().numpy()
-            normaliser = Normaliser(modes, statistics, float(config.get("eps", EPSILON)))
+            epsilon = finite_number(f"{path}: eps", config.get("eps", EPSILON))
+            if not 0 <= epsilon < 1:
+                raise DatasetError(f"{path}: eps is {epsilon:g}, expected about {EPSILON:g}")
+            normaliser = Normaliser(modes, statistics, epsilon, step.get("state_file", path.name))
         elif name not in NEUTRAL:
             raise DatasetError(
                 f"{path} has the step '{name}', which is not known here, and without it the policy "
@@ -176,20 +203,12 @@ def _buffers(prefix: str, features: Iterable[str], tensors: Mapping[str, Tensor]
     return found
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; DatasetError names the file when there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} holds {type(content).__name__}, expected an object")
-    return content
-
-
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors in a safetensors file; DatasetError names the file when it cannot be read."""
+    check_content(path)
     try:
         return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error}: copy or download the whole folder again"
+        ) from error

@@ -3,7 +3,7 @@
     episode_000042.hdf5         42 is the seed (or a running number)
       attributes                format, version, task, seed, success, sim, rate_hz,
                                 joint_names, joint_units, action_names, action_units, camera_names,
-                                placement_names, begun_by
+                                placement_names, begun_by, source
       /action                   (T, A) float32, absolute targets; row t belongs to observation t
       /observations/qpos        (T, J) float32
       /observations/qvel        (T, J) float32, only if velocities were recorded
@@ -48,6 +48,7 @@ class Episode:
         placement: start of what the task moves around, by name; for reports, never for training.
         simulated: whether it is known to have been recorded in simulation.
         begun_by: the policy that drove before the recording began, "" for one from the start.
+        source: of an imported one, the SHA-256 of what it was made of; "" where it was recorded.
     """
 
     features: Features
@@ -62,6 +63,7 @@ class Episode:
     placement: Mapping[str, float] = field(default_factory=dict)
     simulated: bool = False
     begun_by: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         expected: dict[str, tuple[NDArray, tuple[int, ...]]] = {
@@ -105,38 +107,43 @@ def episode_files(folder: Path) -> list[Path]:
 
 def write_episode(path: Path, episode: Episode) -> None:
     """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind."""
-    features = episode.features
     try:
         with replacing(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs.update(
-                format=FORMAT,
-                version=VERSION,
-                task=episode.task,
-                seed=episode.seed,
-                rate_hz=features.rate_hz,
-                joint_names=list(features.joints),
-                joint_units=list(features.joint_units),
-                action_names=list(features.actions),
-                action_units=list(features.action_units),
-                camera_names=list(features.camera_names),
-                placement_names=list(episode.placement),
-                sim=episode.simulated,
-                begun_by=episode.begun_by,
-            )
-            if episode.success is not None:
-                file.attrs["success"] = episode.success
-            file["action"] = episode.actions
-            file["observations/qpos"] = episode.joints
-            if episode.joint_velocities is not None:
-                file["observations/qvel"] = episode.joint_velocities
-            file["stamps_ns"] = episode.stamps_ns
-            file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
-            for camera in features.camera_names:
-                _write_images(file, f"observations/images/{camera}", episode.images[camera])
+            _write(file, episode)
     except OSError as error:
         raise OSError(
             error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
         ) from error
+
+
+def _write(file: h5py.File, episode: Episode) -> None:
+    features = episode.features
+    file.attrs.update(
+        format=FORMAT,
+        version=VERSION,
+        task=episode.task,
+        seed=episode.seed,
+        rate_hz=features.rate_hz,
+        joint_names=list(features.joints),
+        joint_units=list(features.joint_units),
+        action_names=list(features.actions),
+        action_units=list(features.action_units),
+        camera_names=list(features.camera_names),
+        placement_names=list(episode.placement),
+        sim=episode.simulated,
+        begun_by=episode.begun_by,
+        source=episode.source,
+    )
+    if episode.success is not None:
+        file.attrs["success"] = episode.success
+    file["action"] = episode.actions
+    file["observations/qpos"] = episode.joints
+    if episode.joint_velocities is not None:
+        file["observations/qvel"] = episode.joint_velocities
+    file["stamps_ns"] = episode.stamps_ns
+    file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
+    for camera in features.camera_names:
+        _write_images(file, f"observations/images/{camera}", episode.images[camera])
 
 
 def _write_images(file: h5py.File, name: str, images: NDArray[np.uint8]) -> None:
@@ -168,6 +175,14 @@ def read_episode(path: Path, *, with_images: bool = True) -> Episode:
             f"{path} cannot be read ({error}): it is probably truncated; delete it, or collect "
             "its seed again"
         ) from error
+
+
+def read_source(path: Path) -> str | None:
+    """`Episode.source` of a file; None for one that cannot be read to the end."""
+    try:
+        return read_episode(path, with_images=False).source
+    except DatasetError:
+        return None
 
 
 def read_first_image(path: Path, camera: str) -> NDArray[np.uint8]:
@@ -205,4 +220,5 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         placement=dict(zip(attributes["placement_names"], file["placement"][:], strict=True)),
         simulated=bool(attributes["sim"]),
         begun_by=str(attributes.get("begun_by", "")),
+        source=str(attributes.get("source", "")),
     )

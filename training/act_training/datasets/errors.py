@@ -24,6 +24,6 @@ def damage_of(what: object) -> Iterator[None]:
     except DatasetError:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
-            RuntimeError) as error:  # fmt: skip
+            RuntimeError, MemoryError) as error:  # fmt: skip
         detail = str(error) if isinstance(error, OSError) else repr(error)
         raise DatasetError(f"{what} is damaged or missing: {detail}") from error

@@ -13,6 +13,8 @@ from act_training.datasets.errors import DatasetError
 
 UNKNOWN_UNIT = "unknown"  # nobody said
 
+FASTEST_HZ = 10_000  # no camera or arm is recorded at a higher rate
+
 Item = TypeVar("Item")
 
 
@@ -25,7 +27,17 @@ class EpisodeSource(Protocol):
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed or left out, for a person."""
+        """What was assumed, for a person."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was lost or looks wrong, for a person to act on."""
+
+    def fingerprint(self, position: int) -> str:
+        """SHA-256 of what the episode at `position` is made of; another content, another one.
+
+        Raises DatasetError as `read` does.
+        """
 
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says what is wrong with it."""
@@ -41,6 +53,7 @@ class Declared:
     joints: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
+    gripper_open: float | None = None
 
     def choose_cameras(self, found: Mapping[str, Item]) -> tuple[Item, ...]:
         """The cameras asked for, in that order, or all; DatasetError for an unknown one."""
@@ -72,9 +85,14 @@ class Declared:
             raise DatasetError(
                 f"the files do not say at which rate they were recorded: say --rate-hz ({example})"
             )
-        if not self.rate_hz > 0:
-            raise DatasetError(f"--rate-hz is {self.rate_hz:g}, expected a positive rate")
-        return self.rate_hz
+        return usable_rate("--rate-hz", self.rate_hz)
+
+
+def usable_rate(what: str, rate_hz: float) -> float:
+    """`rate_hz`; DatasetError, which names `what`, for one that no recording can have."""
+    if not 0 < rate_hz <= FASTEST_HZ:
+        raise DatasetError(f"{what} is {rate_hz:g}, expected a positive rate in Hz")
+    return rate_hz
 
 
 def _rename(option: str, said: tuple[str, ...], stored: tuple[str, ...]) -> tuple[str, ...]:

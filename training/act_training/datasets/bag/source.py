@@ -6,6 +6,7 @@ and once for the pictures that they need.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ class BagSource:
         self._action_topic = action_topic.lstrip("/")
         self._size = size
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.statistics: dict[str, Any] = {}
         self._entries: list[Entry] = []
         twice = {name for name, count in Counter(path.name for path in paths).items() if count > 1}
@@ -106,6 +108,19 @@ class BagSource:
     @property
     def names(self) -> list[str]:
         return [entry.name for entry in self._entries]
+
+    def fingerprint(self, position: int) -> str:
+        """See `EpisodeSource`; of the steps as they were planned, and of their pictures' times."""
+        entry = self._entries[position]
+        if entry.refusal is not None:
+            raise DatasetError(entry.refusal)
+        said = repr([entry.task, entry.success, entry.simulated, self._size, entry.spec])
+        digest = hashlib.sha256(said.encode())
+        for step in entry.piece:
+            digest.update(f"{step.stamp_ns} {sorted(step.images.items())}".encode())
+            for values in (step.joints, step.velocities, step.action):
+                digest.update(b"" if values is None else values.tobytes())
+        return digest.hexdigest()
 
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says why there is none."""

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 from act_core.so101 import JOINT_NAMES
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from so101_driver.calibration import Calibration
 
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.errors import DatasetError, damage_of
+from act_training.datasets.foreign import check_content, check_memory, file_digest, inside
+from act_training.datasets.lerobot.arm_names import plain_name
 from act_training.datasets.lerobot.info import ACTION, STATE, CameraFeature, read_info
-from act_training.datasets.lerobot.sidecar import UNCHANGED, EpisodeFacts, Sidecar, read_sidecar
-from act_training.datasets.lerobot.so101_units import (
-    OLD_DEGREES,
-    RAD,
-    So101Units,
-    find_scheme,
-    scheme_notes,
-    so101_units,
+from act_training.datasets.lerobot.sidecar import (
+    UNCHANGED,
+    EpisodeFacts,
+    Sidecar,
+    read_sidecar,
+    row_digest,
 )
+from act_training.datasets.lerobot.so101_units import RAD, So101Units
 from act_training.datasets.lerobot.tables import (
     EpisodeEntry,
+    EpisodeRows,
     episode_rows,
-    read_data_file,
     read_episode_entries,
+    read_parquet,
+    read_tasks,
+    rows_of,
+    scalar_column,
     vector_column,
 )
 from act_training.datasets.lerobot.video_reader import read_frames
-from act_training.datasets.source import UNKNOWN_UNIT, Declared
+from act_training.datasets.source import Declared
+from act_training.datasets.still_images import decode_image
+from act_training.datasets.value_plan import Sample, ValuePlan, VectorPlan, plan_values
 from act_training.features import Camera, Features
 
-OLD_PREFIX = "main_"  # of joint names before LeRobot's pull request 777
-SUFFIX = ".pos"
+VALUES = ("episode_index", STATE, ACTION)
 
 
 class LerobotSource:
@@ -46,33 +54,34 @@ class LerobotSource:
     the dataset as a whole cannot be read, or when its units cannot be told.
 
     Attributes:
-        notes: what was assumed or left out, for a person.
+        notes, warnings: see `EpisodeSource`.
     """
 
     def __init__(
         self, folder: Path, declared: Declared, calibration: Calibration | None = None
     ) -> None:
         self.info = info = read_info(folder)
-        self._entries = read_episode_entries(info)
+        self._entries, warnings = read_episode_entries(info)
         self._sidecar = read_sidecar(folder)
         self._file: tuple[Path, pa.Table] | None = None  # the newest: neighbours share a file
+        self._digests: dict[Path, str] = {}  # of whole files
         self._task = declared.task
-        self._declared_unit = declared.units
         declared.check_rate(info.rate_hz)
-        self.notes = list(info.skipped)
-        if info.episodes != len(self._entries):
-            self.notes.append(
-                f"meta/info.json counts {info.episodes} episodes, its tables {len(self._entries)}"
-            )
-        self._joints = declared.rename_joints(tuple(map(_plain_name, info.state_names)))
-        self._actions = declared.rename_actions(tuple(map(_plain_name, info.action_names)))
-        self._units = self._find_units(calibration)
+        self.notes: list[str] = []
+        self.warnings = [*info.lost, *warnings]
+        self._check_counts()
+        self._plan = self._find_plan(declared, calibration)
+        self.notes += self._plan.notes
+        self.warnings += self._plan.warnings
         self._cameras = declared.choose_cameras({c.name: c for c in info.cameras})
+        for camera in self._cameras:
+            if camera.key.rpartition(".")[2] != camera.name:
+                self.notes.append(f"camera '{camera.key}' is called {camera.name} here")
         self.features = Features(
-            joints=self._joints,
-            joint_units=self._unit_names(self._joints, "joint_units"),
-            actions=self._actions,
-            action_units=self._unit_names(self._actions, "action_units"),
+            joints=self._plan.joints.names,
+            joint_units=self._plan.joints.units,
+            actions=self._plan.actions.names,
+            action_units=self._plan.actions.units,
             cameras=tuple(Camera(c.name, c.height, c.width) for c in self._cameras),
             rate_hz=info.rate_hz,
         )
@@ -81,6 +90,29 @@ class LerobotSource:
     def names(self) -> list[str]:
         return [f"episode {entry.index}" for entry in self._entries]
 
+    def fingerprint(self, position: int) -> str:
+        """See `EpisodeSource`; of the rows as they are and of the files with the frames."""
+        entry = self._entries[position]
+        with damage_of(entry.data_file):
+            return self._fingerprint(entry)
+
+    def _fingerprint(self, entry: EpisodeEntry) -> str:
+        rows = self._rows(entry)
+        digest = hashlib.sha256(f"{entry.index} {entry.length} {self._texts(entry, rows)}".encode())
+        for key in (STATE, ACTION):
+            stored = self.info.state if key == STATE else self.info.action
+            digest.update(vector_column(rows.table, key, stored.size).tobytes())
+        digest.update(f"{self._success(rows.table)} {rows.seconds is None}".encode())
+        for camera in self._cameras:
+            digest.update(camera.name.encode())
+            if camera.is_video:
+                span = entry.videos[camera.key]
+                digest.update(f"{span.start_s} {span.end_s} {self._digest(span.path)}".encode())
+            else:
+                for cell in self._cells(camera, rows.table):
+                    digest.update(repr(cell).encode())
+        return digest.hexdigest()
+
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says what is wrong with it."""
         entry = self._entries[position]
@@ -88,35 +120,81 @@ class LerobotSource:
             return self._read(entry)
 
     def _read(self, entry: EpisodeEntry) -> Episode:
-        rows = episode_rows(self._table(entry.data_file), entry, self.info.rate_hz)
-        joints = vector_column(rows, STATE, len(self._joints))
-        actions = vector_column(rows, ACTION, len(self._actions))
-        if self._units is not None:
-            joints, actions = self._units.to_rad(joints), self._units.to_rad(actions)
-        facts = self._facts(entry)
-        stamps_ns = np.rint(np.arange(entry.length) * 1e9 / self.info.rate_hz).astype(np.int64)
+        rows = self._rows(entry)
+        size = sum(c.height * c.width * 3 for c in self._cameras)
+        check_memory(f"episode {entry.index}", [[entry.length, size]])
+        state = vector_column(rows.table, STATE, self.info.state.size)
+        action = vector_column(rows.table, ACTION, self.info.action.size)
+        facts = self._facts(state, action)
+        seconds = rows.seconds
+        if seconds is None:
+            seconds = np.arange(entry.length) / self.info.rate_hz
+        else:
+            self._note("time stamps are the recorder's own, a few ms off a steady rate: kept")
+        texts = self._texts(entry, rows)
         return Episode(
             features=self.features,
-            task=self._task or ", ".join(entry.tasks) or "unnamed",
+            task=self._task or ", ".join(texts) or "unnamed",
             seed=facts.seed if facts is not None else entry.index,
-            success=facts.success if facts is not None else self._success(rows),
-            joints=joints,
-            actions=actions,
-            stamps_ns=stamps_ns,
-            images={camera.name: self._images(camera, entry, rows) for camera in self._cameras},
+            success=facts.success if facts is not None else self._success(rows.table),
+            joints=self._plan.joints.convert(state),
+            actions=self._plan.actions.convert(action),
+            stamps_ns=np.rint(seconds * 1e9).astype(np.int64),
+            images={c.name: self._images(c, entry, rows.table) for c in self._cameras},
             placement=facts.placement if facts is not None else {},
         )
 
-    def _facts(self, entry: EpisodeEntry) -> EpisodeFacts | None:
-        """What the sidecar says of an episode; None when LeRobot has changed the dataset since."""
-        if self._sidecar is None or entry.index >= len(self._sidecar.episodes):
+    def _rows(self, entry: EpisodeEntry) -> EpisodeRows:
+        """The rows of an episode, in its file or, where the table is stale, in another one."""
+        if entry.refusal is not None:
+            raise DatasetError(entry.refusal)
+        found = episode_rows_or_none(self._table, entry.data_file, entry.index)
+        if found is not None and not len(found) and entry.length:
+            for path in sorted(self.info.folder.glob("data/*/*.parquet")):
+                relative = path.relative_to(self.info.folder).as_posix()
+                other = inside(self.info.folder, relative, "a data file")
+                found = episode_rows_or_none(self._table, other, entry.index)
+                if found is not None and len(found):
+                    self._warn(
+                        f"episode {entry.index} is in {other.name}, not in {entry.data_file.name} "
+                        "as the table of episodes says: its file indices are stale"
+                    )
+                    return episode_rows(self._table(other), entry, self.info.rate_hz)
+        return episode_rows(self._table(entry.data_file), entry, self.info.rate_hz)
+
+    def _texts(self, entry: EpisodeEntry, rows: EpisodeRows) -> tuple[str, ...]:
+        """What the episode is about; by the rows' task numbers where the table does not say."""
+        if entry.tasks or "task_index" not in rows.table.column_names:
+            return entry.tasks
+        numbers = dict.fromkeys(scalar_column(rows.table, "task_index").tolist())
+        return tuple(self._tasks[int(n)] for n in numbers if n in self._tasks)
+
+    @cached_property
+    def _tasks(self) -> dict[int, str]:
+        return read_tasks(self.info)
+
+    def _facts(
+        self, state: NDArray[np.float32], action: NDArray[np.float32]
+    ) -> EpisodeFacts | None:
+        """What act-export-lerobot wrote down of an episode with these values.
+
+        Raises DatasetError where it wrote down units, and nothing of this episode: LeRobot has
+        added it since, in units of its own.
+        """
+        if self._sidecar is None:
             return None
-        facts = self._sidecar.episodes[entry.index]
-        return facts if facts.length == entry.length else None
+        facts = self._sidecar.facts(row_digest(state, action))
+        if facts is None:
+            raise DatasetError(
+                "act-export-lerobot did not write it, so its units are not those of the others: "
+                "delete meta/act_episodes.json and say --units if they are the same in all episodes"
+            )
+        return facts
 
     def _table(self, path: Path) -> pa.Table:
         if self._file is None or self._file[0] != path:
-            self._file = (path, read_data_file(path))
+            columns = {camera.key for camera in self._cameras if not camera.is_video}
+            self._file = (path, read_parquet(path, lambda name: _is_read(name, columns)))
         return self._file[1]
 
     def _success(self, rows: pa.Table) -> bool | None:
@@ -132,75 +210,147 @@ class LerobotSource:
         if camera.is_video:
             span = entry.videos[camera.key]
             with damage_of(span.path):
+                check_content(span.path)
                 return read_frames(span, entry.length, self.info.rate_hz, size)
+        frames = np.empty((entry.length, *size, 3), dtype=np.uint8)
+        for i, cell in enumerate(self._cells(camera, rows)):
+            what = f"image {i} of '{camera.key}'"
+            frames[i] = decode_image(what, self._image_file(cell, camera, entry, what), size)
+        return frames
+
+    def _cells(self, camera: CameraFeature, rows: pa.Table) -> list:
         if camera.key not in rows.column_names:
             raise DatasetError(f"there is no column '{camera.key}' with the images of the camera")
-        cells = rows[camera.key].to_pylist()
-        frames = [self._decode(cell, i, camera.key) for i, cell in enumerate(cells)]
-        for i, frame in enumerate(frames):
-            if frame.shape != (*size, 3):
-                raise DatasetError(
-                    f"image {i} of '{camera.key}' is {frame.shape[1]}x{frame.shape[0]}, expected "
-                    f"{size[1]}x{size[0]}"
-                )
-        return np.stack(frames)
+        return rows[camera.key].to_pylist()
 
-    def _decode(self, cell: dict | None, index: int, key: str) -> NDArray[np.uint8]:
-        try:
-            if cell is None:
-                raise ValueError("it is empty")
-            stored = cell.get("bytes")
-            source = io.BytesIO(stored) if stored else self.info.folder / (cell["path"] or "")
-            return np.asarray(Image.open(source).convert("RGB"))
-        except (OSError, UnidentifiedImageError, ValueError, KeyError) as error:
-            raise DatasetError(f"image {index} of '{key}' cannot be decoded: {error}") from error
+    def _image_file(
+        self, cell: object, camera: CameraFeature, entry: EpisodeEntry, what: str
+    ) -> Path | io.BytesIO:
+        """The picture in a cell, or the file beside the tables that it names.
 
-    def _find_units(self, calibration: Calibration | None) -> So101Units | None:
-        """The conversion to rad for an SO-101 arm; None for any other robot."""
-        wanted = self._declared_unit
-        if self._sidecar is not None:
-            return self._units_of_sidecar(self._sidecar, calibration)
-        if self._joints != JOINT_NAMES or self._actions != JOINT_NAMES:
-            if calibration is not None:
-                raise DatasetError(
-                    f"a calibration is for an SO-101 arm; this dataset has {self._joints}"
-                )
-            return None
-        if wanted is None and all(n.startswith(OLD_PREFIX) for n in self.info.state_names):
-            wanted = OLD_DEGREES
-        scheme = find_scheme(wanted, self._sample())
-        self.notes += scheme_notes(scheme, calibration)
-        return so101_units(scheme, calibration)
+        While it records, LeRobot keeps pictures in images/KEY/episode-000000, and names only the
+        last part of their path.
+        """
+        if isinstance(cell, bytes):
+            return io.BytesIO(cell)
+        if not isinstance(cell, dict) or not (cell.get("bytes") or cell.get("path")):
+            raise DatasetError(f"{what} is empty")
+        if cell.get("bytes"):
+            return io.BytesIO(cell["bytes"])
+        stored = str(cell["path"])
+        folders = ["", *(f"images/{camera.key}/episode{dash}{entry.index:06d}/" for dash in "_-")]
+        if len(PurePosixPath(stored).parts) > 1:
+            folders = folders[:1]
+        paths = [inside(self.info.folder, folder + stored, what) for folder in folders]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise DatasetError(f"{what} is in no file: there is no {paths[-1]}")
+        check_content(path)
+        return path
 
-    def _units_of_sidecar(
-        self, sidecar: Sidecar, calibration: Calibration | None
-    ) -> So101Units | None:
-        """What act-export-lerobot wrote down; DatasetError for a contradiction."""
-        if calibration is not None or self._declared_unit not in (None, sidecar.units):
-            raise DatasetError(
-                f"the dataset says itself that its values are '{sidecar.units}': leave --units and "
-                "--calibration out"
+    def _digest(self, path: Path) -> str:
+        if path not in self._digests:
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
+
+    def _check_counts(self) -> None:
+        counted, frames = len(self._entries), sum(entry.length for entry in self._entries)
+        if self.info.episodes != counted:
+            self.warnings.append(
+                f"meta/info.json counts {self.info.episodes} episodes, its tables {counted}"
             )
-        if sidecar.units == UNCHANGED:
-            return None
-        return So101Units(sidecar.units, np.array(sidecar.scale), np.array(sidecar.offset))
+        elif self.info.frames not in (None, frames):
+            self.warnings.append(
+                f"meta/info.json counts {self.info.frames} frames, its tables {frames}"
+            )
 
-    def _sample(self) -> NDArray[np.float32]:
-        """(N, 6) states of all rows of the first data file."""
-        path = self._entries[0].data_file
-        return vector_column(self._table(path), STATE, len(self._joints))
-
-    def _unit_names(self, names: tuple[str, ...], which: str) -> tuple[str, ...]:
-        if self._units is not None:
-            return (RAD,) * len(names)
+    def _find_plan(self, declared: Declared, calibration: Calibration | None) -> ValuePlan:
+        info = self.info
         if self._sidecar is not None:
-            return tuple(getattr(self._sidecar, which))
-        if self._declared_unit is not None:
-            return (self._declared_unit,) * len(names)
-        if which == "joint_units":
-            self.notes.append("nothing says in which units the values are: name them with --units")
-        return (UNKNOWN_UNIT,) * len(names)
+            return self._plan_of_sidecar(self._sidecar, declared, calibration)
+        return plan_values(declared, info.state, info.action, self._samples(), calibration)
+
+    def _plan_of_sidecar(
+        self, sidecar: Sidecar, declared: Declared, calibration: Calibration | None
+    ) -> ValuePlan:
+        """What act-export-lerobot wrote down; DatasetError for a contradiction."""
+        said = (calibration, declared.gripper_open) != (None, None)
+        if said or declared.units not in (None, sidecar.units):
+            raise DatasetError(
+                f"the dataset says itself that its values are '{sidecar.units}': leave --units, "
+                "--gripper-open and --calibration out"
+            )
+        names = [
+            rename(tuple(map(plain_name, stored.names or ())))
+            for rename, stored in (
+                (declared.rename_joints, self.info.state),
+                (declared.rename_actions, self.info.action),
+            )
+        ]
+        conversion = None
+        if sidecar.units != UNCHANGED:
+            conversion = So101Units(
+                sidecar.units, np.array(sidecar.scale), np.array(sidecar.offset)
+            )
+            if names != [JOINT_NAMES, JOINT_NAMES] or len(sidecar.scale) != len(JOINT_NAMES):
+                raise DatasetError(
+                    f"meta/act_episodes.json is of an SO-101 arm, the dataset has {names[0]}: it "
+                    "was edited since. Delete that file and say --units"
+                )
+        plans = []
+        for vector, units, stored in (
+            (names[0], sidecar.joint_units, self.info.state),
+            (names[1], sidecar.action_units, self.info.action),
+        ):
+            if not len(vector) == len(units) == stored.size:
+                raise DatasetError(
+                    f"meta/act_episodes.json knows {len(units)} values of '{stored.what}', the "
+                    f"dataset has {stored.size}: delete that file and say --units"
+                )
+            ours = units if conversion is None else (RAD,) * len(vector)
+            plans.append(VectorPlan(vector, ours, None, conversion))
+        return ValuePlan(plans[0], plans[1], (), ())
+
+    def _samples(self) -> list[Sample]:
+        """The values of all episodes that can be read; what is wrong with others is said later."""
+        samples: list[Sample] = []
+        tables: dict[Path, pa.Table] = {}
+        for entry in self._entries:
+            try:
+                if entry.data_file not in tables:
+                    tables = {entry.data_file: read_parquet(entry.data_file, VALUES.__contains__)}
+                with damage_of(entry.data_file):
+                    rows = rows_of(tables[entry.data_file], entry.index)
+                    samples.append(
+                        Sample(
+                            f"episode {entry.index}",
+                            vector_column(rows, STATE, self.info.state.size),
+                            vector_column(rows, ACTION, self.info.action.size),
+                        )
+                    )
+            except DatasetError:
+                continue
+        return samples
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
 
 
-def _plain_name(name: str) -> str:
-    return name.removeprefix(OLD_PREFIX).removesuffix(SUFFIX)
+def episode_rows_or_none(
+    read: Callable[[Path], pa.Table], path: Path, episode: int
+) -> pa.Table | None:
+    """The rows of an episode in a file that may be missing or damaged."""
+    try:
+        table = read(path)
+        return rows_of(table, episode) if "episode_index" in table.column_names else None
+    except DatasetError:
+        return None
+
+
+def _is_read(name: str, images: set[str]) -> bool:
+    return not name.startswith("observation.image") or name in images

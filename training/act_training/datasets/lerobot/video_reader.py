@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.tables import VideoSpan
 
+# Of libav's many formats those that LeRobot writes: a playlist named .mp4 would open other files.
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2"
 TIME_TOLERANCE = 0.1  # of a frame's duration: far from mistaking a frame for its neighbour
 
 
@@ -31,7 +33,7 @@ def read_frames(
     frames = np.empty((count, *size, 3), dtype=np.uint8)
     found = 0
     try:
-        for time_s, image in _decode(span):
+        for time_s, frame in _decode(span, size):
             position = (time_s - span.start_s) * rate_hz
             if position < -0.5:
                 continue  # between the key frame and the episode's start
@@ -44,12 +46,8 @@ def read_frames(
                     f"{span.path}: frame {found} is due at {span.start_s + found / rate_hz:.4f} s, "
                     f"but the next one is at {time_s:.4f} s"
                 )
-            if image.shape[:2] != size:
-                raise DatasetError(
-                    f"{span.path} is {image.shape[1]}x{image.shape[0]}, "
-                    f"expected {size[1]}x{size[0]}"
-                )
-            frames[found] = image
+            _check_size(span, (frame.height, frame.width), size)
+            frames[found] = frame.to_ndarray(format="rgb24")
             found += 1
     except FFmpegError as error:
         raise DatasetError(
@@ -61,16 +59,23 @@ def read_frames(
     return frames
 
 
-def _decode(span: VideoSpan) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Time and image of every frame from the key frame before the span's start on."""
-    with av.open(str(span.path), metadata_errors="replace") as container:
+def _check_size(span: VideoSpan, found: tuple[int, int], size: tuple[int, int]) -> None:
+    if found != size:
+        raise DatasetError(f"{span.path} is {found[1]}x{found[0]}, expected {size[1]}x{size[0]}")
+
+
+def _decode(span: VideoSpan, size: tuple[int, int]) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Time and frame, one after the other from the key frame before the span's start on."""
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    with av.open(str(span.path), metadata_errors="replace", options=options) as container:
         if not container.streams.video:
             raise DatasetError(f"{span.path} holds no video")
         stream = container.streams.video[0]
+        _check_size(span, (stream.height, stream.width), size)  # before memory is taken for it
         stream.thread_type = "AUTO"
         if span.start_s > 0 and stream.time_base:
             container.seek(int(span.start_s / stream.time_base), stream=stream)
         for frame in container.decode(stream):
             if frame.time is None:
                 raise DatasetError(f"{span.path} has frames without a time")
-            yield frame.time, frame.to_ndarray(format="rgb24")
+            yield frame.time, frame

@@ -28,7 +28,13 @@ from act_training.datasets.lerobot.file_series import (
     FileSizes,
 )
 from act_training.datasets.lerobot.info import ACTION, STATE
-from act_training.datasets.lerobot.sidecar import UNCHANGED, EpisodeFacts, Sidecar, write_sidecar
+from act_training.datasets.lerobot.sidecar import (
+    UNCHANGED,
+    EpisodeFacts,
+    Sidecar,
+    row_digest,
+    write_sidecar,
+)
 from act_training.datasets.lerobot.so101_units import So101Units
 from act_training.datasets.lerobot.statistics import RunningStats, flat_stats
 from act_training.datasets.lerobot.video_writer import VideoWriter, video_info
@@ -111,7 +117,12 @@ class LerobotWriter:
         row.update(flat_stats(self._stats.add(columns, images)))
         self._rows.append(row)
         self._facts.append(
-            EpisodeFacts(length, episode.seed, episode.success, dict(episode.placement))
+            EpisodeFacts(
+                row_digest(columns[STATE], columns[ACTION]),
+                episode.seed,
+                episode.success,
+                dict(episode.placement),
+            )
         )
         self._steps += length
 
