@@ -184,11 +184,19 @@ def test_joints_are_read_by_name():
         (JointState(name=["a"], position=[1.0]), "joints missing in the message: b; it has a"),
         (JointState(name=["a", "b"], position=[1.0]), "2 joint names but 1 positions"),
         (JointState(name=["a", "a"], position=[1.0, 2.0]), "a joint is named twice"),
+        (JointState(name=["a", "b"], position=[1.0, np.nan]), "position of b is nan"),
+        (JointState(name=["a", "b"], position=[-np.inf, 0.0]), "position of a is -inf"),
+        (JointState(name=["\x1b[31m"], position=[0.0]), r"missing in the message: a, b; it has \?"),
     ],
 )
 def test_messages_that_do_not_fit_are_refused(message, text):
     with pytest.raises(ValueError, match=text):
         act_ros.read_joints(message, ["a", "b"])
+
+
+def test_velocities_that_nobody_knows_are_none():
+    message = JointState(name=["a"], position=[1.0], velocity=[np.nan])
+    assert act_ros.read_joints(message, ["a"]).velocity is None
 
 
 @pytest.mark.parametrize(

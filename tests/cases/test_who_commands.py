@@ -40,8 +40,9 @@ class Commander(Node):
 class Watcher(Node):
     """The newest status of the arm's control loop, and the newest joint states and targets."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str = "/act_sim: control") -> None:
         super().__init__("watcher", use_global_arguments=False)
+        self._status = status
         self.level, self.text = "none", ""
         self.values: dict[str, str] = {}
         self.state = self.applied = None
@@ -55,7 +56,7 @@ class Watcher(Node):
     def _on_diagnostics(self, message) -> None:
         levels = {level: name for name, level in ros.DIAGNOSTIC_LEVELS.items()}
         for status in message.status:
-            if status.name == "/act_sim: control":
+            if status.name == self._status:
                 self.level, self.text = levels[status.level], status.message
                 self.values = ros.diagnostic_values(status)
 

@@ -31,6 +31,8 @@ class Follower(Node):
         super().__init__("follower", use_global_arguments=False)
         self.position = np.zeros(6)
         self.alive = True
+        self.names = JOINT_NAMES
+        self.sent = 0
         self.commands: list[np.ndarray] = []
         self.leader: list[np.ndarray] = []
         self.statuses: list = []
@@ -46,7 +48,9 @@ class Follower(Node):
     def _on_timer(self) -> None:
         if self.alive:
             now_ns = self.get_clock().now().nanoseconds
-            self._states.publish(ros.joint_state(JOINT_NAMES, self.position, now_ns))
+            position = self.position[: len(self.names)]
+            self._states.publish(ros.joint_state(self.names, position, now_ns))
+            self.sent += 1
 
     def _on_command(self, message) -> None:
         self.position = ros.read_joints(message, JOINT_NAMES).position
@@ -159,6 +163,27 @@ def test_a_follower_that_is_silent_is_not_commanded(tmp_path):
         rig.wait_for(rig.arrived)
         rig.follower.alive = False
         rig.wait_for(lambda: rig.says("the follower has been silent"))
+
+
+def test_the_reason_why_a_follower_is_not_heard_is_said(tmp_path):
+    with running(tmp_path) as rig:
+        rig.follower.names = ["left", "right"]
+        rig.wait_for(lambda: rig.says("joint_states refused: joints missing"))
+        assert rig.says("it has left, right; waiting for the follower's position")
+        rig.follower.names = JOINT_NAMES
+        rig.wait_for(rig.arrived)
+        rig.wait_for(lambda: rig.follower.statuses[-1].message == "following")
+        other = Follower()
+        rig.wait_for(lambda: rig.says("2 publishers on joint_states: /follower, /follower"))
+        assert rig.follower.statuses[-1].level == ros.DIAGNOSTIC_LEVELS["warn"]
+        other.destroy_node()
+        rig.wait_for(lambda: rig.follower.statuses[-1].message == "following")
+
+
+def test_a_leader_without_its_clock_says_so(tmp_path):
+    with running(tmp_path, use_sim_time=True) as rig:
+        rig.wait_for(lambda: rig.says("simulated time has not begun"))
+        assert rig.follower.statuses[-1].level == ros.DIAGNOSTIC_LEVELS["warn"]
 
 
 def test_a_calibration_that_is_not_there_is_named(tmp_path):

@@ -57,6 +57,16 @@ def test_an_engaged_estop_ends_it_without_a_motion(moving, spin_until):
     assert follower.commands == []
 
 
+def test_joint_states_of_another_arm_are_no_end(moving, spin_until):
+    node, follower = moving(pose="home", speed_rad_s=2.0)
+    follower.names = ["left", "right"]
+    spin_until(lambda: follower.sent > 10, node, follower)
+    assert not node.finished
+    follower.names = JOINT_NAMES
+    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    assert node.succeeded
+
+
 def test_without_joint_states_it_gives_up(moving, spin_until):
     node, follower = moving(timeout_s=1.0)
     follower.alive = False

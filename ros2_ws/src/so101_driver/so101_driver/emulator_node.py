@@ -77,7 +77,11 @@ class EmulatorNode(Node):
         self._serving.close()
 
     def _on_joints(self, message: JointState) -> None:
-        reading = ros.read_joints(message, JOINT_NAMES)
+        try:
+            reading = ros.read_joints(message, JOINT_NAMES)
+        except ValueError as error:
+            self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
+            return
         speed = reading.velocity if reading.velocity is not None else [0.0] * len(JOINT_NAMES)
         placed = self._arm.report(reading.position, speed)
         if self.bus is None:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from act_core import ros, topics
+from act_core.arm_status import SILENT_S
+from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
+from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
+from act_core.ros_publishers import several
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import MonotonicClock
+from act_core.traffic import Traffic
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -23,6 +29,8 @@ from so101_driver.bus import Bus
 from so101_driver.leader_arm import LeaderArm
 from so101_driver.teleoperation import FOLLOWING, Guidance, Teleoperation
 from so101_driver.transport import DEFAULT_BAUD, SerialTransport
+
+HOUSEKEEPING_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,20 @@ class LeaderNode(Node):
         self._lock = threading.Lock()  # the teleoperation is told things from two threads
         self._estopped = False
         self._guidance = Guidance(None, "")
+        # What really went and came; see `_reports`.
+        self._turns, self._sent, self._heard = Traffic(), Traffic(), Traffic()
+        self._refused, self._refusal = Traffic(), ""
+        self._incidents = Incidents()
+        self._clock_watch = ClockWatch()
+        self._followers: str | None = None  # what to say where several publish joint_states
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._states = ros.publisher(self, topics.LEADER_JOINT_STATES)
         ros.subscription(self, topics.JOINT_STATES, self._on_follower)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.service(self, topics.LEADER_ENABLE, self._on_enable)
         Diagnostics(self, self._reports, p.port)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
         self._loop = ControlLoop(self._tick, p.rate_hz, self._on_tick_error)
         self._loop.start()
 
@@ -81,6 +97,7 @@ class LeaderNode(Node):
     # -- control thread ------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        self._turns.count()
         state = self._arm.read()
         stamp_ns = self.get_clock().now().nanoseconds
         with self._lock:
@@ -95,6 +112,7 @@ class LeaderNode(Node):
         if guidance.position_rad is not None:
             command = ros.joint_state(JOINT_NAMES, guidance.position_rad, stamp_ns)
             self._commands.publish(command)
+            self._sent.count()
         if guidance.state != self._guidance.state:
             why = self._arm.problem
             self.get_logger().info(f"{guidance.state}{f' ({why})' if why else ''}")
@@ -109,8 +127,11 @@ class LeaderNode(Node):
         try:
             reading = ros.read_joints(message, JOINT_NAMES)
         except ValueError as error:
-            self.get_logger().warning(f"joint_states refused: {error}", throttle_duration_sec=5.0)
+            self._refusal = f"joint_states refused: {error}"
+            self._refused.count()
+            self._incidents.saw("joint_states", self._refusal)
             return
+        self._heard.count()
         with self._lock:
             self._teleoperation.follower(reading.position, self._monotonic.now_ns())
 
@@ -136,13 +157,31 @@ class LeaderNode(Node):
         with self._lock:
             self._teleoperation.stop(reason)
 
+    def _on_housekeeping(self) -> None:
+        self._followers = several(self, topics.JOINT_STATES)
+        for line in self._incidents.lines():
+            self.get_logger().warning(line)
+
     def _reports(self) -> list[Report]:
         state, problem, arm = self._guidance.state, self._arm.problem, self._arm.arm
         statistics = self._loop.stats.snapshot()
         values = dict(statistics.as_values()) if statistics is not None else {}
         values |= arm.bus.counters.as_values() if arm is not None else {}
-        level = "error" if problem is not None else "ok" if state == FOLLOWING else "warn"
-        return [Report("teleoperation", level, problem or state, values)]
+        values |= self._sent.as_values("commands") | self._heard.as_values("joint_states")
+        errors = [] if problem is None else [problem]
+        age_s = self._turns.age_s
+        if age_s is not None and age_s > SILENT_S:
+            errors.append(f"the control loop has stood still for {age_s:.1f} s")
+        warnings = [self._followers] if self._followers is not None else []
+        if ros.has_simulated_time(self):
+            warnings += filter(None, [self._clock_watch.look(self.get_clock().now().nanoseconds)])
+        if self._refused.rate_hz > 0:
+            warnings.append(self._refusal)
+        if state != FOLLOWING:
+            warnings.append(state)
+        level = "error" if errors else "warn" if warnings else "ok"
+        text = "; ".join([*errors, *warnings]) or state
+        return [Report("teleoperation", level, text, values)]
 
 
 def main() -> int:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
+from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.policy_json import SPEC_FILE, read_spec
 from act_core.policy_units import check_units
 from act_core.so101 import JOINT_NAMES, NAMED_POSES_RAD, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -90,15 +92,21 @@ class MoveNode(Node):
         self._deadline_ns = self._monotonic.now_ns() + to_ns(self.params.timeout_s)
         self._there_since_ns: int | None = None
         self._position: NDArray[np.float64] | None = None
+        self._incidents = Incidents()
         self.finished = False
         self.succeeded = False
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
-        self.create_timer(1.0 / RATE_HZ, self._on_timer)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0 / RATE_HZ, self._on_timer, clock=steady)
 
     def _on_joints(self, message: JointState) -> None:
-        self._position = ros.read_joints(message, JOINT_NAMES).position
+        try:
+            self._position = ros.read_joints(message, JOINT_NAMES).position
+        except ValueError as error:
+            self._incidents.saw("joint_states", f"joint_states refused: {error}")
+            return
         self._teleoperation.follower(self._position, self._monotonic.now_ns())
 
     def _on_estop(self, message: Bool) -> None:
@@ -108,6 +116,8 @@ class MoveNode(Node):
     def _on_timer(self) -> None:
         if self.finished:
             return
+        for line in self._incidents.lines():
+            self.get_logger().warning(line)
         now_ns = self._monotonic.now_ns()
         self._teleoperation.leader(self._target, now_ns)
         guidance = self._teleoperation.next(now_ns)
