@@ -1,6 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import zlib
 
 import numpy as np
 import pytest
@@ -29,6 +35,93 @@ def test_the_cache_is_built_once(dataset, monkeypatch):
     first = open_frame_cache(dataset)
     monkeypatch.setattr(frame_cache, "_build", None)
     assert open_frame_cache(dataset).sha256 == first.sha256
+
+
+@pytest.mark.parametrize("name", ["images_front", "images_wrist", "joints", "actions"])
+@pytest.mark.parametrize("start", [0.3, 0.99])
+def test_what_a_crash_has_zeroed_is_built_anew(dataset, caplog, name, start):
+    """A quarter of a file, or its last bytes, that never reached the disk: its size is right."""
+    before = open_frame_cache(dataset)
+    front = np.array(before.images["front"])
+    path = dataset / ".frame_cache_1" / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    first = int(len(content) * start)
+    end = min(len(content), first + len(content) // 4)
+    content[first:end] = bytes(end - first)
+    path.write_bytes(content)
+    after = open_frame_cache(dataset)
+    assert f"is damaged and is built anew: {name}.npy does not hold what was written" in caplog.text
+    np.testing.assert_array_equal(after.images["front"], front)
+    np.testing.assert_array_equal(after.actions, before.actions)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda cache: (cache / "images_wrist.npy").unlink(),
+        lambda cache: (cache / "images_wrist.npy").write_bytes(b""),
+        lambda cache: (cache / "joints.npy").write_bytes(b"\x93NUMPY garbage"),
+        lambda cache: np.save(cache / "joints.npy", np.zeros((46, 4), np.float32)),
+        lambda cache: np.save(cache / "joints.npy", np.array([{}], object), allow_pickle=True),
+        lambda cache: (cache / "cache.json").write_text("{"),
+        lambda cache: (cache / "cache.json").write_text("[]"),
+        lambda cache: change_meta(cache, starts=[0, 10**18]),
+        lambda cache: change_meta(cache, starts=[]),
+        lambda cache: change_meta(cache, starts="x"),
+        lambda cache: change_meta(cache, checksums={}),
+        lambda cache: change_meta(cache, placements=[[1.0]] * 3),
+        lambda cache: change_meta(cache, features={}),
+    ],
+)
+def test_any_damage_is_built_anew(dataset, harm):
+    before = open_frame_cache(dataset)
+    wrist = np.array(before.images["wrist"])
+    harm(dataset / ".frame_cache_1")
+    after = open_frame_cache(dataset)
+    assert after.sha256 == before.sha256
+    np.testing.assert_array_equal(after.images["wrist"], wrist)
+    np.testing.assert_array_equal(after.placements, before.placements)
+
+
+def change_meta(cache, **values):
+    path = cache / "cache.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_many_processes_on_one_cache(dataset):
+    """One builds it, the others wait; all read every frame as it was recorded."""
+    code = """
+        import sys, zlib
+        from pathlib import Path
+        from act_training.datasets.frame_cache import open_frame_cache
+        cache = open_frame_cache(Path(sys.argv[1]))
+        print(cache.sha256, zlib.crc32(cache.images["front"]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(dataset)]
+    paths = os.pathsep.join(sys.path)
+    children = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    said = [child.communicate() for child in children]
+    mine = open_frame_cache(dataset)
+    expected = f"{mine.sha256} {zlib.crc32(mine.images['front'])}\n"
+    assert [out for out, _ in said] == [expected] * 4, said
+    assert sum("100%" in errors for _, errors in said) == 1  # of the bar that shows the decoding
+    assert {p.name for p in dataset.iterdir() if p.name.startswith(".")} == {".frame_cache_1"}
+
+
+def test_a_cache_that_nobody_may_write_is_read(dataset):
+    """A dataset on a disc that is read-only, with its cache."""
+    before = open_frame_cache(dataset)
+    dataset.chmod(0o555)
+    try:
+        assert open_frame_cache(dataset).sha256 == before.sha256
+    finally:
+        dataset.chmod(0o755)
 
 
 def test_the_cache_follows_its_dataset(dataset, make_episode):

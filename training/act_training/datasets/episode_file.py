@@ -17,6 +17,7 @@ only when it is complete: an interrupted collection leaves whole episodes and no
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Mapping
@@ -87,6 +88,8 @@ class Episode:
         for name in ("joints", "actions"):
             if not np.isfinite(getattr(self, name)).all():
                 raise DatasetError(f"{name} hold values that are not finite")
+        if not all(map(math.isfinite, self.placement.values())):
+            raise DatasetError("placement holds values that are not finite")
 
     def __len__(self) -> int:
         return len(self.actions)
