@@ -17,5 +17,10 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="SO-101 arms in MuJoCo: tasks, randomization, scripted experts and a ROS bridge.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["sim_node = act_sim.sim_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "mock_arm_node = act_sim.mock_arm_node:main",
+            "sim_node = act_sim.sim_node:main",
+        ]
+    },
 )
