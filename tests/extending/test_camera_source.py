@@ -10,50 +10,14 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from rclpy.node import Node
 
+from tests.extending.document import example
 from tests.ros_rig import Rig, ros_arguments
-
-THERMAL = '''
-from dataclasses import dataclass
-
-import numpy as np
-from act_camera.frame_source import Frame
-from act_core.parameters import parameter
-from act_core.timing import MonotonicClock, PeriodicSchedule
-
-
-class ThermalSource:
-    """Evenly warm."""
-
-    @dataclass(frozen=True)
-    class Options:
-        warmth: int = parameter(100, "of everything", low=0, high=255, settable=True)
-
-    description, warnings, damaged = "a thermal camera", (), 0
-
-    def __init__(self, parameters):
-        self.rate_hz = parameters.rate_hz
-        self._parameters = parameters
-        self._schedule = PeriodicSchedule(1.0 / self.rate_hz)
-
-    def read(self):
-        p = self._parameters
-        self._schedule.wait()
-        image = np.full((p.height, p.width, 3), p.warmth, np.uint8)
-        return Frame(image, MonotonicClock().now_ns())
-
-    def adjust(self, parameters):
-        self._parameters = parameters
-        return []
-
-    def close(self):
-        pass
-'''
 
 
 @pytest.fixture
 def thermal(tmp_path) -> str:
     file = tmp_path / "thermal.py"
-    file.write_text(THERMAL)
+    file.write_text(example("thermal.py"))
     return f"{file}:ThermalSource"
 
 

@@ -20,28 +20,14 @@ from act_sim.mock_arm_node import MockArmNode
 from rclpy.node import Node
 
 from tests.act_policy.policies import FunctionPolicy, make_spec
+from tests.extending.document import example
 from tests.ros_rig import ros_arguments, spinning, wait_until
-
-SEVEN = """
-name: seven
-acceleration_rad_s2: 30
-joints:
-  - {name: base, lower_rad: -2.9, upper_rad: 2.9, max_velocity_rad_s: 1.0}
-  - {name: shoulder, lower_rad: -1.8, upper_rad: 1.8}
-  - {name: upper_arm, lower_rad: -2.9, upper_rad: 2.9}
-  - {name: elbow, lower_rad: -3.1, upper_rad: 0.0}
-  - {name: forearm, lower_rad: -2.9, upper_rad: 2.9}
-  - {name: wrist, lower_rad: 0.0, upper_rad: 3.7}
-  - {name: finger, lower_rad: 0.0, upper_rad: 0.04, is_gripper: true, max_velocity_rad_s: 0.1}
-poses:
-  home: [0.0, -0.8, 0.0, -2.4, 0.0, 1.6, 0.04]
-"""
 
 
 @pytest.fixture
 def seven(tmp_path) -> str:
     file = tmp_path / "seven.yaml"
-    file.write_text(SEVEN)
+    file.write_text(example("seven.yaml"))
     return str(file)
 
 
