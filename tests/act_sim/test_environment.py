@@ -12,7 +12,7 @@ import pytest
 from act_core.errors import ConfigurationError
 from act_sim.environment import So101Env
 from act_sim.experts import make_expert
-from act_sim.tasks import TASKS
+from act_sim.task_registry import task_names
 from gymnasium.utils.env_checker import check_env
 
 
@@ -33,7 +33,7 @@ def test_every_task_is_registered():
     registered = {
         spec.kwargs["task"] for name, spec in gymnasium.registry.items() if "act_sim/" in name
     }
-    assert registered == set(TASKS)
+    assert registered == set(task_names())
 
 
 def test_observation_has_what_was_asked_for():
@@ -85,7 +85,7 @@ def test_the_time_limit_truncates():
 def test_a_target_past_a_limit_is_moved_onto_it():
     env = So101Env("reach", cameras=())
     states = []
-    for excess in (0.0, 1.0):
+    for excess in (0.0, 0.9):
         env.reset(seed=0)
         for _ in range(5):
             observation, *_ = env.step(env.sim.limits.upper_rad + excess)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +288,15 @@ def test_a_viewer_needs_a_display(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(ConfigurationError, match="there is no display"), running(viewer="true"):
         pass
+
+
+def test_a_task_from_outside_is_a_parameter():
+    place = Path(__file__).parents[1] / "extending/point_at_ball.py"
+    options = {"expert": True, "episodes": 1, "pause_s": 0.0, "pacing": "lockstep"}
+    with running(task=f"{place}:PointAtBall", **options) as (_, client):
+        heard = client.heard[topics.EPISODE_STATUS.name]
+        client.wait_for(
+            lambda: heard and ros.diagnostic_values(heard[-1])["finished"] == "true", 60.0
+        )
+        values = ros.diagnostic_values(heard[-1])
+    assert (values["task"], values["success"]) == ("point_at_ball", "true")

@@ -7,7 +7,7 @@ import pytest
 from act_sim.objects import BOWL_RIM_RADIUS_M, CUBE
 from act_sim.simulation import Simulation
 from act_sim.task import REGION_X_M, REGION_Y_M, outside_reach
-from act_sim.tasks import TASKS
+from act_sim.task_registry import find_task
 from act_sim.tasks.pick_place import MIN_DISTANCE_M
 
 
@@ -17,7 +17,7 @@ def pick_place() -> Simulation:
 
 
 def starts(task: str, count: int = 500) -> list[dict]:
-    return [TASKS[task].draw_start(np.random.default_rng(seed)) for seed in range(count)]
+    return [find_task(task).draw_start(np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_region_is_at_least_20_by_20_cm():

@@ -26,10 +26,10 @@ class So101:
     """One SO-101 arm at one task of `act_sim`.
 
     Args:
-        task: pick_place, lift_cube or reach.
+        task: as `act_sim.task_registry.find_task` takes it: pick_place, package.module:Class.
         cameras: of the simulation: front, top, wrist.
         height, width: of the images, pixels.
-        level: of domain randomization, 0 (only the start varies) to 2.
+        level: of domain randomization, from 0 (only the start varies).
         rate_hz: steps per second; demonstrations are made at the rate of the policy.
         render_height, render_width: before shrinking; `sim_node` publishes 640x480.
     """

@@ -17,11 +17,7 @@ With the scripted demonstrator (`experts`), straight on the simulation (`simulat
 
 from __future__ import annotations
 
-import gymnasium
+from act_sim.task_registry import register_environment, task_names
 
-for _name, _task in (("PickPlace", "pick_place"), ("LiftCube", "lift_cube"), ("Reach", "reach")):
-    gymnasium.register(
-        id=f"act_sim/{_name}-v0",
-        entry_point="act_sim.environment:So101Env",
-        kwargs={"task": _task},
-    )
+for _name in task_names():
+    register_environment(_name)

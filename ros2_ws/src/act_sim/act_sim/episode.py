@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from act_core.so101 import JOINT_NAMES
 
-from act_sim.objects import CUBE
 from act_sim.task import EpisodeReport, Outcome, Task
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
 _GRIPPER = JOINT_NAMES.index("gripper")
 
-# A grasp counts as tried when the gripper closes through this opening with the cube within reach of
-# the fingers, and as won when both fingers then carry the cube this high.
+# A grasp counts as tried when the gripper closes through this opening with the task's object within
+# reach of the fingers, and as won when both fingers then carry it this high.
 CLOSING_RAD = 0.35
 NEAR_M = 0.045
 WON_HEIGHT_M = 0.015
@@ -81,16 +80,17 @@ class Episode:
         return copy.copy(self)  # every field is a number, a tuple or never changed
 
     def _count_grasps(self, sim: Simulation) -> None:
-        if "cube" not in self._record["objects"]:
+        body = self._task.grasped
+        if body is None:
             return
         opening = sim.joint_position[_GRIPPER]
-        cube = sim.position(CUBE)
+        position = sim.position(body)
         if opening > CLOSING_RAD:
             self._gripper_open, self._holding = True, False
         elif self._gripper_open:
             self._gripper_open = False
-            self._tried += bool(np.linalg.norm(sim.grasp_position() - cube) < NEAR_M)
+            self._tried += bool(np.linalg.norm(sim.grasp_position() - position) < NEAR_M)
         if all(self.touching) and not self._holding:
-            lifted = cube[2] - sim.half_size(CUBE) > WON_HEIGHT_M
+            lifted = position[2] - sim.half_size(body) > WON_HEIGHT_M
             self._won += bool(lifted)
             self._holding = bool(lifted)

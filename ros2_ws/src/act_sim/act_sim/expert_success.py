@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from act_sim.experts import make_expert
 from act_sim.simulation import Simulation
 from act_sim.task import EpisodeReport
-from act_sim.tasks import TASKS
+from act_sim.task_registry import task_names
 
 _NOISE_MEMORY = 0.8  # of one control period's noise, what is left in the next
 _CHUNK = 10  # episodes per piece of work
@@ -45,7 +45,9 @@ def _run_chunk(task: str, level: int, noise_rad: float, seeds: range) -> list[Ep
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", default="pick_place", choices=sorted(TASKS))
+    parser.add_argument(
+        "--task", default="pick_place", help=f"{', '.join(task_names())} or a place"
+    )
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--level", type=int, default=0)
     parser.add_argument("--first-seed", type=int, default=0)

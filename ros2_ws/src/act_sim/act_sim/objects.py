@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+from act_sim.randomization import Ranges, around, tinted
+from act_sim.task import Task
 
 CUBE, BOWL, MARKER = "cube", "bowl", "marker"  # bodies; the cube's geom has the body's name
 
@@ -20,6 +25,53 @@ _BOWL_WALLS = 16
 _BOWL_THICKNESS_M = 0.003
 
 MARKER_RGBA = (0.10, 0.65, 0.25, 1.0)
+
+
+class CubeAndBowlTask(Task):
+    """What differs in cube and bowl from one episode to the next.
+
+    ``reach`` has neither and draws for them all the same: all tasks of the first release did, and
+    so the same seed goes on giving the same light and the same camera.
+    """
+
+    def draw_looks(self, rng: np.random.Generator, ranges: Ranges) -> dict[str, Any]:
+        return {
+            "cube_colour": around(rng, 0.0, ranges.colour, 3),
+            "bowl_colour": around(rng, 0.0, 0.5 * ranges.colour),
+        }
+
+    def draw_bodies(self, rng: np.random.Generator, ranges: Ranges) -> dict[str, Any]:
+        return {
+            "cube_size": around(rng, 1.0, ranges.cube_size),
+            "cube_mass": around(rng, 1.0, ranges.cube_mass),
+            "cube_friction": around(rng, 1.0, ranges.friction),
+        }
+
+    def randomize(self, model: mujoco.MjModel, drawn: dict[str, Any]) -> None:
+        for body, key in ((CUBE, "cube_colour"), (BOWL, "bowl_colour")):
+            for i in geoms_of(model, body):
+                model.geom_rgba[i] = tinted(model.geom_rgba[i], drawn[key])
+        for cube in geoms_of(model, CUBE):
+            half = model.geom_size[cube] * drawn["cube_size"]
+            body_id = model.geom_bodyid[cube]
+            model.geom_size[cube] = half
+            model.geom_rbound[cube] = np.linalg.norm(half)
+            model.geom_aabb[cube, 3:] = half
+            first = model.body_bvhadr[body_id]  # the tree that collisions with the bowl go through
+            model.bvh_aabb[first : first + model.body_bvhnum[body_id], 3:] = half
+            model.geom_friction[cube, 0] *= drawn["cube_friction"]
+            mass = model.body_mass[body_id] * drawn["cube_mass"]
+            model.body_mass[body_id] = mass
+            model.body_inertia[body_id] = mass * (2.0 * half[0]) ** 2 / 6.0  # of a solid cube
+
+
+def geoms_of(model: mujoco.MjModel, body_name: str) -> list[int]:
+    """The geoms of a body, by number; none where there is no such body."""
+    bodies = [model.body(i).name for i in range(model.nbody)]
+    if body_name not in bodies:
+        return []
+    body = bodies.index(body_name)
+    return [i for i in range(model.ngeom) if model.geom_bodyid[i] == body]
 
 
 def add_cube(spec: mujoco.MjSpec) -> None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from act_sim.arm_model import FIXED_PAD, MOVING_PAD
 from act_sim.camera_effects import ImageEffects
-from act_sim.objects import BOWL, CUBE
-from act_sim.scene import FLOOR_GEOM, PHYSICS_HZ, TABLE_GEOM, TABLE_MATERIALS
+from act_sim.scene import ARM_PREFIXES, FLOOR_GEOM, PHYSICS_HZ, TABLE_GEOM, TABLE_MATERIALS
+from act_sim.task import Task
 
 
 @dataclass(frozen=True)
@@ -87,75 +87,90 @@ LEVELS: tuple[Ranges | None, ...] = (
     ),
 )
 
+MAX_LEVEL = len(LEVELS) - 1
+
 # Every model array that `apply` writes, so that it can start from the nominal model each time.
-_FIELDS = (
+FIELDS = (
     "light_diffuse", "light_dir", "mat_rgba", "geom_rgba", "geom_matid", "cam_pos", "cam_quat",
     "cam_fovy", "geom_size", "geom_rbound", "geom_aabb", "bvh_aabb", "geom_friction", "body_mass",
     "body_inertia", "actuator_gainprm", "actuator_biasprm", "dof_damping", "dof_frictionloss",
 )  # fmt: skip
 
 
-class Randomization:
-    """Draws and applies the differences of one level on one model."""
+def around(rng: np.random.Generator, middle: float, spread: float, size: int | None = None) -> Any:
+    """A number, or a list of ``size``, evenly distributed over ``middle`` +- ``spread``."""
+    value = middle + spread * rng.uniform(-1.0, 1.0, size)
+    return value.tolist() if size else float(value)
 
-    def __init__(self, model: mujoco.MjModel, level: int) -> None:
-        if isinstance(level, bool) or level not in range(len(LEVELS)):
-            raise ConfigurationError(
-                f"randomization level is {level!r}, expected one of "
-                + ", ".join(str(known) for known in range(len(LEVELS)))
-            )
-        self._model = model
+
+def tinted(rgba: NDArray[np.float32], change: float | list[float]) -> NDArray[np.float32]:
+    """The colour (4,) with ``change`` added to its red, green and blue."""
+    changed = rgba.copy()
+    changed[:3] = np.clip(changed[:3] + np.asarray(change, dtype=np.float32), 0.0, 1.0)
+    return changed
+
+
+def check_level(level: object) -> None:
+    """Raises ConfigurationError for a level that does not exist."""
+    if isinstance(level, bool) or level not in range(len(LEVELS)):
+        raise ConfigurationError(
+            f"randomization level is {level!r}, expected one of "
+            + ", ".join(str(known) for known in range(len(LEVELS)))
+        )
+
+
+class Randomization:
+    """Draws and applies what differs in one model: of room and arm here, of objects by the task."""
+
+    def __init__(self, model: mujoco.MjModel, task: Task) -> None:
+        self._model, self._task = model, task
         self._scratch = mujoco.MjData(model)
-        self._ranges = LEVELS[level]
-        self._nominal = {name: getattr(model, name).copy() for name in _FIELDS}
+        self._nominal = {name: getattr(model, name).copy() for name in FIELDS}
         self._headlight = (
             model.vis.headlight.ambient.copy(),
             model.vis.headlight.diffuse.copy(),
         )
+        arm = _tree_of(model, [i for i in range(model.nbody) if _is_base(model.body(i).name)])
+        painted = [i for i in range(model.ngeom) if model.geom_bodyid[i] in arm]
+        self._arm_materials = sorted({int(model.geom_matid[i]) for i in painted} - {-1})
         self._applied: dict[str, Any] = {}
         self.command_delay_steps = 0  # physics steps
         self.camera_delay_steps = 0  # physics steps
         self.image_effects: ImageEffects | None = None
 
-    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+    def draw(self, rng: np.random.Generator, level: int) -> dict[str, Any]:
         """Everything that differs in one episode, JSON-serialisable; empty at level 0."""
-        ranges, model = self._ranges, self._model
+        check_level(level)
+        ranges, model = LEVELS[level], self._model
         if ranges is None:
             return {}
-
-        def around(center: float, spread: float, size: int | None = None) -> Any:
-            value = center + spread * rng.uniform(-1.0, 1.0, size)
-            return value.tolist() if size else float(value)
 
         def delay_steps(limit_s: float) -> int:
             return int(rng.integers(0, math.floor(limit_s * PHYSICS_HZ + 1e-9) + 1))
 
         joints = model.nu
         return {
-            "light": around(1.0, ranges.light),
-            "light_direction": around(0.0, ranges.light_direction, 2),
-            "cube_colour": around(0.0, ranges.colour, 3),
-            "bowl_colour": around(0.0, 0.5 * ranges.colour),
-            "arm_colour": around(0.0, ranges.colour, 3),
-            "table_colour": around(0.0, ranges.table_colour, 3),
-            "floor_colour": around(0.0, ranges.table_colour, 3),
+            "light": around(rng, 1.0, ranges.light),
+            "light_direction": around(rng, 0.0, ranges.light_direction, 2),
+            **self._task.draw_looks(rng, ranges),
+            "arm_colour": around(rng, 0.0, ranges.colour, 3),
+            "table_colour": around(rng, 0.0, ranges.table_colour, 3),
+            "floor_colour": around(rng, 0.0, ranges.table_colour, 3),
             "table_material": int(rng.integers(len(TABLE_MATERIALS))) if ranges.textures else 0,
             "cameras": {
                 model.camera(i).name: {
-                    "shift_m": around(0.0, ranges.camera_shift_m, 3),
-                    "turn_rad": around(0.0, ranges.camera_turn_rad, 3),
-                    "fovy_deg": around(0.0, ranges.fovy_deg),
+                    "shift_m": around(rng, 0.0, ranges.camera_shift_m, 3),
+                    "turn_rad": around(rng, 0.0, ranges.camera_turn_rad, 3),
+                    "fovy_deg": around(rng, 0.0, ranges.fovy_deg),
                 }
                 for i in range(model.ncam)
             },
-            "cube_size": around(1.0, ranges.cube_size),
-            "cube_mass": around(1.0, ranges.cube_mass),
-            "cube_friction": around(1.0, ranges.friction),
-            "table_friction": around(1.0, ranges.friction),
-            "finger_friction": around(1.0, ranges.friction),
-            "servo_gain": around(1.0, ranges.servo_gain, joints),
-            "servo_damping": around(1.0, ranges.servo_friction, joints),
-            "servo_friction": around(1.0, ranges.servo_friction, joints),
+            **self._task.draw_bodies(rng, ranges),
+            "table_friction": around(rng, 1.0, ranges.friction),
+            "finger_friction": around(rng, 1.0, ranges.friction),
+            "servo_gain": around(rng, 1.0, ranges.servo_gain, joints),
+            "servo_damping": around(rng, 1.0, ranges.servo_friction, joints),
+            "servo_friction": around(rng, 1.0, ranges.servo_friction, joints),
             "command_delay_steps": delay_steps(ranges.command_delay_s),
             "camera_delay_steps": delay_steps(ranges.camera_delay_s),
             "noise": float(rng.uniform(0.0, ranges.noise)),
@@ -176,6 +191,7 @@ class Randomization:
             self._apply_looks(drawn)
             self._apply_cameras(drawn["cameras"])
             self._apply_contact(drawn)
+            self._task.randomize(self._model, drawn)
             self._apply_servos(drawn)
             self.command_delay_steps = drawn["command_delay_steps"]
             self.camera_delay_steps = drawn["camera_delay_steps"]
@@ -190,16 +206,12 @@ class Randomization:
         model.light_dir[:] /= np.linalg.norm(model.light_dir, axis=1, keepdims=True)
         model.vis.headlight.ambient[:] *= drawn["light"]
         model.vis.headlight.diffuse[:] *= drawn["light"]
-        for i in range(model.nmat):
-            if model.mat(i).name not in TABLE_MATERIALS:
-                model.mat_rgba[i] = _tinted(model.mat_rgba[i], drawn["arm_colour"])
+        for i in self._arm_materials:
+            model.mat_rgba[i] = tinted(model.mat_rgba[i], drawn["arm_colour"])
         table, floor = model.geom(TABLE_GEOM).id, model.geom(FLOOR_GEOM).id
-        model.geom_rgba[table] = _tinted(model.geom_rgba[table], drawn["table_colour"])
-        model.geom_rgba[floor] = _tinted(model.geom_rgba[floor], drawn["floor_colour"])
+        model.geom_rgba[table] = tinted(model.geom_rgba[table], drawn["table_colour"])
+        model.geom_rgba[floor] = tinted(model.geom_rgba[floor], drawn["floor_colour"])
         model.geom_matid[table] = model.mat(TABLE_MATERIALS[drawn["table_material"]]).id
-        for body, key in ((CUBE, "cube_colour"), (BOWL, "bowl_colour")):
-            for i in self._geoms_of(body):
-                model.geom_rgba[i] = _tinted(model.geom_rgba[i], drawn[key])
 
     def _apply_cameras(self, drawn: dict[str, Any]) -> None:
         model = self._model
@@ -215,18 +227,6 @@ class Randomization:
         for i in range(model.ngeom):
             if model.geom(i).name.endswith((FIXED_PAD, MOVING_PAD)):
                 model.geom_friction[i, 0] *= drawn["finger_friction"]
-        for cube in self._geoms_of(CUBE):
-            half = model.geom_size[cube] * drawn["cube_size"]
-            body = model.geom_bodyid[cube]
-            model.geom_size[cube] = half
-            model.geom_rbound[cube] = np.linalg.norm(half)
-            model.geom_aabb[cube, 3:] = half
-            first = model.body_bvhadr[body]  # the tree that collisions with the bowl go through
-            model.bvh_aabb[first : first + model.body_bvhnum[body], 3:] = half
-            model.geom_friction[cube, 0] *= drawn["cube_friction"]
-            mass = model.body_mass[body] * drawn["cube_mass"]
-            model.body_mass[body] = mass
-            model.body_inertia[body] = mass * (2.0 * half[0]) ** 2 / 6.0  # of a solid cube
 
     def _apply_servos(self, drawn: dict[str, Any]) -> None:
         model = self._model
@@ -237,17 +237,17 @@ class Randomization:
         model.dof_damping[dofs] *= drawn["servo_damping"]
         model.dof_frictionloss[dofs] *= drawn["servo_friction"]
 
-    def _geoms_of(self, body_name: str) -> list[int]:
-        model = self._model
-        bodies = [model.body(i).name for i in range(model.nbody)]
-        if body_name not in bodies:
-            return []
-        body = bodies.index(body_name)
-        return [i for i in range(model.ngeom) if model.geom_bodyid[i] == body]
+
+def _is_base(body_name: str) -> bool:
+    return body_name in {
+        prefix + "base" for prefixes in ARM_PREFIXES.values() for prefix in prefixes
+    }
 
 
-def _tinted(rgba: NDArray[np.float32], change: float | list[float]) -> NDArray[np.float32]:
-    """The colour (4,) with ``change`` added to its red, green and blue."""
-    tinted = rgba.copy()
-    tinted[:3] = np.clip(tinted[:3] + np.asarray(change, dtype=np.float32), 0.0, 1.0)
-    return tinted
+def _tree_of(model: mujoco.MjModel, roots: list[int]) -> set[int]:
+    """The bodies of ``roots`` and all that hang on them; parents come before their children."""
+    tree = set(roots)
+    for body in range(model.nbody):
+        if model.body_parentid[body] in tree:
+            tree.add(body)
+    return tree

@@ -19,8 +19,10 @@ from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
+from act_sim.randomization import MAX_LEVEL
 from act_sim.sim_bridge import Sample, SimBridge
 from act_sim.simulation import Simulation
+from act_sim.task_registry import task_names
 from act_sim.viewer import open_viewer
 
 LOCKSTEP, REAL_TIME = "lockstep", "real_time"
@@ -30,9 +32,11 @@ LOCKSTEP, REAL_TIME = "lockstep", "real_time"
 class SimParameters(ArmParameters):
     """Parameters of the sim node."""
 
-    task: str = parameter("pick_place", "pick_place, lift_cube or reach")
+    task: str = parameter("pick_place", f"{', '.join(task_names())} or package.module:Class")
     arms: int = parameter(1, "one arm or two", low=1, high=2)
-    level: int = parameter(0, "domain randomization: 0 none, 2 most", low=0, high=2)
+    level: int = parameter(
+        0, f"domain randomization: 0 none, {MAX_LEVEL} most", low=0, high=MAX_LEVEL
+    )
     seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
     episodes: int = parameter(0, "end after so many; 0: never", low=0)
     pause_s: float = parameter(1.0, "between the end of an episode and the next", low=0.0)

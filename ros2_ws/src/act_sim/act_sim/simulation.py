@@ -17,9 +17,10 @@ is one arm.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,15 +34,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from act_sim.arm_model import FIXED_PAD, GRASP_SITE, MOVING_PAD
 from act_sim.camera_effects import add_effects
+from act_sim.chosen_start import check_record, checked_pose, with_objects
 from act_sim.command_check import checked_target
 from act_sim.episode import Episode
 from act_sim.mirror import MIRROR_SIGNS
-from act_sim.objects import CUBE
-from act_sim.randomization import Randomization
+from act_sim.randomization import Randomization, check_level
 from act_sim.renderer import Renderer
 from act_sim.scene import ARM_PREFIXES, PHYSICS_HZ, build_scene
-from act_sim.task import EpisodeReport, Task
-from act_sim.tasks import find_task
+from act_sim.task import EpisodeReport, Progress, Task
+from act_sim.task_registry import check_task, find_task
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,9 @@ class SavedState:
 class Simulation:
     """One or two SO-101 arms on a table, doing a task.
 
-    task: a name of `act_sim.tasks.TASKS`, or an object with the same methods.
+    task: a name as `act_sim.task_registry` finds it, or an object of a subclass of `Task`.
     arms: 1, or 2 (joints ``left_...`` then ``right_...``; the task is the left arm's).
-    level: how much is randomized, 0 (nothing but the start) to 2.
+    level: how much is randomized, from 0 (nothing but the start); see `randomization.LEVELS`.
     control_hz: steps a second; has to divide `PHYSICS_HZ`.
     mjcf: another model file for the arm (see `arm_model.load_arm`).
 
@@ -116,13 +117,16 @@ class Simulation:
                 f"control_hz is {control_hz!r}, expected a divisor of {PHYSICS_HZ}: "
                 + ", ".join(divisors)
             )
+        check_level(level)
+        if not isinstance(task, str):
+            check_task(type(task), getattr(task, "name", "?"))
         self.task = find_task(task) if isinstance(task, str) else task
         self.arms, self.level, self.control_hz, self.mjcf = arms, level, control_hz, mjcf
         self.model = build_scene(arms, mjcf, self.task.add_objects).compile()
         # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
-        self._randomization = Randomization(self.model, level)
+        self._randomization = Randomization(self.model, self.task)
         self._substeps = PHYSICS_HZ // control_hz
 
         prefixes = ARM_PREFIXES[arms]
@@ -135,8 +139,7 @@ class Simulation:
         self.limits = self._joint_limits()
         self._pads = [self.model.geom(prefixes[0] + pad).id for pad in (FIXED_PAD, MOVING_PAD)]
         self._grasp_site = self.model.site(prefixes[0] + GRASP_SITE).id
-        self._has_cube = any(self.model.geom(i).name == CUBE for i in range(self.model.ngeom))
-        self._cube_geom = self.model.geom(CUBE).id if self._has_cube else -1
+        self._grasped = self._geoms_to_grasp()
         self.arm_base = self.model.body(prefixes[0] + "base").pos.copy()  # (3,) [m] in the world
         self.arm_base.setflags(write=False)
 
@@ -146,28 +149,52 @@ class Simulation:
 
     # -- episodes ------------------------------------------------------------------------------
 
-    def reset(self, seed: int) -> dict[str, Any]:
-        """Starts the episode of ``seed`` and returns its record: all that was drawn, JSON-ready."""
+    def reset(
+        self,
+        seed: int,
+        *,
+        level: int | None = None,
+        objects: Mapping[str, Any] | None = None,
+        arm_start_rad: ArrayLike | None = None,
+    ) -> dict[str, Any]:
+        """Starts the episode of ``seed`` and returns its record: all that was drawn, JSON-ready.
+
+        What is given here stands in place of what the seed says, and changes nothing else of it:
+
+        level: of randomization, instead of the simulation's.
+        objects: some of the record's "objects", e.g. ``{"cube": (0.25, 0.0)}``.
+        arm_start_rad: (J,) [rad].
+
+        Raises ConfigurationError for a name that does not exist or a value that cannot be.
+        """
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ConfigurationError(f"seed is {seed!r}, expected an integer of at least 0")
+        level = self.level if level is None else level
+        check_level(level)
         placement = np.random.default_rng([int(seed), _PLACEMENT_STREAM])
         chance = np.random.default_rng([int(seed), _RANDOMIZATION_STREAM])
         jitter = placement.uniform(-START_JITTER_RAD, START_JITTER_RAD, len(self.joint_names))
-        start, limits = self._start_pose() + jitter, self.limits
-        self.replay(
-            {
-                "task": self.task.name,
-                "seed": int(seed),
-                "level": self.level,
-                "arm_start_rad": np.clip(start, limits.lower_rad, limits.upper_rad).tolist(),
-                "objects": self.task.draw_start(placement),
-                "randomization": self._randomization.draw(chance),
-            }
-        )
+        limits = self.limits
+        pose = np.clip(self._start_pose() + jitter, limits.lower_rad, limits.upper_rad)
+        if arm_start_rad is not None:
+            pose = checked_pose(arm_start_rad, limits)
+        record = {
+            "task": self.task.name,
+            "seed": int(seed),
+            "level": int(level),
+            "arm_start_rad": pose.tolist(),
+            "objects": with_objects(self.task.draw_start(placement), objects),
+            "randomization": self._randomization.draw(chance, level),
+        }
+        self.replay(self._checked_record(record))
         return self.record
 
     def replay(self, record: dict[str, Any]) -> None:
-        """Starts the episode that a record of this task describes (see `reset`) once more."""
+        """Starts the episode that a record of this task describes (see `reset`) once more.
+
+        Raises ConfigurationError for what is no record, or one of another task.
+        """
+        check_record(record)
         if record["task"] != self.task.name or len(record["arm_start_rad"]) != len(self._qpos):
             raise ConfigurationError(
                 f"the record is of '{record['task']}' with {len(record['arm_start_rad'])} joints; "
@@ -188,7 +215,7 @@ class Simulation:
         self._steps = 0
         self._observe()
         self._episode = Episode(self.task, record, self.control_hz)
-        self._episode.distance_m = self.task.progress(self).distance_m
+        self._episode.distance_m = self._progress().distance_m
 
     @property
     def report(self) -> EpisodeReport:
@@ -251,10 +278,10 @@ class Simulation:
         mujoco.mj_camlight(self.model, data)
 
     def _read_contacts(self) -> tuple[bool, bool]:
-        if not self._has_cube:
+        if not self._grasped.any():
             return (False, False)
         pairs = self.data.contact.geom  # (C, 2)
-        others = pairs[(pairs == self._cube_geom).any(axis=1)]
+        others = pairs[self._grasped[pairs].any(axis=1)]
         return (bool((others == self._pads[0]).any()), bool((others == self._pads[1]).any()))
 
     def _fault(self) -> str | None:
@@ -295,7 +322,7 @@ class Simulation:
 
     @property
     def touching(self) -> tuple[bool, bool]:
-        """Whether the (fixed, moving) finger pad of the first arm touches the cube."""
+        """Whether the (fixed, moving) pad of the first arm touches what the task has to grasp."""
         return self._touching
 
     def position(self, body: str) -> Vector:
@@ -311,9 +338,9 @@ class Simulation:
         start = self.model.body(body).dofadr[0]
         return float(np.linalg.norm(self.data.qvel[start : start + 3]))
 
-    def half_size(self, geom: str) -> float:
-        """Half the edge of a cube in this episode [m]."""
-        return float(self.model.geom(geom).size[0])
+    def half_size(self, body: str) -> float:
+        """The first half size of a body's first geom in this episode [m]: half a cube's edge."""
+        return float(self.model.geom_size[self.model.body(body).geomadr[0], 0])
 
     def grasp_position(self) -> Vector:
         """(3,) [m], the point between the fingers of the first arm."""
@@ -380,6 +407,10 @@ class Simulation:
         self._touching = self._episode.touching
         self._commands, self._snapshots = deque(state.commands), deque(state.snapshots)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: all but the graphics, which the copy opens when it draws."""
+        return self.__dict__ | {"_renderer": None}
+
     def close(self) -> None:
         """Frees the graphics context, if images were drawn."""
         if self._renderer is not None:
@@ -387,6 +418,42 @@ class Simulation:
             self._renderer = None
 
     # -- construction --------------------------------------------------------------------------
+
+    def _progress(self) -> Progress:
+        progress = self.task.progress(self)
+        if not isinstance(progress, Progress):
+            raise ConfigurationError(
+                f"task '{self.task.name}': progress returned {progress!r}, expected a "
+                "Progress(achieved, distance_m)"
+            )
+        return progress
+
+    def _checked_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record, if what the task drew can be written down and read again."""
+        try:
+            again = json.loads(json.dumps(record))
+        except (TypeError, ValueError) as error:
+            again = error
+        if again != record or not isinstance(record["objects"], dict):
+            raise ConfigurationError(
+                f"task '{self.task.name}': what it draws has to be a dict of plain numbers, text "
+                f"and lists, got {record['objects']!r}"
+                + (f" ({again})" if isinstance(again, Exception) else "")
+            )
+        return record
+
+    def _geoms_to_grasp(self) -> NDArray[np.bool_]:
+        """(G,) whether a geom is of the body that the task has to grasp."""
+        body = self.task.grasped
+        if body is None:
+            return np.zeros(self.model.ngeom, dtype=bool)
+        known = [self.model.body(i).name for i in range(self.model.nbody)]
+        if body not in known:
+            raise ConfigurationError(
+                f"task '{self.task.name}': its `grasped` is no body that it adds: "
+                + suggest("body", body, known)
+            )
+        return self.model.geom_bodyid == self.model.body(body).id
 
     def _joint_limits(self) -> JointLimits:
         joints = np.array([self.model.joint(name).range for name in self.joint_names])

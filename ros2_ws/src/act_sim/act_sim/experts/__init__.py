@@ -1,4 +1,4 @@
-"""Scripted demonstrators: one per task, named like it.
+"""Scripted demonstrators: what they are to everybody, and the skills that tasks make them of.
 
     sim = Simulation("pick_place")
     sim.reset(seed=0)
@@ -13,39 +13,10 @@ policy would send, one per control period. `act` is called once per period.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
-import numpy as np
-from act_core.errors import ConfigurationError, suggest
-from numpy.typing import NDArray
-
-from act_sim.experts.lift_cube import LiftCubeExpert
-from act_sim.experts.pick_place import PickPlaceExpert
-from act_sim.experts.reach import ReachExpert
 from act_sim.simulation import Simulation
-
-
-class Expert(Protocol):
-    """A demonstrator of one episode."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the episode is over, with or without success."""
-
-    def act(self) -> NDArray[np.float64]:
-        """The joint targets (J,) [rad] for the next control period."""
-
-
-EXPERTS: dict[str, Callable[[Simulation], Expert]] = {
-    "pick_place": PickPlaceExpert,
-    "lift_cube": LiftCubeExpert,
-    "reach": ReachExpert,
-}
+from act_sim.task import Expert
 
 
 def make_expert(sim: Simulation) -> Expert:
     """An expert for the episode that ``sim`` is in. Raises ConfigurationError if there is none."""
-    if sim.task.name not in EXPERTS:
-        raise ConfigurationError(suggest("expert", sim.task.name, EXPERTS))
-    return EXPERTS[sim.task.name](sim)
+    return sim.task.make_expert(sim)

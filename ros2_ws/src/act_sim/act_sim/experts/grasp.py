@@ -1,4 +1,4 @@
-"""Taking hold of the cube: the part that ``pick_place`` and ``lift_cube`` share."""
+"""Taking hold of a cube: a skill for the experts of any task that has one."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ class Grasp:
     somebody else has begun.
     """
 
-    def __init__(self, sim: Simulation, guide: HandGuide) -> None:
-        self._sim, self._guide = sim, guide
+    def __init__(self, sim: Simulation, guide: HandGuide, body: str = CUBE) -> None:
+        """Args: body: the cube to take, with one box geom."""
+        self._sim, self._guide, self._body = sim, guide, body
         self.phase = self._fitting_phase()
         self._waited = 0
 
@@ -66,7 +67,7 @@ class Grasp:
         self._next_phase()
         if self.phase is Phase.HELD:
             return None
-        cube = self._sim.position(CUBE)
+        cube = self._sim.position(self._body)
         spin = self._spin(cube)
         if self.phase is Phase.ABOVE:
             above = self._beside(cube, spin, _CLEARANCE_M) + np.array([0.0, 0.0, _HOVER_M])
@@ -80,7 +81,7 @@ class Grasp:
         return Goal(self._beside(cube, spin, 0.0), spin, CLOSED_RAD, SLOW_M_S)
 
     def _fitting_phase(self) -> Phase:
-        sim, cube = self._sim, self._sim.position(CUBE)
+        sim, cube = self._sim, self._sim.position(self._body)
         opening = sim.joint_position[GRIPPER]
         if all(sim.touching) and opening > HOLDING_RAD:
             return Phase.HELD
@@ -94,7 +95,7 @@ class Grasp:
         return Phase.ABOVE
 
     def _next_phase(self) -> None:
-        sim, cube = self._sim, self._sim.position(CUBE)
+        sim, cube = self._sim, self._sim.position(self._body)
         before = self.phase
         opening = sim.joint_position[GRIPPER]
         if self.phase is Phase.HELD:
@@ -124,7 +125,7 @@ class Grasp:
 
     def _spin(self, cube: Vector) -> float:
         """Of the four ways to face the cube, the one nearest to closing sideways."""
-        rotation = self._sim.rotation(CUBE)
+        rotation = self._sim.rotation(self._body)
         # The cube may lie on any face: take the edge direction that is most level.
         level = int(np.argmin(np.abs(rotation[2])))
         yaw = float(np.arctan2(rotation[1, level], rotation[0, level]))
@@ -134,7 +135,7 @@ class Grasp:
 
     def _beside(self, cube: Vector, spin: float, clearance: float) -> Vector:
         """Where the grasp point is when the fixed finger is ``clearance`` from the cube's face."""
-        half = self._sim.half_size(CUBE)
+        half = self._sim.half_size(self._body)
         frame = approach_frame(cube, spin)
         lowest = np.abs(frame[2]) @ _TIPS_M + _OVER_TABLE_M
         at = np.array([cube[0], cube[1], max(cube[2], lowest)])

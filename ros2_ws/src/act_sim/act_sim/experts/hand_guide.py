@@ -15,7 +15,7 @@ of the region in `act_sim.task` within reach.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import mink
 import mujoco
@@ -25,7 +25,9 @@ from act_core.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
 from act_sim.arm_model import GRASP_SITE, SERVO, load_arm
-from act_sim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from act_sim.simulation import Simulation
 
 Vector = NDArray[np.float64]
 

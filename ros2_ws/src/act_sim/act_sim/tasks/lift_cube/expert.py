@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from act_sim.experts.grasp import CLOSED_RAD, FAST_M_S, MIDDLE_SPIN_RAD, Grasp
 from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import CUBE
-from act_sim.simulation import Simulation
-from act_sim.tasks.lift_cube import LIFT_HEIGHT_M
+
+if TYPE_CHECKING:
+    from act_sim.simulation import Simulation
 
 _MARGIN_M = 0.03
 
@@ -17,8 +20,9 @@ _MARGIN_M = 0.03
 class LiftCubeExpert:
     """Closed-loop demonstrator; see `act_sim.experts`."""
 
-    def __init__(self, sim: Simulation) -> None:
-        self._sim = sim
+    def __init__(self, sim: Simulation, height_m: float) -> None:
+        """Args: height_m: how high above the table the cube's underside is to be."""
+        self._sim, self._height_m = sim, height_m
         self._guide = HandGuide(sim)
         self._grasp = Grasp(sim, self._guide)
 
@@ -31,5 +35,5 @@ class LiftCubeExpert:
         if taking is not None:
             return self._guide.command(taking)
         raised = self._guide.position()
-        raised[2] = LIFT_HEIGHT_M + self._sim.half_size(CUBE) + _MARGIN_M
+        raised[2] = self._height_m + self._sim.half_size(CUBE) + _MARGIN_M
         return self._guide.command(Goal(raised, MIDDLE_SPIN_RAD, CLOSED_RAD, FAST_M_S))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from act_sim.experts.grasp import FAST_M_S, MIDDLE_SPIN_RAD
 from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import MARKER
-from act_sim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from act_sim.simulation import Simulation
 
 _OPENING_RAD = 0.3
 

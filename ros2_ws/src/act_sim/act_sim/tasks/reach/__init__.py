@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 
-from act_sim.objects import MARKER, add_marker
-from act_sim.task import Progress, draw_position
+from act_sim.objects import MARKER, CubeAndBowlTask, add_marker
+from act_sim.task import Expert, Progress, draw_position
+from act_sim.task_registry import register_task
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
@@ -18,13 +18,12 @@ HEIGHT_M = (0.05, 0.12)
 TOLERANCE_M = 0.015
 
 
-@dataclass(frozen=True)
-class Reach:
+@register_task("reach")
+class Reach(CubeAndBowlTask):  # for its draws alone, see there
     """Success: the grasp point stays within `TOLERANCE_M` of the ball's centre."""
 
-    name: str = "reach"
-    time_limit_s: float = 5.0
-    hold_s: float = 0.5
+    time_limit_s = 5.0
+    hold_s = 0.5
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         add_marker(spec)
@@ -38,3 +37,8 @@ class Reach:
     def progress(self, sim: Simulation) -> Progress:
         distance = float(np.linalg.norm(sim.grasp_position() - sim.position(MARKER)))
         return Progress(distance < TOLERANCE_M, distance)
+
+    def make_expert(self, sim: Simulation) -> Expert:
+        from act_sim.tasks.reach.expert import ReachExpert  # inverse kinematics: heavy
+
+        return ReachExpert(sim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mujoco
@@ -13,11 +12,13 @@ from act_sim.objects import (
     BOWL_HEIGHT_M,
     BOWL_RIM_RADIUS_M,
     CUBE,
+    CubeAndBowlTask,
     add_bowl,
     add_cube,
     yaw_quat,
 )
-from act_sim.task import Progress, draw_position, outside_reach
+from act_sim.task import Expert, Progress, draw_position, outside_reach
+from act_sim.task_registry import register_task
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
@@ -27,13 +28,13 @@ MIN_DISTANCE_M = 0.12
 REST_SPEED_M_S = 0.02
 
 
-@dataclass(frozen=True)
-class PickPlace:
+@register_task("pick_place")
+class PickPlace(CubeAndBowlTask):
     """Success: the cube rests inside the bowl and no finger touches it."""
 
-    name: str = "pick_place"
-    time_limit_s: float = 12.0
-    hold_s: float = 0.2
+    time_limit_s = 12.0
+    hold_s = 0.2
+    grasped = CUBE
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         add_cube(spec)
@@ -60,3 +61,8 @@ class PickPlace:
         lost = cube[2] < BOWL_HEIGHT_M and outside_reach(cube[0], cube[1])
         failure = "the cube is out of reach" if lost and released else None
         return Progress(inside and resting and released, distance, failure)
+
+    def make_expert(self, sim: Simulation) -> Expert:
+        from act_sim.tasks.pick_place.expert import PickPlaceExpert  # inverse kinematics: heavy
+
+        return PickPlaceExpert(sim)

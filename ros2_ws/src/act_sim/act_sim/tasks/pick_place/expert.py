@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,9 @@ from act_sim.experts.grasp import (
 )
 from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import BOWL, BOWL_HEIGHT_M, BOWL_RIM_RADIUS_M, CUBE
-from act_sim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from act_sim.simulation import Simulation
 
 _CARRY_M = 0.095  # height of the cube on the way: its underside clears the rim
 _RELEASE_M = 0.075

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 
-from act_sim.objects import CUBE, add_cube, yaw_quat
-from act_sim.task import Progress, draw_position, outside_reach
+from act_sim.objects import CUBE, CubeAndBowlTask, add_cube, yaw_quat
+from act_sim.task import Expert, Progress, draw_position, outside_reach
+from act_sim.task_registry import register_task
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 LIFT_HEIGHT_M = 0.06  # of the cube's underside above the table
 
 
-@dataclass(frozen=True)
-class LiftCube:
+@register_task("lift_cube")
+class LiftCube(CubeAndBowlTask):
     """Success: both fingers hold the cube at least `LIFT_HEIGHT_M` above the table."""
 
-    name: str = "lift_cube"
-    time_limit_s: float = 10.0
-    hold_s: float = 0.5
+    time_limit_s = 10.0
+    hold_s = 0.5
+    grasped = CUBE
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         add_cube(spec)
@@ -41,3 +41,8 @@ class LiftCube:
         lost = underside < LIFT_HEIGHT_M and outside_reach(cube[0], cube[1])
         failure = "the cube is out of reach" if lost and not any(sim.touching) else None
         return Progress(missing == 0.0 and all(sim.touching), missing, failure)
+
+    def make_expert(self, sim: Simulation) -> Expert:
+        from act_sim.tasks.lift_cube.expert import LiftCubeExpert  # inverse kinematics: heavy
+
+        return LiftCubeExpert(sim, LIFT_HEIGHT_M)
