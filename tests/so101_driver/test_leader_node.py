@@ -173,9 +173,16 @@ def test_the_reason_why_a_follower_is_not_heard_is_said(tmp_path):
         rig.follower.names = JOINT_NAMES
         rig.wait_for(rig.arrived)
         rig.wait_for(lambda: rig.follower.statuses[-1].message == "following")
-        other = Follower()
-        rig.wait_for(lambda: rig.says("2 publishers on joint_states: /follower, /follower"))
+        other = Node("other", use_global_arguments=False)
+        states = ros.publisher(other, topics.JOINT_STATES)
+        rig.wait_for(lambda: rig.says("2 publishers on joint_states: /follower, /other"))
         assert rig.follower.statuses[-1].level == ros.DIAGNOSTIC_LEVELS["warn"]
+
+        def is_noticed() -> bool:
+            states.publish(ros.joint_state(JOINT_NAMES, rig.follower.position, 0))
+            return rig.says("2 nodes send joint_states at once, /follower, /other")
+
+        rig.wait_for(is_noticed)
         other.destroy_node()
         rig.wait_for(lambda: rig.follower.statuses[-1].message == "following")
 

@@ -20,8 +20,7 @@ from act_core.incidents import Incidents
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_listener import Listener
-from act_core.ros_publishers import TopicPublisher, publishers_of
-from act_core.senders import Senders
+from act_core.ros_publishers import PublisherWatch
 from act_core.stamps import StampCheck
 from act_core.timing import LoopStats
 
@@ -90,8 +89,7 @@ class ArmNode(Node):
         self._arm_parameters = parameters
         self._loop_stats = loop_stats
         self._clock_watch = ClockWatch()
-        self._senders = Senders()
-        self._commanders: list[TopicPublisher] = []
+        self._commanders = PublisherWatch(self, topics.JOINT_COMMANDS)
         self._incidents = Incidents()
         self._hold: str | None = ""  # of what was applied last
         self._logged_hold: str | None = ""
@@ -183,11 +181,11 @@ class ArmNode(Node):
     # -- commands ------------------------------------------------------------------------------
 
     def _on_command(self, message: JointState, info: Mapping[str, Any]) -> None:
-        gid = ros.publisher_gid(info)
-        if gid is not None:
-            self._senders.saw(gid)
-        refusal = self._several_refusal()
-        if refusal is None:
+        self._commanders.saw(info)
+        several = None if self._arm_parameters.several_commanders else self._commanders.at_once()
+        if several is not None:
+            refusal: Refusal | None = Refusal("senders", f"{several}: all but one must stop")
+        else:
             refusal = self.backend.command(
                 message.name, message.position, ros.stamp_ns(message.header.stamp), self.now_ns()
             )
@@ -197,36 +195,12 @@ class ArmNode(Node):
         else:
             self._incidents.saw(refusal.kind, refusal)
 
-    def _several_refusal(self) -> Refusal | None:
-        if self._arm_parameters.several_commanders or len(self._senders.recent()) == 1:
-            return None
-        names = self._sending()
-        if len(names) < 2:
-            return None
-        return Refusal("senders", f"{self._several_text(names)}: all but one must stop")
-
-    def _sending(self) -> list[str]:
-        """Names of the nodes that sent commands in the last second."""
-        known = {publisher.gid: publisher.node for publisher in self._commanders}
-        recent = self._senders.recent()
-        if recent:
-            return [known.get(gid, "a node that is not known yet") for gid in recent]
-        # Before Kilted, rclpy does not tell who sent a message: whoever could, may have.
-        return list(known.values())
-
-    @staticmethod
-    def _several_text(names: Sequence[str]) -> str:
-        return f"{len(names)} nodes send joint_commands at once, {', '.join(sorted(names))}"
-
     def _commanders_warning(self) -> str | None:
-        sending = self._sending()
-        if len(sending) > 1:
-            done = "followed in turn" if self._arm_parameters.several_commanders else "refused"
-            return f"{self._several_text(sending)}: {done}"
-        names = sorted({publisher.node for publisher in self._commanders})
-        if len(names) > 1:
-            return f"{len(names)} publishers on joint_commands: {', '.join(names)}"
-        return None
+        several = self._commanders.at_once()
+        if several is None:
+            return self._commanders.warning()
+        done = "followed in turn" if self._arm_parameters.several_commanders else "refused"
+        return f"{several}: {done}"
 
     def _clock_warning(self) -> str | None:
         if self.owns_clock or not ros.has_simulated_time(self):
@@ -247,7 +221,7 @@ class ArmNode(Node):
         """Writes the log for all threads (it would hold up the others), and looks who commands."""
         logger = self.get_logger()
         if self._turns % PUBLISHERS_EVERY == 0:
-            self._commanders = publishers_of(self, topics.JOINT_COMMANDS)
+            self._commanders.look()
         self._turns += 1
         for line in self._incidents.lines():
             logger.warning(line)

@@ -1,13 +1,15 @@
-"""Who publishes on a topic, as the graph tells it."""
+"""Who publishes on a topic, as the graph and the messages tell it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
-from act_core import topics
+from act_core import ros, topics
 from act_core.foreign_text import clean
+from act_core.senders import Senders
 
 
 class TopicPublisher(NamedTuple):
@@ -34,11 +36,69 @@ def publishers_of(node: Node, topic: topics.Topic) -> list[TopicPublisher]:
 
 
 def several(node: Node, topic: topics.Topic) -> str | None:
-    """What to say where more than one node publishes on a topic; None for one or none.
+    """What to say where nodes of more than one name publish on a topic; otherwise None.
 
-    Example: ``2 publishers on joint_states: /act_sim, /so101_driver``.
+    Example: ``2 publishers on joint_states: /act_sim, /so101_driver``. A node that was killed and
+    started again is no second one, although the graph remembers both for a while; whoever hears
+    the topic can tell these apart with a `PublisherWatch`.
     """
-    found = publishers_of(node, topic)
-    if len(found) < 2:
+    return _several(topic, publishers_of(node, topic))
+
+
+def _several(topic: topics.Topic, found: list[TopicPublisher]) -> str | None:
+    names = sorted({publisher.node for publisher in found})
+    if len(names) < 2:
         return None
-    return f"{len(found)} publishers on {topic.name}: {', '.join(one.node for one in found)}"
+    return f"{len(names)} publishers on {topic.name}: {', '.join(names)}"
+
+
+class PublisherWatch:
+    """Who sends on a topic that a node hears, and who else could.
+
+    Args:
+        node: that hears it.
+        topic: the topic.
+    """
+
+    def __init__(self, node: Node, topic: topics.Topic) -> None:
+        self._node = node
+        self._topic = topic
+        self._senders = Senders()
+        self._publishers: list[TopicPublisher] = []
+        # Before Kilted, rclpy does not tell who sent a message: whoever could, may have.
+        self._nameless = False
+
+    def saw(self, info: Mapping[str, Any]) -> None:
+        """A message came; ``info`` is what a callback with two arguments gets beside it."""
+        gid = ros.publisher_gid(info)
+        self._nameless = gid is None
+        if gid is not None:
+            self._senders.saw(gid)
+
+    def look(self) -> None:
+        """Asks the graph; see `publishers_of`."""
+        self._publishers = publishers_of(self._node, self._topic)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether surely no more than one has sent in the last second. Costs a microsecond."""
+        return len(self._publishers if self._nameless else self._senders.recent()) < 2
+
+    def sending(self) -> list[str]:
+        """Names of the nodes that sent in the last second, sorted, one for each publisher."""
+        known = {publisher.gid: publisher.node for publisher in self._publishers}
+        senders = known if self._nameless else self._senders.recent()
+        return sorted(known.get(gid, "a node that is not known yet") for gid in senders)
+
+    def at_once(self) -> str | None:
+        """What to say while more than one sends; otherwise None."""
+        if self.is_single:
+            return None
+        names = self.sending()
+        if len(names) < 2:
+            return None
+        return f"{len(names)} nodes send {self._topic.name} at once, {', '.join(names)}"
+
+    def warning(self) -> str | None:
+        """What to say while more than one sends, or could; otherwise None."""
+        return self.at_once() or _several(self._topic, self._publishers)

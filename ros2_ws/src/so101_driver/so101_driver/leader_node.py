@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
-from act_core.ros_publishers import several
+from act_core.ros_publishers import PublisherWatch
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import MonotonicClock
 from act_core.traffic import Traffic
@@ -77,7 +78,7 @@ class LeaderNode(Node):
         self._refused, self._refusal = Traffic(), ""
         self._incidents = Incidents()
         self._clock_watch = ClockWatch()
-        self._followers: str | None = None  # what to say where several publish joint_states
+        self._followers = PublisherWatch(self, topics.JOINT_STATES)
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._states = ros.publisher(self, topics.LEADER_JOINT_STATES)
         ros.subscription(self, topics.JOINT_STATES, self._on_follower)
@@ -123,7 +124,8 @@ class LeaderNode(Node):
 
     # -- executor ------------------------------------------------------------------------------
 
-    def _on_follower(self, message: JointState) -> None:
+    def _on_follower(self, message: JointState, info: Mapping[str, Any]) -> None:
+        self._followers.saw(info)
         try:
             reading = ros.read_joints(message, JOINT_NAMES)
         except ValueError as error:
@@ -158,7 +160,7 @@ class LeaderNode(Node):
             self._teleoperation.stop(reason)
 
     def _on_housekeeping(self) -> None:
-        self._followers = several(self, topics.JOINT_STATES)
+        self._followers.look()
         for line in self._incidents.lines():
             self.get_logger().warning(line)
 
@@ -172,7 +174,7 @@ class LeaderNode(Node):
         age_s = self._turns.age_s
         if age_s is not None and age_s > SILENT_S:
             errors.append(f"the control loop has stood still for {age_s:.1f} s")
-        warnings = [self._followers] if self._followers is not None else []
+        warnings = list(filter(None, [self._followers.warning()]))
         if ros.has_simulated_time(self):
             warnings += filter(None, [self._clock_watch.look(self.get_clock().now().nanoseconds)])
         if self._refused.rate_hz > 0:
