@@ -11,6 +11,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 stop() { printf '\033[1;31m[setup]\033[0m %s\n' "$*" >&2; exit 1; }
 
+# Neither a virtual environment's scripts nor PATH and PYTHONPATH can hold such a folder.
+case "$PWD" in
+    *[[:space:]:\"\'\$\\]*)
+        stop "this folder cannot be used: $PWD has a space, colon, quote, \$ or \\ in its path." \
+            "Move it, e.g. to ~/act-so101, and run this again." ;;
+esac
+
 find_python() {
     local candidate candidates=(python3 python3.13 python3.12 python3.11 python3.10)
     if [ -n "${PYTHON:-}" ]; then

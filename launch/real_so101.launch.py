@@ -15,11 +15,7 @@ docs/real_robot.md leads from the wiring to the first motion.
 
 from __future__ import annotations
 
-import atexit
 import re
-import shutil
-import tempfile
-from pathlib import Path
 
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
@@ -28,11 +24,14 @@ from act_bringup.launch_arguments import (
     as_yaml,
     declare,
 )
+from act_bringup.own_folder import own_folder
+from act_bringup.params_file import params_files
+from act_bringup.required import required
 from act_bringup.who_drives import NOBODY, Drive, who_drives
 from act_core.so101 import NAMED_POSES_RAD
 from act_core.topics import camera_image
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from so101_driver.emulator.arm import emulated_calibration
@@ -108,7 +107,7 @@ class Choices:
     def __init__(self, context: LaunchContext) -> None:
         self.context = context
         self.emulated = self["hardware"] == EMULATED
-        self.params_file = [self["params_file"]] if self["params_file"] else []
+        self.params_file = params_files(self["params_file"])
         self.drive = who_drives(
             self["policy"] or ("" if self.emulated else NOBODY),
             self["task"],
@@ -149,7 +148,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             output="screen",
             parameters=[driver, *choices.params_file],
             sigterm_timeout=str(ENDS_WITHIN_S),
-            on_exit=Shutdown(reason="the driver has ended"),
+            on_exit=required("the driver"),
         )
     )
     nodes += camera_nodes(choices)
@@ -207,7 +206,7 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
             for name, source in choices.cameras.items()
             if source.get("topic")
         ],
-        on_exit=Shutdown(reason="the policy has ended"),
+        on_exit=required("the policy"),
     )
 
 
@@ -225,8 +224,7 @@ def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, 
     """The simulated arm behind an emulated bus: nodes, port and calibration file."""
     sim = as_parameters(choices.context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
     sim["cameras"] = choices.drive.cameras or ["front", "wrist"]
-    folder = Path(tempfile.mkdtemp(prefix="so101_emulated_"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = own_folder("so101_emulated")
     port, calibration = folder / "port", folder / "calibration.json"
     emulated_calibration().save(calibration)
     # The simulation's own joint topics and stop are behind the bus; what it shows is for all.
@@ -239,7 +237,7 @@ def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, 
             output="screen",
             parameters=[sim, *choices.params_file],
             remappings=behind,
-            on_exit=Shutdown(reason="the simulation has ended"),
+            on_exit=required("the simulation"),
         ),
         Node(
             package="so101_driver",

@@ -10,9 +10,10 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 from __future__ import annotations
 
 from act_bringup.launch_arguments import IMAGE_ARGUMENTS, as_parameters, declare
+from act_bringup.required import required
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -55,7 +56,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "publish_clock": own_time,
             },
         ],
-        on_exit=Shutdown(reason="the simulation has ended"),
+        on_exit=required("the simulation"),
     )
     recorder = Node(
         package="act_record",
@@ -72,7 +73,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "use_sim_time": own_time,
             },
         ],
-        on_exit=Shutdown(reason="the recordings are complete"),
+        on_exit=required("the recorder"),
     )
     return [drive.announcement(), sim, recorder]
 

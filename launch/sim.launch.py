@@ -14,9 +14,10 @@ from act_bringup.launch_arguments import (
     as_parameters,
     declare,
 )
+from act_bringup.required import required
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -72,7 +73,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "publish_clock": use_sim_time,
             },
         ],
-        on_exit=Shutdown(reason="the simulation has ended"),
+        on_exit=required("the simulation"),
     )
     nodes: list[LaunchDescriptionEntity] = [drive.announcement(), sim]
     if value("film"):
@@ -101,7 +102,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "use_sim_time": use_sim_time,
             }
         ],
-        on_exit=Shutdown(reason="the policy has ended"),
+        on_exit=required("the policy"),
     )
     return [*nodes, runner]
 

@@ -41,6 +41,8 @@ class LaunchContext:
         self.argv = list(argv) if argv is not None else []
         self.noninteractive = noninteractive
         self.is_shutdown = False
+        # Names of processes that a Shutdown waited for and that failed; the real one forgets them.
+        self._failed_requirements: list[str] = []
         self.asyncio_loop: asyncio.AbstractEventLoop | None = None
         self.launch_configurations: dict[str, Any] = {}
         self._configurations_stack: list[dict[str, Any]] = []

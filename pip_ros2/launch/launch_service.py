@@ -181,7 +181,7 @@ class LaunchService:
 
     def _fail(self, error: BaseException) -> None:
         self._logger.debug("".join(traceback.format_exception(error)))
-        message = f"Caught exception in launch (see debug for traceback): {error}"
+        message = f"the launch has failed: {str(error) or repr(error)} (--debug shows where)"
         self._logger.error(message)
         self._return_code = 1
         self._shut_down(message)

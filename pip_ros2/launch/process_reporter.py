@@ -7,6 +7,7 @@ from logging import Logger
 from typing import TYPE_CHECKING, Any
 
 from .events.process import ProcessExited, ProcessStarted, ProcessStderr, ProcessStdout
+from .flood_gate import FloodGate
 from .launch_context import LaunchContext
 from .line_splitter import LineSplitter
 from .logging import get_logger
@@ -34,10 +35,11 @@ class ProcessReporter:
         self._plan = plan
         self._context = context
         self._logger = get_logger(plan.name)
-        self._lines = {
-            fd: LineSplitter(_line_logger(logger, format_line))
+        self._gates = {
+            fd: FloodGate(_line_logger(logger, format_line))
             for fd, logger in enumerate(output, start=1)
         }
+        self._lines = {fd: LineSplitter(gate) for fd, gate in self._gates.items()}
         self.details: dict[str, Any] = {
             "action": action,
             "name": plan.name,
@@ -60,8 +62,9 @@ class ProcessReporter:
 
     def exited(self, pid: int, return_code: int) -> None:
         """Report that the process has ended."""
-        for lines in self._lines.values():
+        for fd, lines in self._lines.items():
             lines.flush()
+            self._gates[fd].flush()
         if return_code == 0:
             self._logger.info("process has finished cleanly [pid %d]", pid)
         else:

@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Pass arguments on that the launch file does not declare",
     )
+    parser.add_argument(
+        "--fail-with-required",
+        action="store_true",
+        help="Exit code 1 where a process whose end ends the launch has failed (without: 0, as on "
+        "a distribution)",
+    )
     parser.add_argument("package_name", help="Name of the package, or path of a launch file")
     parser.add_argument("launch_file_name", nargs="?", help="Name of the launch file")
     parser.add_argument(
@@ -186,4 +192,6 @@ def _launch(path: Path, passed: dict[str, str], args: argparse.Namespace) -> int
         AnyLaunchDescriptionSource(str(path)), launch_arguments=passed.items()
     )
     service.include_launch_description(LaunchDescription([include]))
-    return int(service.run())
+    code = int(service.run())
+    failed = args.fail_with_required and bool(service.context._failed_requirements)
+    return code or int(failed)

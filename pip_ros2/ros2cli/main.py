@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from ros2cli import graph, network
+from ros2cli import graph, leftovers, log_folder, network
 from ros2cli.command import Parser
 from ros2cli.errors import CliError
 from ros2cli.packages import ensure_prefix_path
@@ -30,6 +30,7 @@ COMMANDS = {
     "service": "List and call services",
     "topic": "List, print, publish and measure topics",
 }
+WRITES_LOGS = ("bag", "launch", "lifecycle", "node", "param", "run", "service", "topic")
 
 
 def build_parser(chosen: str | None) -> Parser:
@@ -73,6 +74,10 @@ def _run(argv: Sequence[str] | None) -> int:
     ensure_prefix_path()
     try:
         network.choose()
+        if chosen in WRITES_LOGS:
+            log_folder.ensure()
+        if chosen in ("launch", "run"):
+            leftovers.clean()
         parser = build_parser(chosen)
         args, between = parser.parse_known_args(arguments)
         if between and hasattr(args, "launch_arguments") and not between[0].startswith("-"):

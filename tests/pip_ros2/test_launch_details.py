@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import subprocess
+import sys
 
 import launch
 import pytest
@@ -303,3 +305,73 @@ def test_names_that_are_not_valid() -> None:
     for namespace in ("arm", "/arm/", "//arm", "/1st", "/" + "a" * 245):
         with pytest.raises(ValueError, match=f"namespace '{namespace}' is not valid"):
             check_namespace(namespace)
+
+
+def test_a_line_that_comes_again_and_again_is_counted():
+    from launch.flood_gate import FloodGate
+
+    lines, now_s = [], 0.0
+    gate = FloodGate(lines.append, lambda: now_s)
+    for index in range(5000):
+        now_s = index / 500
+        gate(f"[WARN] [1795703670.{index:09d}] [arm]: no answer")
+        gate(f"[WARN] [2026-11-26 14:41:28.{index % 1000:03d}] [arm]: too hot")
+        if index % 500 == 0:
+            gate(f"step {index}")
+    assert sum("step" in line for line in lines) == 10
+    assert len(lines) == 10 + 2 * 20
+    gate.flush()
+    assert lines[-2:] == [
+        "[WARN] [1795703670.000004999] [arm]: no answer (and 4980 times more in 10 s)",
+        "[WARN] [2026-11-26 14:41:28.999] [arm]: too hot (and 4980 times more in 10 s)",
+    ]
+    now_s = 30.0
+    gate("[WARN] [1795703690.000000000] [arm]: no answer")
+    assert lines[-1].endswith("no answer")
+
+
+def test_the_gate_remembers_a_bounded_number_of_lines():
+    from launch.flood_gate import KINDS, FloodGate
+
+    lines = []
+    gate = FloodGate(lines.append, lambda: 0.0)
+    for index in range(10 * KINDS):
+        gate(f"line {index}")
+    assert len(lines) == 10 * KINDS
+    assert len(gate._counts) == KINDS
+
+
+def test_packages_that_offer_actions_to_xml_can_be_imported():
+    import launch
+    from launch.frontend import Entity, Parser, expose_action, expose_substitution
+
+    @expose_substitution("xacro")
+    class Xacro(launch.Substitution):
+        @classmethod
+        def parse(cls, data: list) -> tuple:
+            return cls, {}
+
+    @expose_action("spawn")
+    class Spawn(launch.Action):
+        @classmethod
+        def parse(cls, entity: Entity, parser: Parser) -> tuple:
+            return cls, {}
+
+    assert issubclass(Xacro, launch.Substitution)
+    assert issubclass(Spawn, launch.Action)
+    with pytest.raises(NotImplementedError, match="a launch file in XML or YAML is not part"):
+        Parser()
+
+
+def test_the_command_can_fail_with_a_required_process(tmp_path):
+    file = tmp_path / "required.launch.py"
+    file.write_text(
+        "from launch import LaunchDescription\n"
+        "from launch.actions import ExecuteProcess, Shutdown\n"
+        "def generate_launch_description():\n"
+        "    return LaunchDescription([ExecuteProcess(cmd=['false'], on_exit=Shutdown())])\n"
+    )
+    command = [sys.executable, "-m", "ros2cli", "launch"]
+    # Without the option as on a distribution.
+    assert subprocess.run([*command, str(file)], check=False).returncode == 0
+    assert subprocess.run([*command, "--fail-with-required", str(file)]).returncode == 1

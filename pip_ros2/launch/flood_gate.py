@@ -1,0 +1,62 @@
+"""FloodGate: a line that comes again and again does not fill the log."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW_S = 10.0
+FREE = 20  # equal lines within a window that all pass
+KINDS = 100  # different lines that are remembered
+# The stamps of rcutils' formats: seconds or nanoseconds since 1970, or date and time.
+_STAMP = re.compile(r"\[\d{9,}(\.\d+)?\]|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d+")
+
+
+@dataclass
+class _Count:
+    began_s: float
+    count: int = 0
+    last: str = ""
+
+
+class FloodGate:
+    """Passes lines on, of equal ones (but for the stamp) at most 20 in 10 s, then their number.
+
+    The real launch passes all. A node that repeats an error 500 times a second fills a disk.
+    """
+
+    def __init__(
+        self, on_line: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._on_line = on_line
+        self._clock = clock
+        self._counts: dict[str, _Count] = {}
+
+    def __call__(self, line: str) -> None:
+        now_s = self._clock()
+        key = _STAMP.sub("", line)
+        seen = self._counts.get(key)
+        if seen is not None and now_s - seen.began_s > WINDOW_S:
+            self._close(key)
+            seen = None
+        if seen is None:
+            if len(self._counts) >= KINDS:
+                self._close(next(iter(self._counts)))
+            seen = self._counts[key] = _Count(now_s)
+        seen.count += 1
+        seen.last = line
+        if seen.count <= FREE:
+            self._on_line(line)
+
+    def flush(self) -> None:
+        """Tell of what was held back so far."""
+        for key in list(self._counts):
+            self._close(key)
+
+    def _close(self, key: str) -> None:
+        seen = self._counts.pop(key)
+        held_back = seen.count - FREE
+        if held_back > 0:
+            self._on_line(f"{seen.last} (and {held_back} times more in {WINDOW_S:.0f} s)")
