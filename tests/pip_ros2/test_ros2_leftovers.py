@@ -12,9 +12,7 @@ from ros2cli import leftovers, log_folder
 
 from tests.pip_ros2.conftest import ros2_environment
 
-TALKER = (
-    "import rclpy; rclpy.init(); node = rclpy.create_node('a'); print('up', flush=True); input()"
-)
+TALKER = "import rclpy; rclpy.init(); n = rclpy.create_node('a'); print('up', flush=True); input()"
 
 
 def segments_of(process: subprocess.Popen) -> set[str]:

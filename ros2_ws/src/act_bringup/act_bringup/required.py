@@ -1,4 +1,4 @@
-"""Nodes without which a launch is pointless: their end ends it, and their failure is its failure."""
+"""Nodes that a launch cannot do without: their end ends it, their failure is its failure."""
 
 from __future__ import annotations
 
