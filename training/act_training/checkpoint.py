@@ -11,7 +11,7 @@ import torch
 from act_core.errors import ConfigurationError
 from act_core.files import read_json, replacing, settle, write_json
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from act_training.hub import SCHEME, local_copy
@@ -53,9 +53,11 @@ def save_checkpoint(
     with replacing(folder) as new:
         new.mkdir()
         write_json(new / CONFIG_FILE, {"step": step, **config.to_json()})
-        save_file(tensors, new / MODEL_FILE)
+        # Through Python's files: a full disk is an OSError then, and not each library's own error.
+        (new / MODEL_FILE).write_bytes(save(tensors))
         if state is not None:
-            torch.save(state, new / STATE_FILE)
+            with open(new / STATE_FILE, "wb") as file:
+                torch.save(state, file)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +35,7 @@ from act_training.environments.environment import Environment
 from act_training.hub import on_disk
 from act_training.rollout import check_fit
 from act_training.sharing import shared_path
+from act_training.worker_pool import worker_pool
 
 RECORD_FILE = "collection.json"
 
@@ -96,7 +96,10 @@ def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
     with working_in(options.out):
         settle_all(options.out)
-        return _collect(options)
+        try:
+            return _collect(options)
+        finally:
+            settle_all(options.out)  # of workers that were stopped
 
 
 def _collect(options: CollectOptions) -> list[Trial]:
@@ -105,16 +108,12 @@ def _collect(options: CollectOptions) -> list[Trial]:
     removed = _find_removed(options, trials)
     options = replace(options, policy=options.policy and on_disk(options.policy, "model"))
     _try_environment(options)
-    executor = ProcessPoolExecutor(
-        options.workers,
-        mp_context=multiprocessing.get_context("spawn"),  # a GL context does not survive a fork
-        initializer=_open_worker,
-        initargs=(options,),
-    )
-    progress = tqdm(total=options.episodes, desc=options.env, unit="episode")
     pending: set[Future[Trial]] = set()
     seed = options.first_seed
-    try:
+    with (
+        worker_pool(options.workers, _open_worker, options) as executor,
+        tqdm(total=options.episodes, desc=options.env, unit="episode") as progress,
+    ):
         while True:
             kept = sum(_is_kept(options, t) and t.seed not in removed for t in trials.values())
             progress.update(kept - progress.n)
@@ -130,9 +129,6 @@ def _collect(options: CollectOptions) -> list[Trial]:
                 trial = future.result()
                 trials[trial.seed] = trial
             _write_record(options.out, settings, trials)
-    finally:
-        executor.shutdown(cancel_futures=True)
-        progress.close()
 
 
 _environment: Environment  # of this worker process
@@ -255,7 +251,12 @@ def _write_record(out: Path, settings: dict[str, object], trials: dict[int, Tria
 
 
 def main() -> None:
-    run_command(collect, CollectOptions)
+    run_command(
+        collect,
+        CollectOptions,
+        kept=lambda options: f"the episodes in {options.out} are whole, the same command goes on",
+        then=lambda options: f"act-report {options.out}, then act-train --data {options.out}",
+    )
 
 
 if __name__ == "__main__":

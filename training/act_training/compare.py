@@ -12,9 +12,11 @@ import matplotlib as mpl
 import numpy as np
 import tyro
 from act_core.errors import ConfigurationError
+from act_core.files import write_file
 
 from act_training.command import run_command
 from act_training.evaluation_record import Row, read_rows
+from act_training.figure import write_figure
 from act_training.intervals import two_proportion_p
 
 
@@ -32,9 +34,8 @@ def compare(options: CompareOptions) -> Path:
     rows = [row for folder in options.evaluations for row in read_rows(folder)]
     if not rows:
         raise ConfigurationError("nothing to compare: name folders that act-evaluate wrote")
-    options.out.mkdir(parents=True, exist_ok=True)
     text = format_rows(rows)
-    (options.out / "comparison.md").write_text(text)
+    write_file(options.out / "comparison.md", text)
     draw_rows(rows, options.out / "comparison.png")
     print(text)
     return options.out
@@ -87,7 +88,7 @@ def draw_rows(rows: list[Row], path: Path) -> None:
     axes.barh(places, rates, xerr=[below, above], capsize=4)
     axes.set_yticks(places, [f"{name(row)}\n{row.condition}" for row in rows], fontsize="small")
     axes.set(xlim=(0, 1), xlabel="success rate, 95 % interval")
-    figure.savefig(path, dpi=90)
+    write_figure(figure, path)
     plt.close(figure)
 
 

@@ -8,6 +8,7 @@ beside every result (`config.json`).
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
@@ -57,6 +58,8 @@ class ModelConfig:
             if getattr(self, name) < minimum:
                 value = getattr(self, name)
                 raise ConfigurationError(f"model.{name} is {value}, expected at least {minimum}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigurationError(f"model.dropout is {self.dropout}, expected 0 <= x < 1")
         if self.dim_model % 4 or self.dim_model % self.n_heads:
             raise ConfigurationError(
                 f"model.dim_model is {self.dim_model}, expected a multiple of 4 (2-D positions) "
@@ -86,6 +89,20 @@ _MINIMA = {
     "backbone_width": 8,
     "backbone_stages": 1,
     "image_downscale": 1,
+}
+
+
+_HIGHEST = {
+    "lr": math.inf,
+    "lr_backbone": math.inf,
+    "warmup_steps": math.inf,
+    "weight_decay": math.inf,
+    "grad_clip": math.inf,
+    "kl_weight": math.inf,
+    "validation_fraction": 1.0,
+    "rollouts": math.inf,
+    "augment_shift_px": math.inf,
+    "augment_colour": 1.0,
 }
 
 
@@ -127,15 +144,17 @@ class TrainingConfig:
     """Random brightness, contrast and saturation, each by a factor within 1 +- this."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "validate_every", "save_every"):
+        counts = ("steps", "batch_size", "validation_batches", "log_every", "validate_every",
+                  "save_every")  # fmt: skip
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigurationError(
                     f"training.{name} is {getattr(self, name)}, expected at least 1"
                 )
-        if not 0.0 <= self.validation_fraction < 1.0:
-            raise ConfigurationError(
-                f"training.validation_fraction is {self.validation_fraction}, expected 0 <= x < 1"
-            )
+        for name, highest in _HIGHEST.items():
+            value = getattr(self, name)
+            if not 0.0 <= value < highest:  # which NaN and infinity are not
+                raise ConfigurationError(f"training.{name} is {value}, expected 0 <= x < {highest}")
 
 
 def config_from_json(kind: type[Config], values: Mapping[str, Any]) -> Config:
@@ -154,20 +173,27 @@ def config_from_json(kind: type[Config], values: Mapping[str, Any]) -> Config:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of model and training configuration."""
+    """A named pair of model and training configuration; `summary` is for the help."""
 
     name: str
+    summary: str
     model: ModelConfig
     training: TrainingConfig
 
 
-_BASELINE = Preset("baseline", ModelConfig(), TrainingConfig())
+_BASELINE = Preset(
+    "baseline",
+    "for a GPU: the network of ACT's authors, 100,000 steps",
+    ModelConfig(),
+    TrainingConfig(),
+)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset(
             "debug",
+            "4 steps of a tiny network, to see that all works",
             ModelConfig(
                 chunk_size=8,
                 dim_model=32,
@@ -191,6 +217,7 @@ PRESETS: dict[str, Preset] = {
         # rate falls to zero, which calms the last steps without averaged weights (EMA).
         Preset(
             "compact",
+            "for a CPU: half the width of baseline, a shorter backbone, 40,000 steps",
             ModelConfig(
                 chunk_size=50,
                 dim_model=256,
@@ -218,6 +245,7 @@ PRESETS: dict[str, Preset] = {
         _BASELINE,
         Preset(
             "large",
+            "twice the width of baseline",
             dataclasses.replace(
                 _BASELINE.model, dim_model=1024, n_heads=16, n_encoder_layers=6, latent_dim=64
             ),
@@ -227,11 +255,16 @@ PRESETS: dict[str, Preset] = {
         # per episode (50 demonstrations, batch 8: 12,500 steps).
         Preset(
             "paper",
+            "baseline with the paper's depth, epochs and cameras",
             dataclasses.replace(_BASELINE.model, n_decoder_layers=7, camera_embedding=False),
             dataclasses.replace(_BASELINE.training, steps=12_500, validation_fraction=0.2),
         ),
     )
 }
+
+PRESET_HELP = "Defaults of model and training. " + "; ".join(
+    f"{preset.name}: {preset.summary}" for preset in PRESETS.values()
+)
 
 
 def get_preset(name: str) -> Preset:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from act_training.bundle_spec import one_unit
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.features import Features
+from act_training.figure import write_figure
 from act_training.video import write_video
 
 SHOWN_CHUNKS = 12
@@ -104,7 +105,7 @@ def draw_replay(replayed: Replay, names: tuple[str, ...], rate_hz: float, path: 
         axes.set_ylabel(names[value], fontsize="small")
     grid[0, 0].set_title("recorded (black) and predicted chunks")
     grid[-1, 0].set_xlabel("s")
-    figure.savefig(path, dpi=90)
+    write_figure(figure, path)
     plt.close(figure)
 
 

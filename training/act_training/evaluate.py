@@ -8,9 +8,7 @@ runtime's own `PolicyRunner` (see `rollout`), and every rate comes with its Wils
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +44,7 @@ from act_training.run_config import current_commit
 from act_training.sharing import shared_command, shared_path
 from act_training.torch_policy import TorchPolicy
 from act_training.video import write_video
+from act_training.worker_pool import worker_pool
 
 FIRST_SEED = 100_000
 
@@ -140,16 +139,11 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     env = _open_environment(options, spec)
     env.close()
     check_fit(spec, env)
-    with ProcessPoolExecutor(
-        min(options.workers, len(jobs)),
-        mp_context=multiprocessing.get_context("spawn"),  # a GL context does not survive a fork
-        initializer=_open_worker,
-        initargs=(options,),
-    ) as executor:
-        progress = tqdm(executor.map(_run_job, jobs), total=len(jobs), unit="episode")
+    with worker_pool(min(options.workers, len(jobs)), _open_worker, options) as executor:
+        progress = tqdm([executor.submit(_run_job, job) for job in jobs], unit="episode")
         results = []
-        for result in progress:
-            results.append(result)
+        for future in progress:
+            results.append(future.result())
             progress.set_postfix(successes=sum(r.success for r in results))
     evaluated = [
         ConditionResult(str(condition), tuple(results[i * len(seeds) : (i + 1) * len(seeds)]))
@@ -277,7 +271,18 @@ def _film(
 
 
 def main() -> None:
-    run_command(evaluate, EvaluateOptions)
+    run_command(
+        evaluate,
+        EvaluateOptions,
+        kept=lambda options: f"no result of this evaluation is in {options.out}, start it again",
+        then=_next,
+    )
+
+
+def _next(options: EvaluateOptions) -> str:
+    if options.dataset is not None:
+        return "the arm itself tells how good it is: ros2 launch act_bringup real_so101.launch.py"
+    return f"act-report {options.out} --out results.md, or act-compare {options.out} OTHER"
 
 
 if __name__ == "__main__":

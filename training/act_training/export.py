@@ -337,7 +337,12 @@ def take(sample: ParitySample, index: slice | NDArray[np.int64]) -> ParitySample
 
 
 def main() -> None:
-    run_command(export, ExportOptions)
+    run_command(
+        export,
+        ExportOptions,
+        kept=lambda options: f"what was in {options.out} before is as it was, start it again",
+        then=lambda options: f"act-evaluate --policy {options.out}",
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ policies/<policy>/training/config.json, log.jsonl
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from itertools import groupby
@@ -17,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.files import read_json, write_file
 
 from act_training.checkpoint import CONFIG_FILE
 from act_training.compare import draw_rows
 from act_training.evaluation_record import RECORD_FILE, Row, read_rows
 from act_training.intervals import two_proportion_p
+from act_training.sharing import shared_path
 from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
 
 NOTES_FILE = "notes.md"
@@ -40,7 +41,8 @@ def write_results(folders: Iterable[Path], page: Path) -> None:
         raise ConfigurationError(f"no {RECORD_FILE} below {names}: make one with act-evaluate")
     runs = [path.parent for folder in folders for path in sorted(folder.rglob(LOG_FILE))]
     notes = folders[0] / NOTES_FILE
-    command = f"act-report {' '.join(map(str, folders))} --out {page}"
+    shown = " ".join(shared_path(folder, Path.cwd()) for folder in folders)
+    command = f"act-report {shown} --out {shared_path(page, Path.cwd())}"
     parts = ["# Results", f"Made by `{command}` from the records in the repository. Success rates "
              "come with their count and 95 % Wilson interval; no seed of an evaluation was used in "
              "training or tuning."]  # fmt: skip
@@ -55,7 +57,7 @@ def write_results(folders: Iterable[Path], page: Path) -> None:
         parts += ["## Training", _training_table(runs)]
         curves = [run / CURVES_FILE for run in runs if (run / CURVES_FILE).is_file()]
         parts += [f"{_run_name(p.parent)}: ![curves]({_link(p, page)})" for p in curves]
-    page.write_text("\n\n".join(parts) + "\n")
+    write_file(page, "\n\n".join(parts) + "\n")
 
 
 def _sections(rows: list[Row]) -> list[str]:
@@ -138,7 +140,7 @@ def _training_table(runs: list[Path]) -> str:
     lines = ["| run | preset | model | demonstrations | steps x batch | validation L1 | dataset "
              "| commit |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for run in runs:
-        config = json.loads((run / CONFIG_FILE).read_text())
+        config = read_json(run / CONFIG_FILE)
         model, settings = config["model"], config["training"]
         validation = [e["validation_l1"] for e in read_log(run) if "validation_l1" in e]
         kind = "modified ACT" if model["vae_images"] else "ACT"

@@ -13,17 +13,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import logging
 import math
+import shutil
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+import tyro
 from accelerate import Accelerator, PartialState
 from act_core.errors import ConfigurationError
-from act_core.files import settle, working_in
+from act_core.files import replacing, settle, working_in
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
@@ -31,7 +35,14 @@ from tqdm import tqdm
 from act_training.augment import jitter_colour, shift_images
 from act_training.checkpoint import load_checkpoint, load_training_state, save_checkpoint
 from act_training.command import CommandError, run_command
-from act_training.config import ModelConfig, Preset, TrainingConfig, get_preset
+from act_training.config import (
+    PRESET_HELP,
+    PRESETS,
+    ModelConfig,
+    Preset,
+    TrainingConfig,
+    get_preset,
+)
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
 from act_training.datasets.starts import check_starts_vary
@@ -40,10 +51,14 @@ from act_training.hub import on_disk
 from act_training.model.policy import ActPolicy, Losses
 from act_training.run_config import RunConfig, current_commit
 from act_training.sharing import shared_path
-from act_training.training_log import TrainingLog
+from act_training.training_log import CURVES_FILE, LOG_FILE, TENSORBOARD_FOLDER, TrainingLog
 from act_training.training_rollouts import TrainingRollouts
 
 DIVERGED_L1 = 100.0  # standard deviations of the actions
+FAILED_BATCH_FILE = "failed_batch.pt"
+LONG_H = 24
+
+log = logging.getLogger(__name__)
 
 
 class TrainingError(CommandError):
@@ -67,19 +82,33 @@ class TrainOptions:
     """Stop after this many steps in all, to be resumed later."""
     allow_identical_starts: bool = False
     """Train although all episodes start from one placement."""
-    preset: str = "baseline"
+    preset: Annotated[str, tyro.conf.arg(metavar=f"{{{','.join(PRESETS)}}}", help=PRESET_HELP)] = (
+        "baseline"
+    )
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 def train(options: TrainOptions) -> Path:
     """Train ACT on a dataset; the checkpoint to use is in final/ of the run's folder."""
+    if options.data is None and options.resume is None:
+        raise ConfigurationError("--data is missing: the folder of the dataset to train on")
     if options.resume is not None and not options.resume.is_dir():
         raise ConfigurationError(f"--resume {options.resume}: there is no such folder")
     with contextlib.ExitStack() as stack:
         if PartialState().is_main_process:
-            stack.enter_context(working_in(options.resume or options.out))
+            run = options.resume or options.out
+            stack.enter_context(working_in(run))
+            stack.callback(_clear_away, run)
         return _train(options)
+
+
+def _clear_away(run: Path) -> None:
+    """Remove what a run has written that ended before its first checkpoint."""
+    if not any((run / name).exists() for name in ("last", "best", "final", FAILED_BATCH_FILE)):
+        for name in (LOG_FILE, CURVES_FILE):
+            (run / name).unlink(missing_ok=True)
+        shutil.rmtree(run / TENSORBOARD_FOLDER, ignore_errors=True)
 
 
 def _train(options: TrainOptions) -> Path:
@@ -107,8 +136,11 @@ def _train(options: TrainOptions) -> Path:
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])
         best, recent = tuple(state["best"]), state["recent"]
-    log = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
+    record = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
     last_step = min(settings.steps, options.stop_after or settings.steps)
+    if accelerator.is_main_process:
+        step_s = _time_step(accelerator, model, sampler, settings)
+        log_estimate(step_s, last_step - start, accelerator.device)
     progress = tqdm(
         range(start + 1, last_step + 1),
         initial=start,
@@ -132,12 +164,17 @@ def _train(options: TrainOptions) -> Path:
         if step % settings.log_every == 0 or step == settings.steps:
             total, l1, kl = np.mean(recent, axis=0).tolist()
             recent.clear()
-            log.losses(step, total, l1, kl, optimizer.param_groups[0]["lr"], norm.item())
+            record.losses(step, total, l1, kl, optimizer.param_groups[0]["lr"], norm.item())
         if held_out and (step % settings.validate_every == 0 or step == settings.steps):
             with accelerator.autocast():
                 validation_l1 = validate(policy, held_out, settings)
+            if not math.isfinite(validation_l1):
+                raise TrainingError(
+                    f"step {step}: the validation L1 is {validation_l1}; the last checkpoint is "
+                    "whole: try a lower learning rate or --training.precision fp32"
+                )
             success = rollouts.success_rate(policy, step) if rollouts else None
-            log.validation(step, validation_l1, success)
+            record.validation(step, validation_l1, success)
             score = (0.0 if success is None else 1.0 - success, validation_l1)
             if score < best and accelerator.is_main_process:
                 save_checkpoint(run / "best", policy, config, step, None)
@@ -147,8 +184,37 @@ def _train(options: TrainOptions) -> Path:
             save_checkpoint(run / "last", policy, config, step, state)
     if accelerator.is_main_process and last_step == settings.steps:
         save_checkpoint(run / "final", policy, config, settings.steps, None)
-    log.close()
+    record.close()
     return run
+
+
+def _time_step(
+    accelerator: Accelerator, model: nn.Module, sampler: ChunkSampler, settings: TrainingConfig
+) -> float:
+    """Seconds that a step takes here; changes nothing that training starts from."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train()
+    for number in range(2):  # the first one allocates, compiles, reads from the disk
+        started = time.perf_counter()
+        batch = sampler.draw(settings.batch_size, (settings.seed, number)).to(accelerator.device)
+        compute_gradients(accelerator, model, batch, settings)[1].item()
+        model.zero_grad()
+    step_s = time.perf_counter() - started
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
+    return step_s
+
+
+def log_estimate(step_s: float, steps: int, device: torch.device) -> None:
+    """Say before it starts how long a run will take."""
+    hours, minutes = divmod(round(step_s * steps / 60), 60)
+    where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else str(device)
+    log.info(f"{steps} steps of {step_s:.2g} s on {where}: about {hours} h {minutes:02d} min")
+    if hours >= LONG_H:
+        log.warning(
+            "that is long: --preset compact is made for a CPU, --training.steps asks for fewer; "
+            "Ctrl-C stops, --resume goes on"
+        )
 
 
 class _Start(NamedTuple):
@@ -186,8 +252,7 @@ def _begin(options: TrainOptions) -> _Start:
         raise ConfigurationError(
             f"{run} holds a run: continue it with --resume {run}, or choose another --out"
         )
-    if options.data is None:
-        raise ConfigurationError("--data is missing: the folder of the dataset to train on")
+    assert options.data is not None
     cache = _open_cache(options.data, options.model.image_downscale)
     if not options.allow_identical_starts:
         check_starts_vary(cache.placements, cache.joints[cache.starts[:-1]])
@@ -272,6 +337,17 @@ def make_optimizer(policy: ActPolicy, settings: TrainingConfig) -> torch.optim.A
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
 
+def preset_for_device() -> str:
+    """The preset for whoever names none: the full network takes days on a CPU."""
+    return "baseline" if torch.cuda.is_available() else "compact"
+
+
+def log_preset(preset: Preset) -> None:
+    """Say which preset was chosen, and that there are others."""
+    why = "as there is a GPU" if torch.cuda.is_available() else "as there is no GPU"
+    log.info(f"--preset {preset.name}, {why}; --help lists the others")
+
+
 def mixed_precision(wanted: str) -> str:
     """accelerate's name for `TrainingConfig.precision` on this machine."""
     if wanted == "auto":
@@ -330,9 +406,9 @@ def _check_finite(losses: Losses, norm: Tensor, step: int, run: Path, batch: Bat
     l1 = losses.l1.item()
     if math.isfinite(losses.total.item()) and torch.isfinite(norm) and l1 < DIVERGED_L1:
         return
-    path = run / "failed_batch.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"step": step, "batch": tuple(batch)}, path)
+    path = run / FAILED_BATCH_FILE
+    with replacing(path) as new:
+        torch.save({"step": step, "batch": tuple(batch)}, new)
     raise TrainingError(
         f"step {step}: loss {losses.total.item():g}, L1 {l1:g}, KL {losses.kl.item():g}, gradient "
         f"norm {norm.item():g}; the batch is in {path}. The last checkpoint is whole: try a lower "
@@ -343,14 +419,33 @@ def _check_finite(losses: Losses, norm: Tensor, step: int, run: Path, batch: Bat
 def main(args: list[str] | None = None) -> None:
     """Read --preset first: it decides the defaults of all other options."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", default="baseline")
+    parser.add_argument("--preset")
+    parser.add_argument("--resume")
     known, rest = parser.parse_known_args(sys.argv[1:] if args is None else args)
+    if known.resume is not None:
+        rest += ["--resume", known.resume]
     try:
-        preset: Preset = get_preset(known.preset)
+        preset = get_preset(known.preset or preset_for_device())
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
+    if known.preset is None and known.resume is None and not {"-h", "--help"} & set(rest):
+        log_preset(preset)
     defaults = TrainOptions(preset=preset.name, model=preset.model, training=preset.training)
-    run_command(train, TrainOptions, default=defaults, args=rest)
+    run_command(train, TrainOptions, kept=_kept, then=_next, default=defaults, args=rest)
+
+
+def _kept(options: TrainOptions) -> str:
+    run = options.resume or options.out
+    if (run / "last").exists():
+        return f"the last checkpoint in {run} is whole, go on with: act-train --resume {run}"
+    return "there was no checkpoint yet and nothing is left, start it again"
+
+
+def _next(options: TrainOptions) -> str:
+    run = options.resume or options.out
+    if not (run / "final").exists():
+        return f"act-train --resume {run}"
+    return f"act-export --checkpoint {run} --out {run / 'bundle'}"
 
 
 if __name__ == "__main__":

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from torch.utils.tensorboard import SummaryWriter
+from act_core.files import write_file
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tqdm import tqdm
+
+from act_training.figure import write_figure
 
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 class TrainingLog:
@@ -32,10 +40,11 @@ class TrainingLog:
         run.mkdir(parents=True, exist_ok=True)
         self._run = run
         self._entries = [entry for entry in read_log(run) if entry["step"] <= start]
-        self._file = open(run / LOG_FILE, "w")  # noqa: SIM115 (closed by `close`)
+        write_file(run / LOG_FILE, "".join(json.dumps(entry) + "\n" for entry in self._entries))
+        self._file = open(run / LOG_FILE, "a")  # noqa: SIM115 (closed by `close`)
+        self._tensorboard = TensorBoardFile(run / TENSORBOARD_FOLDER)
         for entry in self._entries:
-            self._file.write(json.dumps(entry) + "\n")
-        self._tensorboard = SummaryWriter(str(run / "tensorboard"), purge_step=start + 1)
+            self._tensorboard.add(entry)
 
     def losses(self, step: int, loss: float, l1: float, kl: float, lr: float, norm: float) -> None:
         """Mean losses since the last call, and the learning rate and gradient norm of this step."""
@@ -71,8 +80,7 @@ class TrainingLog:
         self._entries.append(entry)
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
-        for name, value in values.items():
-            self._tensorboard.add_scalar(name, value, step)
+        self._tensorboard.add(entry)
 
     def _draw(self) -> None:
         mpl.use("Agg")
@@ -87,17 +95,51 @@ class TrainingLog:
             axes.set(xlabel="step")
             if axes.lines:
                 axes.legend()
-        figure.savefig(self._run / CURVES_FILE, dpi=90)
+        write_figure(figure, self._run / CURVES_FILE)
         plt.close(figure)
+
+
+class TensorBoardFile:
+    """The one file of a run that TensorBoard shows, written anew by every process that goes on.
+
+    torch's SummaryWriter would put the name of this computer into the name of the file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        file = open(folder / "events.out.tfevents.0", "wb")  # noqa: SIM115 (closed by `close`)
+        self._writer = RecordWriter(file)
+        self._write(Event(file_version="brain.Event:2"))
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Add the values of a line of the log."""
+        values = [
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in entry.items()
+            if name != "step"
+        ]
+        self._write(Event(step=entry["step"], summary=Summary(value=values)))
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _write(self, event: Event) -> None:
+        event.wall_time = datetime.now().timestamp()
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
     """The entries of a run's log; [] when there is none. A line cut off by a kill is left out."""
     path = run / LOG_FILE
     entries = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
         try:
-            entries.append(json.loads(line))
-        except ValueError:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+            break
+        entries.append(entry)
     return entries

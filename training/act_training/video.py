@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from act_core.files import replacing
 from act_core.timing import to_ns
 from act_record.film import Film
 from numpy.typing import NDArray
@@ -22,10 +23,11 @@ def write_video(path: Path, frames: list[dict[str, NDArray[np.uint8]]], rate_hz:
     height = max(image.shape[0] for image in frames[0].values())
     scale = -(-MINIMUM_HEIGHT // height)
     pictures = [_side_by_side(list(images.values()), height, scale) for images in frames]
-    film = Film(path, round(rate_hz))
-    for number, picture in enumerate(pictures):
-        film.add(to_ns(number / round(rate_hz)), picture)
-    film.close()
+    with replacing(path) as new:
+        film = Film(new, round(rate_hz))
+        for number, picture in enumerate(pictures):
+            film.add(to_ns(number / round(rate_hz)), picture)
+        film.close()
 
 
 def _side_by_side(images: list[NDArray[np.uint8]], height: int, scale: int) -> NDArray[np.uint8]:

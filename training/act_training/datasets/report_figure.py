@@ -10,6 +10,7 @@ import numpy as np
 
 from act_training.datasets.episode_file import Episode, read_first_image
 from act_training.datasets.starts import placements_of
+from act_training.figure import write_figure
 
 if TYPE_CHECKING:
     from act_training.datasets.report import DatasetReport
@@ -62,5 +63,5 @@ def draw_report(
             axes.imshow(read_first_image(files[index], camera))
             axes.set(xticks=[], yticks=[], title=f"{camera}, seed {episodes[index].seed}")
             axes.title.set_fontsize("x-small")
-    figure.savefig(path, dpi=90)
+    write_figure(figure, path)
     plt.close(figure)

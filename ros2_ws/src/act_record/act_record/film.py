@@ -30,7 +30,7 @@ class Film:
         self.path = path
         self.frames = 0
         self._rate_hz = rate_hz
-        self._container = av.open(str(path), "w")
+        self._container = av.open(str(path), "w", format="mp4")
         self._stream: av.VideoStream | None = None
         self._first_ns: int | None = None
         self._last: Image | None = None
