@@ -257,6 +257,9 @@ def test_old_recordings_are_known_by_name_and_by_value(tmp_path):
     with pytest.raises(DatasetError, match=r"not degrees \(the state of .*not old_degrees \(names"):
         LerobotSource(new_names, Declared())
     check_arm(LerobotSource(new_names, Declared(units="old_degrees")))
+    told = LerobotSource(new_names, DEGREES).warnings
+    assert told[0].startswith("the values fit --units old_degrees, not degrees (the state of")
+    assert any(line.startswith("shoulder_lift reaches 2.") for line in told)
 
 
 def test_values_beyond_the_limits_warn_even_when_units_are_said(tmp_path):

@@ -123,9 +123,8 @@ def other_size(folder):
 )
 def test_a_broken_episode_is_named(made, damage, message):
     damage(made)
-    source = LerobotSource(made, Declared())
     with pytest.raises(DatasetError, match=message):
-        source.read(1)
+        LerobotSource(made, Declared()).read(1)
 
 
 def test_a_video_that_is_too_long_is_refused(made_v21, tmp_path):

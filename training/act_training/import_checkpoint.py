@@ -38,6 +38,7 @@ from act_training.datasets.lerobot.so101_units import (
 from act_training.datasets.lerobot.unit_evidence import (
     Recorded,
     check_gripper,
+    doubt,
     find_scheme,
     limit_warnings,
 )
@@ -237,6 +238,8 @@ def _describe_arm(
         scale, offset = units.scale[back], units.offset[back]
         names.append(tuple(arm.names[i] for i in back))
         affines.append(Affine(offset + scale * centre, scale * spread))
+    if declared.units is not None:
+        warnings += doubt(scheme, evidence, gripper_open)
     for recorded in evidence:
         warnings += limit_warnings(
             recorded, so101_units(scheme, calibration, recorded.joints, gripper_open)

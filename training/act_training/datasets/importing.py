@@ -28,7 +28,7 @@ from act_training.datasets.episode_file import (
 )
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import check_same_features
-from act_training.datasets.source import EpisodeSource
+from act_training.datasets.source import ORIGIN_DIGITS, EpisodeSource
 from act_training.features import Features
 
 RECORD_FILE = "import.json"
@@ -159,8 +159,9 @@ def _claim(out: Path, origin: dict, prints: Sequence[str | DatasetError]) -> Non
     except (OSError, ValueError, LookupError, TypeError):
         before = None
     there = _episodes(out)
+    known = {known[:ORIGIN_DIGITS] for known in prints if isinstance(known, str)}
     is_ours = before == origin and (
-        not there or any(read_source(episode) in prints for episode in there)
+        not there or any((read_source(path) or "")[:ORIGIN_DIGITS] in known for path in there)
     )
     if there and not is_ours:
         whose = "another import" if before else "another origin"

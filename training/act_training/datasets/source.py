@@ -13,6 +13,7 @@ from act_training.datasets.errors import DatasetError
 
 UNKNOWN_UNIT = "unknown"  # nobody said
 
+ORIGIN_DIGITS = 32  # of a fingerprint
 FASTEST_HZ = 10_000  # no camera or arm is recorded at a higher rate
 
 Item = TypeVar("Item")
@@ -34,9 +35,10 @@ class EpisodeSource(Protocol):
         """What was lost or looks wrong, for a person to act on."""
 
     def fingerprint(self, position: int) -> str:
-        """SHA-256 of what the episode at `position` is made of; another content, another one.
+        """What the episode at `position` is made of: 64 hexadecimal digits.
 
-        Raises DatasetError as `read` does.
+        Another content gives others. The first `ORIGIN_DIGITS` stay where only files that episodes
+        share have changed. Raises DatasetError as `read` does.
         """
 
     def read(self, position: int) -> Episode:

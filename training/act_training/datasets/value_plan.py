@@ -40,6 +40,7 @@ from act_training.datasets.lerobot.unit_evidence import (
     Recorded,
     check_gripper,
     check_state_and_action,
+    doubt,
     find_scheme,
     limit_warnings,
 )
@@ -166,6 +167,8 @@ def _plan_arm(
              for episode, stored, targets in rows]  # fmt: skip
     evidence = [recorded for pair in found for recorded in pair if recorded is not None]
     scheme = find_scheme(declared.units, evidence, _excluded_by_names(names), gripper_open)
+    if declared.units is not None:
+        warnings += doubt(scheme, evidence, gripper_open)
     if declared.gripper_open is not None and scheme == RAD:
         raise DatasetError("--gripper-open converts nothing: the values are in rad")
     for which in (0, 1):

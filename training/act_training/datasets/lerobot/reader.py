@@ -39,7 +39,7 @@ from act_training.datasets.lerobot.tables import (
     vector_column,
 )
 from act_training.datasets.lerobot.video_reader import read_frames
-from act_training.datasets.source import Declared
+from act_training.datasets.source import ORIGIN_DIGITS, Declared
 from act_training.datasets.still_images import decode_image
 from act_training.datasets.value_plan import Sample, ValuePlan, VectorPlan, plan_values
 from act_training.features import Camera, Features
@@ -98,20 +98,20 @@ class LerobotSource:
 
     def _fingerprint(self, entry: EpisodeEntry) -> str:
         rows = self._rows(entry)
-        digest = hashlib.sha256(f"{entry.index} {entry.length} {self._texts(entry, rows)}".encode())
-        for key in (STATE, ACTION):
-            stored = self.info.state if key == STATE else self.info.action
-            digest.update(vector_column(rows.table, key, stored.size).tobytes())
-        digest.update(f"{self._success(rows.table)} {rows.seconds is None}".encode())
+        texts = self._texts(entry, rows)
+        said = [entry.length, texts, self._success(rows.table), rows.seconds is None]
+        values, pictures = hashlib.sha256(), hashlib.sha256(repr([entry.index, said]).encode())
+        for stored in (self.info.state, self.info.action):
+            values.update(vector_column(rows.table, stored.what, stored.size).tobytes())
         for camera in self._cameras:
-            digest.update(camera.name.encode())
+            pictures.update(camera.name.encode())
             if camera.is_video:
                 span = entry.videos[camera.key]
-                digest.update(f"{span.start_s} {span.end_s} {self._digest(span.path)}".encode())
+                pictures.update(f"{span.start_s} {span.end_s} {self._digest(span.path)}".encode())
             else:
                 for cell in self._cells(camera, rows.table):
-                    digest.update(repr(cell).encode())
-        return digest.hexdigest()
+                    pictures.update(repr(cell).encode())
+        return values.hexdigest()[:ORIGIN_DIGITS] + pictures.hexdigest()[:ORIGIN_DIGITS]
 
     def read(self, position: int) -> Episode:
         """The episode at `position` of `names`; DatasetError says what is wrong with it."""
@@ -312,8 +312,12 @@ class LerobotSource:
         return ValuePlan(plans[0], plans[1], (), ())
 
     def _samples(self) -> list[Sample]:
-        """The values of all episodes that can be read; what is wrong with others is said later."""
+        """The values of all episodes that can be read; what is wrong with others is said later.
+
+        Raises DatasetError when none of them can be.
+        """
         samples: list[Sample] = []
+        unreadable: DatasetError | None = None
         tables: dict[Path, pa.Table] = {}
         for entry in self._entries:
             try:
@@ -328,8 +332,10 @@ class LerobotSource:
                             vector_column(rows, ACTION, self.info.action.size),
                         )
                     )
-            except DatasetError:
-                continue
+            except DatasetError as error:
+                unreadable = unreadable or error
+        if not samples and unreadable is not None:
+            raise unreadable
         return samples
 
     def _note(self, text: str) -> None:

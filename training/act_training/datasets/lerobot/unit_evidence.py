@@ -121,12 +121,9 @@ def find_scheme(
     if told is not None:
         check_told(told, evidence, gripper_open)
         return told
-    reasons: dict[str, str] = dict(excluded or {})
-    for recorded in evidence:
-        for scheme in SCHEMES:
-            reason = why_not(scheme, recorded, gripper_open)
-            if reason is not None:
-                reasons.setdefault(scheme, f"{recorded.what}: {reason}")
+    reasons = dict(excluded or {})
+    for scheme, reason in _reasons(evidence, gripper_open).items():
+        reasons.setdefault(scheme, reason)
     left = [scheme for scheme in SCHEMES if scheme not in reasons]
     if len(left) == 1 and evidence:
         return left[0]
@@ -142,6 +139,26 @@ def find_scheme(
         "a dataset have to be made one first; another order of the joints is said with "
         "--joint-names; if the values are right nevertheless, say --units"
     )
+
+
+def _reasons(evidence: Iterable[Recorded], gripper_open: float) -> dict[str, str]:
+    """The schemes that values exclude, with the reason."""
+    reasons: dict[str, str] = {}
+    for recorded in evidence:
+        for scheme in SCHEMES:
+            reason = why_not(scheme, recorded, gripper_open)
+            if reason is not None:
+                reasons.setdefault(scheme, f"{recorded.what}: {reason}")
+    return reasons
+
+
+def doubt(told: str, evidence: Sequence[Recorded], gripper_open: float) -> list[str]:
+    """A line when the values fit other units than those that were told, and not these."""
+    reasons = _reasons(evidence, gripper_open)
+    left = [scheme for scheme in SCHEMES if scheme not in reasons]
+    if not left or told not in reasons:
+        return []
+    return [f"the values fit --units {' or '.join(left)}, not {told} ({reasons[told]})"]
 
 
 def check_told(
