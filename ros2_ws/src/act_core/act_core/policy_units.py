@@ -12,16 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from act_core.limits import JointLimits, far_outside
 from act_core.policy_spec import BundleError, PolicySpec
 from act_core.so101 import JOINTS, Joint
 
 RAD = "rad"
 WIRE_UNITS = (RAD, "m", "1")  # of JointState: turning joints, sliding joints, what is no length
 
-# Policies overshoot the limits by some hundredths of a radian, and a calibration may be off by some
-# tenths: the limiter clips those. Degrees and percentages are beyond this all over the range.
-MARGIN_RAD = 1.0
-ANY_JOINT_RAD = 4 * np.pi  # of a robot that is not known here: two turns to either side
+ANY_JOINT_RAD = 4 * np.pi  # two turns to either side: of a robot that is not known here
 
 _SO101_NAME = re.compile(rf"(?:.*[_./])?({'|'.join(joint.name for joint in JOINTS)})(?:\.pos)?")
 
@@ -63,7 +61,7 @@ def check_units(spec: PolicySpec) -> None:
 
 
 class Reach:
-    """How far joints can be, with room to spare: a number beyond is no position in radians.
+    """How far joints can be: a number that is far outside is no position in radians.
 
     Args:
         names: of J joints. The SO-101's have their limits; of others nothing is known but that no
@@ -72,25 +70,22 @@ class Reach:
 
     def __init__(self, names: Sequence[str]) -> None:
         known = so101_joints(names)
-        self._names = tuple(names)
         ends = [
-            (known[name].lower_rad - MARGIN_RAD, known[name].upper_rad + MARGIN_RAD)
+            (known[name].lower_rad, known[name].upper_rad)
             if name in known
             else (-ANY_JOINT_RAD, ANY_JOINT_RAD)
             for name in names
         ]
-        self._lower, self._upper = np.array(ends).T  # (J,) each
-
-    def beyond(self, position: ArrayLike) -> str | None:
-        """Which joint of the positions (..., J) is beyond its reach, as text; None: all within."""
-        rows = np.asarray(position, dtype=np.float64).reshape(-1, len(self._names))
-        # Written so that NaN is beyond.
-        within = (rows >= self._lower) & (rows <= self._upper)
-        if within.all():
-            return None
-        row, joint = np.argwhere(~within)[0]
-        return (
-            f"{self._names[joint]} at {rows[row, joint]:.4g}, where radians from "
-            f"{self._lower[joint]:.3g} to {self._upper[joint]:.3g} are possible: "
-            "probably degrees, not radians"
+        lower, upper = np.array(ends).T
+        self._limits = JointLimits(
+            tuple(names), lower, upper, np.ones_like(lower), np.ones_like(lower)
         )
+
+    def far_outside(self, position: ArrayLike) -> str | None:
+        """What is wrong with positions (..., J), in words; None where they can be meant in radians.
+        See `act_core.limits.far_outside`."""
+        rows = np.asarray(position, dtype=np.float64).reshape(-1, len(self._limits.names))
+        if not len(rows):
+            return None
+        worst = far_outside(rows.min(axis=0), self._limits)  # NaN is the minimum of its column
+        return worst or far_outside(rows.max(axis=0), self._limits)

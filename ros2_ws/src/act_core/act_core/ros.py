@@ -47,8 +47,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from act_core import images, topics
 from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean
 from act_core.joints import JointMatcher, JointReading
 from act_core.parameters import from_values, settable_names, with_values
+from act_core.ros_guard import LONGEST_REASON, guard, refusing
+from act_core.timing import NS_PER_S
 
 P = TypeVar("P")
 
@@ -186,12 +189,16 @@ def subscription(
     callback_group: CallbackGroup | None = None,
 ) -> Subscription:
     """A subscription with the type and quality of service of the topic table, or with what the
-    parameters ``qos_overrides.<topic>.subscription.<policy>`` say in its place."""
+    parameters ``qos_overrides.<topic>.subscription.<policy>`` say in its place.
+
+    The callback refuses a message that it can make nothing of by a ValueError, whose text goes into
+    the log: no content of a message ends a node.
+    """
     with _overriding():
         return node.create_subscription(
             interface_type(topic.type_name),
             topic.name,
-            callback,
+            refusing(node, topic.name, callback),
             copy(QOS[topic.qos]),
             callback_group=callback_group,
             qos_overriding_options=_overriding_options(node),
@@ -247,12 +254,15 @@ def publisher_gid(info: Mapping[str, Any]) -> bytes | None:
 
 def stamp_ns(stamp: Time) -> int:
     """A message's stamp as integer nanoseconds of ROS time."""
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
+    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def to_stamp(ros_time_ns: int) -> Time:
-    """Integer nanoseconds of ROS time as a message's stamp."""
-    sec, nanosec = divmod(ros_time_ns, 1_000_000_000)
+    """Integer nanoseconds of ROS time as a message's stamp. ValueError for what none can tell:
+    before 1970 and after January 2038."""
+    sec, nanosec = divmod(ros_time_ns, NS_PER_S)
+    if not 0 <= sec < 2**31:
+        raise ValueError(f"{ros_time_ns} ns do not fit into a stamp")
     return Time(sec=sec, nanosec=nanosec)
 
 
@@ -387,13 +397,19 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
     exception ends it with its traceback after ``close()``.
     """
     # Own handlers: those of rclpy shut the context down before the node could say good-bye.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # of rcl: a parameter file that is none, a remapping of nothing
+        reason = clean(str(error).replace("\n", " "), LONGEST_REASON)
+        rclpy.logging.get_logger("act").fatal(reason)
+        return 2
     signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: signals.append(received))
     node: Node | None = None
     try:
         node = create_node()
+        guard(node)
         check_qos_overrides(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)

@@ -21,6 +21,7 @@ import numpy as np
 from act_core import topics
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean
 from act_core.policy_json import read_spec
 from act_core.policy_units import check_units
 from act_core.realtime import (
@@ -44,6 +45,7 @@ from act_core.ros import (
     to_stamp,
 )
 from act_core.ros_diagnostics import Diagnostics
+from act_core.ros_guard import LONGEST_REASON
 from act_core.timing import NS_PER_S, to_ns
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -197,7 +199,7 @@ class PolicyNode(Node):
             self._joints_heard = self.get_clock().now().nanoseconds, reading.position
         except ValueError as error:
             self._refuse(JOINTS, error)
-            return
+            raise
         self._refused.pop(JOINTS, None)
         if self._enable_when_heard:
             self._enable_when_heard = False
@@ -212,15 +214,13 @@ class PolicyNode(Node):
             self.sync.add_image(camera, stamp_ns(message.header.stamp), image)
         except ValueError as error:
             self._refuse(f"camera '{camera}'", error)
-            return
+            raise
         self._refused.pop(f"camera '{camera}'", None)
         self._observe()
 
     def _refuse(self, stream: str, error: ValueError) -> None:
-        self._refused[stream] = str(error)
-        self.get_logger().warning(
-            f"message from {stream} refused: {error}", throttle_duration_sec=REMIND_S
-        )
+        """Keeps the reason for the status; `act_core.ros.subscription` writes it into the log."""
+        self._refused[stream] = clean(error, LONGEST_REASON)
         self._observe()
 
     def _observe(self) -> None:

@@ -236,9 +236,9 @@ class PolicyRunner:
         for outcome in self._worker.collect(now_ns):
             self._requested = False
             if not isinstance(outcome, Failure):
-                beyond = self._reach.beyond(outcome.chunk.rows)
-                if beyond is not None:
-                    outcome = Failure(f"the policy wants {beyond}")
+                wrong = self._reach.far_outside(outcome.chunk.rows)
+                if wrong is not None:
+                    outcome = Failure(f"the policy wants {wrong}")
             if isinstance(outcome, Failure):
                 self._failures += 1
                 self._failure = self._last_failure = outcome.reason

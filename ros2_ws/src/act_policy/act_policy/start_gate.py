@@ -41,10 +41,10 @@ class StartGate:
                 )
             self._range = StartRange(tuple(pose), tuple(pose))
         if self._range is not None:
-            beyond = Reach(self._joints).beyond([self._range.lower, self._range.upper])
-            if beyond is not None:
+            wrong = Reach(self._joints).far_outside([self._range.lower, self._range.upper])
+            if wrong is not None:
                 said = "start_pose" if pose else "start of the bundle"
-                raise BundleError(f"{said} has {beyond}")
+                raise BundleError(f"{said} has {wrong}")
 
     def refusal(self, position: ArrayLike | None) -> str | None:
         """Why the policy may not be enabled with the joints (J,) there; None: it may.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]  # (H, W, 3), red first
 
 _WHITE = (255, 255, 255)
+SIDES = (16, 8192)  # pixels: what the encoder takes
 
 
 class Film:
@@ -44,8 +45,9 @@ class Film:
         """Appends a picture; one that belongs to a frame that is there already is left out.
 
         A stamp before the last one, or more than two seconds after it, starts a new scene: the film
-        goes on without a pause.
+        goes on without a pause. Raises ValueError for a picture of another size than the first.
         """
+        self._check_size(picture)
         if self._first_ns is None:
             self._first_ns = stamp_ns
         frame = round((stamp_ns - self._first_ns) * self._rate_hz / NS_PER_S)
@@ -67,6 +69,13 @@ class Film:
         if self._stream is None:
             self.path.unlink(missing_ok=True)
 
+    def _check_size(self, picture: Image) -> None:
+        height, width = picture.shape[:2]
+        if self._last is not None and picture.shape != self._last.shape:
+            there = "x".join(map(str, self._last.shape[1::-1]))
+            raise ValueError(f"a picture of {width}x{height} pixels, the film has {there}")
+        check_size(picture)
+
     def _write(self, picture: Image) -> None:
         if self._stream is None:
             self._stream = self._container.add_stream("h264", rate=self._rate_hz)
@@ -76,6 +85,14 @@ class Film:
         even = np.ascontiguousarray(picture[: self._stream.height, : self._stream.width])
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         self.frames += 1
+
+
+def check_size(picture: Image) -> None:
+    """Raises ValueError for a picture that is too small or too large to be filmed."""
+    height, width = picture.shape[:2]
+    low, high = SIDES
+    if not (low <= height <= high and low <= width <= high):
+        raise ValueError(f"a picture of {width}x{height} pixels, expected sides of {low} to {high}")
 
 
 def compose(pictures: list[Image], caption: str) -> Image:

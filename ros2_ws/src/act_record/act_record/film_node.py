@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core import ros, topics
+from act_core.foreign_text import clean
 from act_core.parameters import parameter
 from act_core.so101 import JOINT_NAMES
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -15,7 +16,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from act_record.film import Film, compose
+from act_record.film import Film, check_size, compose
 from act_record.plan_figure import draw_plans
 from act_record.plan_log import PlanLog
 
@@ -68,7 +69,9 @@ class FilmNode(Node):
             self.get_logger().info(f"picture of the plans {path}")
 
     def _on_image(self, camera: str, message: Image) -> None:
-        self._newest[camera] = ros.image_to_array(message, "rgb8")
+        picture = ros.image_to_array(message, "rgb8")
+        check_size(picture)
+        self._newest[camera] = picture
         cameras = self.params.cameras
         if camera != cameras[0]:
             return
@@ -94,12 +97,13 @@ class FilmNode(Node):
         values = ros.diagnostic_values(message)
         finished, success = values.get("finished") == "true", values.get("success") == "true"
         number = int(values.get("episode", 0)) + 1
-        title = f"{values.get('task', '')}  episode {number}  seed {values.get('seed', '?')}"
-        self._caption = f"{title}  {message.message}" if finished else title
+        task, seed = clean(values.get("task", "")), clean(values.get("seed", "?"))
+        title, outcome = f"{task}  episode {number}  seed {seed}", clean(message.message)
+        self._caption = f"{title}  {outcome}" if finished else title
         if not finished and values.get("step") == "0":
             self._log = PlanLog(JOINT_NAMES)
         if finished and self._log and (self._chosen is None or not self._chosen[0]):
-            self._chosen = (success, f"{title}: {message.message}", self._log)
+            self._chosen = (success, f"{title}: {outcome}", self._log)
             self._log = PlanLog(JOINT_NAMES)
 
 

@@ -41,10 +41,9 @@ def draw_plans(log: PlanLog, title: str, path: Path) -> None:
     fastest = times[np.argmax(np.abs(np.gradient(targets[:, joints[0]])))]
     begin = float(np.clip(fastest - 0.5, times[0], max(times[0], times[-1] - 1.0)))
     inside = (times >= begin) & (times <= begin + 1.0)
-    low, high = np.ptp(targets[inside, joints[0]]) * np.array([-0.15, 0.15]) + (
-        targets[inside, joints[0]].min(),
-        targets[inside, joints[0]].max(),
-    )
+    shown = targets[inside, joints[0]]
+    shown = shown[np.isfinite(shown)] if np.isfinite(shown).any() else np.zeros(1)
+    low, high = np.ptp(shown) * np.array([-0.15, 0.15]) + (shown.min(), shown.max())
     axes[-1].set(xlim=(begin, begin + 1.0), ylim=(low - 0.01, high + 0.01),
                  xlabel="s after the first command")  # fmt: skip
     axes[0].legend(loc="best", fontsize="small")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from act_core.foreign_text import clean_list
 from numpy.typing import NDArray
+
+LARGEST_RAD = 1e6  # what is beyond cannot be drawn
 
 Series = list[tuple[int, NDArray[np.float64]]]  # (stamp [ns], (J,) [rad])
 
@@ -21,7 +24,17 @@ class PlanLog:
     """Per chunk the times of its rows (K,) [ns] and the rows (K, J) [rad]."""
 
     def ordered(self, names: tuple[str, ...], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``values`` (..., N) of ``names`` in the order of `joints`; NaN for one not among them."""
+        """``values`` (..., N) of ``names`` in the order of `joints`; NaN for one not among them.
+
+        Raises ValueError where none is among them, for another number of values than of names and
+        for values that are not finite.
+        """
+        if values.shape[-1:] != (len(names),):
+            raise ValueError(f"{len(names)} joint names but positions of shape {values.shape}")
+        if not set(names) & set(self.joints):
+            raise ValueError(f"none of {', '.join(self.joints)} in it: {clean_list(names)}")
+        if not (np.abs(values) < LARGEST_RAD).all():
+            raise ValueError("a position is not finite")
         ordered = np.full((*values.shape[:-1], len(self.joints)), np.nan)
         for index, joint in enumerate(self.joints):
             if joint in names:

@@ -62,11 +62,7 @@ class ReplayNode(Node):
             print(line)
 
     def _on_joints(self, message: JointState) -> None:
-        try:
-            position = ros.read_joints(message, self._commands.names).position
-        except ValueError as error:
-            self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
-            return
+        position = ros.read_joints(message, self._commands.names).position
         stamp_ns = ros.stamp_ns(message.header.stamp)
         if self._replay is None:
             p = self.params

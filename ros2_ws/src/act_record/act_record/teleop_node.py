@@ -48,10 +48,7 @@ class TeleopNode(Node):
         print(gamepad.HELP if isinstance(controls, Gamepad) else jog.HELP, flush=True)
 
     def _on_joints(self, message: JointState) -> None:
-        try:
-            self._measured = ros.read_joints(message, JOINT_NAMES).position
-        except ValueError as error:
-            self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
+        self._measured = ros.read_joints(message, JOINT_NAMES).position
 
     def _on_estop(self, message: Bool) -> None:
         if message.data or self._stopped:
