@@ -256,7 +256,7 @@ def test_joints_that_are_not_finite_are_refused(running):
     node, robot, until = running(enabled=True, max_observation_age_s=0.2)
     until(acting(node))
     robot.position = [0.3, float("nan")]
-    until(holding(node, "no_observation", "position of right is not finite"))
+    until(holding(node, "no_observation", "the position of right is nan"))
     robot.position = [0.3, -0.3]
     until(acting(node))
 

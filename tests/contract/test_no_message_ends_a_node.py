@@ -177,7 +177,7 @@ def test_every_refusal_has_its_reason(name, tmp_path, told):
             told()
             send(node, subscription, message)
             text = told()
-            assert "refused" in text, (subscription.topic_name, text)
+            assert "refused" in text or "not this arm" in text, (subscription.topic_name, text)
             assert "\x1b[31m" not in text
 
 
@@ -221,7 +221,7 @@ def test_no_parameter_ends_a_node_but_with_a_line(name, tmp_path, told):
 
         def make() -> Any:
             node = entry.make()
-            node.__class__ = type("Once", (type(node),), {"finished": True})
+            node.__class__ = type("Once", (type(node),), {"finished": AT_ONCE})
             return node
 
         @settings(max_examples=STARTS, suppress_health_check=list(HealthCheck), phases=PHASES)
@@ -242,6 +242,7 @@ def test_no_parameter_ends_a_node_but_with_a_line(name, tmp_path, told):
                 signal.signal(number, handler)
 
 
+AT_ONCE = property(lambda node: True, lambda node, value: None)  # for a node that ends at once
 PARAMETERS = "/**:\n  ros__parameters:"
 
 
@@ -254,7 +255,7 @@ def test_a_parameter_file_that_is_none(tmp_path, content):
     path.write_text(content)
     with NODES["camera_node"](tmp_path) as entry:
         code = ros.run_node(
-            lambda: type("Once", (entry.make,), {"finished": True})(),
+            lambda: type("Once", (entry.make,), {"finished": AT_ONCE})(),
             ["--ros-args", "--params-file", str(path)],
         )
     assert code in (0, 2)

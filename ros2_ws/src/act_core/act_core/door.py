@@ -78,6 +78,8 @@ class Door(Generic[T]):
         Raises ConfigurationError with the names that exist, the nearest first, and how to add one;
         or with what is missing in the thing.
         """
+        if not isinstance(name, str):
+            raise ConfigurationError(f"{self.kind} is {name!r}, expected its name")
         if name in self._registered:
             return self._registered[name]
         if ":" in name:

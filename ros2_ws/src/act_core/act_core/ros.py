@@ -27,7 +27,7 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 from rclpy.callback_groups import CallbackGroup
-from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.exceptions import InvalidParameterTypeException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -416,7 +416,7 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         while not signals and not getattr(node, "finished", False):
             # A Python signal handler only runs once the wait returns: at most this much later.
             executor.spin_once(timeout_sec=0.1)
-    except ConfigurationError as error:
+    except (ConfigurationError, ParameterException) as error:  # of ours, or of rclpy's own
         rclpy.logging.get_logger("act").fatal(str(error))
         return 2
     except ExternalShutdownException:

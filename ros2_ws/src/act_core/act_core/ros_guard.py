@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -42,13 +43,14 @@ class Refusals:
         return reason
 
 
-def refusing(node: Node, topic: str, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+def refusing(node: Node, topic: str, callback: Callable[..., None]) -> Callable[..., None]:
     """``callback``, which refuses a message by a ValueError, with that as a line in the log."""
     refusals = Refusals(node, f"message on {topic}")
 
-    def take(message: Any) -> None:
+    @wraps(callback)  # rclpy looks at the signature: a message, or what came with it, too
+    def take(*received: Any) -> None:
         try:
-            callback(message)
+            callback(*received)
         except ValueError as error:
             refusals.tell(error)
 

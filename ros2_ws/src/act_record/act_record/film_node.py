@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core import ros, topics
+from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.parameters import parameter
 from act_core.so101 import JOINT_NAMES
@@ -39,6 +40,8 @@ class FilmNode(Node):
     def __init__(self) -> None:
         super().__init__("act_film")
         p = self.params = ros.declare_parameters(self, FilmParameters)
+        if not p.cameras:
+            raise ConfigurationError("parameter cameras is empty, expected at least one to film")
         self._film = Film(Path(p.out) / f"{p.name}.mp4")
         self._newest: dict[str, np.ndarray] = {}
         self._caption = ""
