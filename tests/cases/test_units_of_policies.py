@@ -137,7 +137,7 @@ def test_an_action_far_outside_the_limits_is_not_commanded():
 def test_what_the_limiter_would_clip_is_within_reach(shares):
     """Up to some tenths beyond the limits a policy overshoots: that is the limiter's work."""
     low, high = SO101_LIMITS.lower_rad - 0.5, SO101_LIMITS.upper_rad + 0.5
-    assert Reach(JOINT_NAMES).far_outside(low + np.array(shares) * (high - low)) is None
+    assert Reach(JOINT_NAMES).beyond(low + np.array(shares) * (high - low)) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 5.0, -5.0, 1e300])
@@ -145,5 +145,5 @@ def test_what_no_joint_can_do_is_beyond_reach(value):
     for index, name in enumerate(JOINT_NAMES):
         position = np.zeros(6)
         position[index] = value
-        assert f"{name}: " in (Reach(JOINT_NAMES).far_outside(position) or "")
-    assert (Reach(("a",)).far_outside([value]) is None) == (abs(value) == 5.0)
+        assert f"{name}: " in (Reach(JOINT_NAMES).beyond(position) or "")
+    assert (Reach(("a",)).beyond([value]) is None) == (abs(value) == 5.0)

@@ -81,7 +81,7 @@ class Reach:
             tuple(names), lower, upper, np.ones_like(lower), np.ones_like(lower)
         )
 
-    def far_outside(self, position: ArrayLike) -> str | None:
+    def beyond(self, position: ArrayLike) -> str | None:
         """What is wrong with positions (..., J), in words; None where they can be meant in radians.
         See `act_core.limits.far_outside`."""
         rows = np.asarray(position, dtype=np.float64).reshape(-1, len(self._limits.names))

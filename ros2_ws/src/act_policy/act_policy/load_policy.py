@@ -64,7 +64,7 @@ def check_recorded(bundle: Bundle) -> None:
         ("recorded joints", spec.joint_input.joints, spec.joint_input.unit, sample.joint_position),
         ("recorded actions", spec.output.joints, spec.output.unit, sample.chunks),
     ):
-        wrong = Reach(joints).far_outside(values) if unit == RAD else None
+        wrong = Reach(joints).beyond(values) if unit == RAD else None
         if wrong is not None:
             raise BundleError(
                 f"policy '{spec.name}' says that it is in rad, but its {what} have {wrong}; "

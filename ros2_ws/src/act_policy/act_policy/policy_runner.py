@@ -236,7 +236,7 @@ class PolicyRunner:
         for outcome in self._worker.collect(now_ns):
             self._requested = False
             if not isinstance(outcome, Failure):
-                wrong = self._reach.far_outside(outcome.chunk.rows)
+                wrong = self._reach.beyond(outcome.chunk.rows)
                 if wrong is not None:
                     outcome = Failure(f"the policy wants {wrong}")
             if isinstance(outcome, Failure):

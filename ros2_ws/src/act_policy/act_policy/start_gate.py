@@ -41,7 +41,7 @@ class StartGate:
                 )
             self._range = StartRange(tuple(pose), tuple(pose))
         if self._range is not None:
-            wrong = Reach(self._joints).far_outside([self._range.lower, self._range.upper])
+            wrong = Reach(self._joints).beyond([self._range.lower, self._range.upper])
             if wrong is not None:
                 said = "start_pose" if pose else "start of the bundle"
                 raise BundleError(f"{said} has {wrong}")
