@@ -78,7 +78,7 @@ install_python_packages() { # $1: what for; $2...: pip's arguments
 
 setup_runtime() {
     local stamp=.venv/.runtime-complete wanted
-    wanted=$(cat setup.sh pip_ros2/pyproject.toml requirements/{runtime,ros_wheels,ros_distribution,constraints}.txt |
+    wanted=$(cat setup.sh pip_ros2/{,rosbag_lite/}pyproject.toml requirements/{runtime,ros_wheels,ros_distribution,constraints}.txt |
         cat - <(echo "$PYTHON_FOUND" "$("$PYTHON_FOUND" -V)" "$DISTRIBUTION") | sha256sum)
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         install_system_packages
@@ -95,7 +95,7 @@ setup_runtime() {
             echo "$PYTHON_FOUND" >.venv/.python
         fi
         if [ -n "$DISTRIBUTION" ]; then
-            install_python_packages runtime -r requirements/runtime.txt
+            install_python_packages runtime -r requirements/runtime.txt -e ./pip_ros2/rosbag_lite
         else
             install_python_packages runtime -r requirements/runtime.txt -r requirements/ros_wheels.txt \
                 -e ./pip_ros2

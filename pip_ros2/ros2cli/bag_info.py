@@ -3,42 +3,71 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
+import sys
 import time
 from pathlib import Path
 
-from ros2cli.errors import CliError
+from rosbag_lite import Bag, BagMetadata, open_bag
+from rosbag_lite import reindex as reindex_bag
+
+from ros2cli.errors import unknown
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+STORAGES = ("mcap", "sqlite3")
 INDENT = 19  # the width of "Topic information: "
 
 
 def info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag_path", type=Path, help="Bag to open")
-    parser.add_argument("-s", "--storage", choices=["mcap"], help=argparse.SUPPRESS)
+    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
     parser.add_argument("-t", "--topic-name", action="store_true", help="Only show topic names")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="Show the size of each topic's messages"
     )
 
 
-def info(args: argparse.Namespace) -> None:
-    from ros2cli import bag_reader
+def opened(path: Path) -> tuple[Bag, BagMetadata]:
+    """The bag and what its files hold; what is odd about it is told.
 
-    bag = bag_reader.open_bag(args.bag_path)
-    metadata = bag.metadata
+    Raises CliError with the nearest bag for a path that is none.
+    """
+    if not path.exists():
+        bags = {p.parent.name for p in path.parent.glob("*/metadata.yaml")}
+        raise unknown("bag", str(path), [str(path.parent / name) for name in bags])
+    bag = open_bag(path)
+    contents = bag.contents()
+    for note in bag.notes:
+        print(f"WARNING: {note}", file=sys.stderr)
+    if bag.told is not None and bag.told.count != contents.count:
+        print(
+            f"WARNING: metadata.yaml tells of {bag.told.count} messages, the files hold "
+            f"{contents.count}; 'ros2 bag reindex {path}' makes it anew",
+            file=sys.stderr,
+        )
+    warn_of_damage(bag)
+    return bag, contents
+
+
+def warn_of_damage(bag: Bag) -> None:
+    """Tells which files could not be read to their end."""
+    for name, why in bag.damage.items():
+        print(f"WARNING: {name} is damaged: {why}; what comes before is read", file=sys.stderr)
+
+
+def info(args: argparse.Namespace) -> None:
+    bag, metadata = opened(args.bag_path)
     topics = sorted(metadata.topics, key=lambda topic: topic.name)
     if args.topic_name and not args.verbose:
         for topic in topics:
-            print(topic.name)
+            print(printable(topic.name))
         return
     sizes = dict.fromkeys((topic.name for topic in topics), 0)
-    for message in bag_reader.messages(bag) if args.verbose else ():
+    for message in bag.messages() if args.verbose else ():
         sizes[message.topic] += len(message.data)
     lines = [
-        f"Topic: {topic.name} | Type: {topic.type} | Count: {topic.count} | "
+        f"Topic: {printable(topic.name)} | Type: {printable(topic.type)} | Count: {topic.count} | "
         + (f"Size Contribution: {file_size(sizes[topic.name])} | " if args.verbose else "")
-        + f"Serialization Format: {topic.serialization_format}"
+        + f"Serialization Format: {printable(topic.serialization_format)}"
         for topic in topics
     ]
     end_ns = metadata.start_ns + metadata.duration_ns
@@ -46,7 +75,7 @@ def info(args: argparse.Namespace) -> None:
         "Files:": _column([file.path for file in metadata.files]),
         "Bag size:": file_size(bag.size_bytes),
         "Storage id:": metadata.storage,
-        "ROS Distro:": metadata.ros_distro or "unknown",
+        "ROS Distro:": printable(metadata.ros_distro) or "unknown",
         "Duration:": f"{seconds(metadata.duration_ns)}s",
         "Start:": point_in_time(metadata.start_ns),
         "End:": point_in_time(end_ns),
@@ -60,7 +89,7 @@ def info(args: argparse.Namespace) -> None:
 
 def reindex_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag_path", type=Path, help="Folder of the bag to repair")
-    parser.add_argument("-s", "--storage", choices=["mcap"], help=argparse.SUPPRESS)
+    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
     parser.add_argument(
         "--compression",
         choices=["none", "lz4", "zstd"],
@@ -75,28 +104,16 @@ def reindex(args: argparse.Namespace) -> None:
     Every whole chunk is kept; what was cut off at the end of a file is gone. A file with its index
     intact is left alone.
     """
-    from ros2cli import bag_reader, bag_writer
+    metadata, _, kept = reindex_bag(args.bag_path, args.compression)
+    print(f"Reindexed {args.bag_path}: {metadata.count} messages on {len(metadata.topics)} topics")
+    for name in kept:
+        print(f"Not all of it could be read: what was there is kept as {name}", file=sys.stderr)
 
-    folder: Path = args.bag_path
-    files = sorted(folder.glob("*.mcap")) if folder.is_dir() else []
-    if not files:
-        raise CliError(f"{folder} holds no .mcap file")
-    for path in files:
-        if bag_reader.is_closed(path):
-            continue
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".reindex_") as new:
-            writer = bag_writer.BagWriter(Path(new), path.name, args.compression)
-            added = set()
-            for schema, channel, message in bag_reader.intact_records(path):
-                if channel.topic not in added:
-                    added.add(channel.topic)
-                    writer.add_topic(bag_reader.topic_of(schema, channel), schema.data.decode())
-                writer.write(channel.topic, message.data, message.log_time, message.publish_time)
-            writer.close()
-            Path(new, path.name).replace(path)
-    metadata = bag_reader.scan(files)
-    bag_writer.write_metadata(folder, metadata)
-    print(f"Reindexed {folder}: {metadata.count} messages on {len(metadata.topics)} topics")
+
+def printable(text: str) -> str:
+    """A foreign text for a terminal: short, and without what steers one."""
+    short = text if len(text) <= 200 else f"{text[:200]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in short)
 
 
 def file_size(size: float) -> str:

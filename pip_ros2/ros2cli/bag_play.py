@@ -14,15 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rosbag_lite import Bag, BagMetadata
+
 from ros2cli import discovery, graph
+from ros2cli.bag_info import STORAGES, opened, printable, warn_of_damage
 from ros2cli.command import non_negative_float, positive_float
 from ros2cli.errors import CliError, unknown
 from ros2cli.interfaces import import_interface
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
-    from ros2cli.bag_reader import Bag
 
 DEPTH = 100
 SLICE_S = 0.1  # longest sleep, so that SIGTERM is seen
@@ -33,7 +34,7 @@ DEFAULT_CLOCK_HZ = 40.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag_path", type=Path, help="Bag to open")
-    parser.add_argument("-s", "--storage", choices=["mcap"], help=argparse.SUPPRESS)
+    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
     parser.add_argument("-r", "--rate", type=positive_float, default=1.0, help="Speed (default: 1)")
     parser.add_argument("--topics", nargs="+", default=[], metavar="topic", help="Topics to play")
     parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="topic")
@@ -62,28 +63,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def play(args: argparse.Namespace) -> None:
-    from ros2cli.bag_reader import open_bag
-
-    bag = open_bag(args.bag_path)
-    chosen = choose_topics(bag, args)
+    bag, contents = opened(args.bag_path)
+    chosen = choose_topics(contents, args)
     renamed = parse_remaps(args.remap)
     args.spin_time = discovery.LIMIT_S
     with graph.cli_node(args, "rosbag2_player") as node:
-        publishers = _create_publishers(node, bag, chosen, renamed)
+        publishers = _create_publishers(node, contents, chosen, renamed)
         _wait_for_matches(node, publishers)
-        player = _Player(node, bag, publishers, args)
+        player = _Player(node, bag, contents, publishers, args)
         while player.play_once() and args.loop:
             pass
         for publisher in publishers.values():
             _wait_until_acknowledged(publisher)
+    warn_of_damage(bag)
 
 
-def choose_topics(bag: Bag, args: argparse.Namespace) -> set[str]:
+def choose_topics(contents: BagMetadata, args: argparse.Namespace) -> set[str]:
     """The recorded topics to play; CliError for a name that is not in the bag."""
-    known = {topic.name for topic in bag.metadata.topics}
+    known = {topic.name for topic in contents.topics}
     for name in [*args.topics, *args.exclude_topics]:
         if name not in known:
-            raise unknown("topic", name, known, f"of {bag.folder}")
+            raise unknown("topic", name, map(printable, known), f"of {args.bag_path}")
     chosen = set(args.topics or known) - set(args.exclude_topics)
     return chosen - {"/clock"} if args.clock else chosen
 
@@ -103,10 +103,16 @@ class _Player:
     """Sends one pass over the bag, message by message, /clock in between."""
 
     def __init__(
-        self, node: Node, bag: Bag, publishers: dict[str, Any], args: argparse.Namespace
+        self,
+        node: Node,
+        bag: Bag,
+        contents: BagMetadata,
+        publishers: dict[str, Any],
+        args: argparse.Namespace,
     ) -> None:
         self._node = node
         self._bag = bag
+        self._contents = contents
         self._publishers = publishers
         self._args = args
         self._clock_publisher = None
@@ -118,9 +124,7 @@ class _Player:
 
     def play_once(self) -> bool:
         """Play from the start offset to the end; False when shut down on the way."""
-        from ros2cli.bag_reader import messages
-
-        metadata, args = self._bag.metadata, self._args
+        metadata, args = self._contents, self._args
         start_ns = metadata.start_ns + int(args.start_offset * 1e9)
         end_ns = metadata.start_ns + metadata.duration_ns
         if args.playback_duration >= 0:
@@ -136,7 +140,9 @@ class _Player:
 
         ticks = self._ticks(start_ns)
         tick_ns = next(ticks)
-        for message in messages(self._bag, set(self._publishers), start_ns):
+        for message in self._bag.messages(by_time=True):
+            if message.topic not in self._publishers or message.log_ns < start_ns:
+                continue
             if message.log_ns > end_ns:
                 break
             while tick_ns <= message.log_ns:
@@ -146,7 +152,7 @@ class _Player:
                 tick_ns = next(ticks)
             if not self._sleep_until(due(message.log_ns)):
                 return False
-            self._publishers[message.topic].publish(message.data)
+            self._publishers[message.topic].publish(bytes(message.data))
         return self._node.context.ok()
 
     def _ticks(self, start_ns: int) -> Iterator[int]:
@@ -175,24 +181,29 @@ class _Player:
 
 
 def _create_publishers(
-    node: Node, bag: Bag, chosen: set[str], renamed: dict[str, str]
+    node: Node, contents: BagMetadata, chosen: set[str], renamed: dict[str, str]
 ) -> dict[str, Any]:
     """Recorded topic name to a publisher with the recorded QoS, under the new name."""
-    from ros2cli.bag_metadata import profile_to_offer
+    from rclpy.exceptions import InvalidTopicNameException
+
+    from ros2cli.bag_qos import profile_to_offer
 
     publishers = {}
-    for topic in bag.metadata.topics:
+    for topic in contents.topics:
         if topic.name not in chosen:
             continue
         try:
+            if topic.serialization_format != "cdr":
+                raise CliError(f"its messages are {printable(topic.serialization_format)}, not cdr")
             cls = import_interface(topic.type, "msg")
-        except CliError as error:
-            print(f"WARNING: not playing '{topic.name}': {error}", file=sys.stderr)
-            continue
-        name = renamed.get(topic.name, topic.name)
-        publishers[topic.name] = node.create_publisher(cls, name, profile_to_offer(topic, DEPTH))
+            name = renamed.get(topic.name, topic.name)
+            offer = profile_to_offer(topic, DEPTH)
+            publishers[topic.name] = node.create_publisher(cls, name, offer)
+        except (CliError, InvalidTopicNameException, UnicodeError) as error:
+            why = printable(str(error).splitlines()[0])
+            print(f"WARNING: not playing '{printable(topic.name)}': {why}", file=sys.stderr)
     if chosen and not publishers:
-        raise CliError(f"nothing to play: none of the types of {bag.folder} is known here")
+        raise CliError("nothing to play: none of its topics can be published here")
     return publishers
 
 

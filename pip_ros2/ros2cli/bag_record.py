@@ -20,15 +20,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rosbag_lite import BagTopic, BagWriter
+from rosbag_lite.definitions import definition
+
 from ros2cli import graph, qos
 from ros2cli.command import positive_int
 from ros2cli.errors import CliError, unknown
-from ros2cli.interfaces import import_interface
+from ros2cli.interfaces import definition_file, import_interface
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
-    from ros2cli.bag_writer import BagWriter
 
 DEPTH = 100  # messages that DDS keeps for us while Python is busy
 FLUSH_S = 1.0
@@ -84,12 +85,10 @@ def record(args: argparse.Namespace) -> int:
 
     from rclpy.executors import SingleThreadedExecutor
 
-    from ros2cli.bag_writer import BagWriter
-
     folder.mkdir(parents=True)
     # SIGTERM and SIGINT, whenever they come, end the recording and close the bag.
     with graph.cli_node(args, args.node_name) as node:
-        drain = _Drain(BagWriter(folder, f"{folder.name}_0.mcap", args.compression), args)
+        drain = _Drain(BagWriter(folder, compression=args.compression), args)
         try:
             with graph.until_shutdown():
                 _Recorder(node, args, drain)
@@ -141,8 +140,8 @@ class _Drain:
         self._thread = threading.Thread(target=self._run, name="bag writer")
         self._thread.start()
 
-    def add_topic(self, topic: Any, definition: str) -> None:
-        self._jobs.put((0, lambda: self._writer.add_topic(topic, definition)))
+    def add_topic(self, topic: BagTopic) -> None:
+        self._jobs.put((0, lambda: self._writer.add_topic(topic)))
 
     def write(self, topic: str, data: bytes, log_ns: int, publish_ns: int) -> None:
         with self._lock:
@@ -256,8 +255,7 @@ class _Recorder:
     def _subscribe(self, topic: str, type_name: str, publishers: list[Any]) -> None:
         from rclpy.event_handler import SubscriptionEventCallbacks
 
-        from ros2cli.bag_definitions import full_text
-        from ros2cli.bag_metadata import BagTopic, qos_from_profile
+        from ros2cli.bag_qos import qos_from_profile
 
         cls = import_interface(type_name, "msg")
         offers = [publisher.qos_profile for publisher in publishers]
@@ -274,8 +272,8 @@ class _Recorder:
                 type_name,
                 tuple(qos_from_profile(offer) for offer in offers),
                 str(publishers[0].topic_type_hash),
-            ),
-            full_text(type_name),
+                definition=definition(type_name, definition_file),
+            )
         )
         use_clock = self._args.use_sim_time
 

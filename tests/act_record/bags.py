@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from act_core import ros, topics
 from act_core.so101 import JOINT_NAMES
-from act_record.bag_writer import BagTopic, EpisodeBag, qos_text
-from act_record.definitions import definition
-from act_record.mcap_walk import BagMessage
+from act_record.bag_topics import qos_profile
 from rclpy.serialization import serialize_message
+from rosbag_lite import BagMessage, BagTopic, BagWriter
+from rosbag_lite.definitions import definition
 
 T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -76,10 +76,11 @@ def episode(length_s: float = 2.0, start_ns: int = T0, jpeg: bool = False) -> li
 
 def write_bag(
     folder: Path, messages: list[BagMessage], attachments=None, compression="none", close=True
-) -> EpisodeBag:
-    bag = EpisodeBag(folder, attachments, compression)
+) -> BagWriter:
+    bag = BagWriter(folder, attachments, compression)
     for topic, type_name in dict.fromkeys((m.topic, m.type_name) for m in messages):
-        bag.add_topic(BagTopic(topic, type_name, definition(type_name), qos_text(topics.STATE)))
+        text, qos = definition(type_name), (qos_profile(topics.STATE),)
+        bag.add_topic(BagTopic(topic, type_name, qos, definition=text))
     for message in messages:
         bag.write(message.topic, message.data, message.log_ns)
     if close:

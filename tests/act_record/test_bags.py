@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,15 +15,17 @@ import mcap.reader
 import mcap_ros2.decoder
 import numpy as np
 import pytest
+import rosbag_lite
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES
 from act_record import cdr
 from act_record.bag_reader import BagError, find_bags, open_bag
-from act_record.bag_writer import EpisodeBag
-from act_record.definitions import definition
+from act_record.bag_topics import bag_topic
 from act_record.repair import repair
 from act_record.timeline import Timeline
+from rosbag_lite import BagWriter
+from rosbag_lite.definitions import definition
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import JointState
 
@@ -125,13 +128,13 @@ def test_sqlite_bags_are_read_too(tmp_path):
 RECORD_FOR_EVER = """
 import sys
 from pathlib import Path
-from act_record.bag_writer import BagTopic
+from rosbag_lite import BagTopic
 from act_record.episode_recorder import EpisodeRecorder
 from tests.act_record import bags
 
 messages = bags.episode(1.0)
 kinds = dict.fromkeys((m.topic, m.type_name) for m in messages)
-recorder = EpisodeRecorder(Path(sys.argv[1]), [BagTopic(*kind, "", "") for kind in kinds],
+recorder = EpisodeRecorder(Path(sys.argv[1]), [BagTopic(*kind) for kind in kinds],
                            {"contract.json": "{}"})
 recorder.start()
 for message in messages:
@@ -212,8 +215,8 @@ def test_what_is_no_bag_is_refused(tmp_path):
     with pytest.raises(BagError, match="no bags in"):
         find_bags([tmp_path])
     bags.write_bag(tmp_path / "run", bags.episode(0.1))
-    with pytest.raises(ConfigurationError, match="a recording is never replaced"):
-        EpisodeBag(tmp_path / "run")
+    with pytest.raises(rosbag_lite.BagError, match="a recording is never replaced"):
+        BagWriter(tmp_path / "run")
     (tmp_path / "run/run_0.mcap").unlink()
     with pytest.raises(BagError, match="names files that are not there: run_0.mcap"):
         open_bag(tmp_path / "run")
@@ -222,7 +225,7 @@ def test_what_is_no_bag_is_refused(tmp_path):
 def test_a_type_without_a_definition_is_named():
     assert "MSG: std_msgs/Header" in definition(cdr.JOINT_STATE)
     with pytest.raises(ConfigurationError, match="no definition of no_msgs/msg/Odd: searched"):
-        definition("no_msgs/msg/Odd")
+        bag_topic(dataclasses.replace(topics.JOINT_STATES, type_name="no_msgs/msg/Odd"), "/odd")
 
 
 def test_bags_are_found_in_folders(tmp_path):

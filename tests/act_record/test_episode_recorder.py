@@ -8,16 +8,16 @@ import json
 import pytest
 from act_core.errors import ConfigurationError
 from act_record.bag_reader import open_bag
-from act_record.bag_writer import BagTopic, EpisodeBag
 from act_record.contract import attachments, contract_text
 from act_record.episode_recorder import EpisodeRecorder, write_outcome
 from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.repair import repair
+from rosbag_lite import BagTopic, BagWriter
 
 from tests.act_record import bags
 
 MESSAGES = bags.episode(1.0)
-TOPICS = [BagTopic(*kind, "") for kind in dict.fromkeys((m.topic, m.type_name) for m in MESSAGES)]
+TOPICS = [BagTopic(*kind) for kind in dict.fromkeys((m.topic, m.type_name) for m in MESSAGES)]
 
 
 def feed(recorder: EpisodeRecorder) -> None:
@@ -55,14 +55,13 @@ def test_services_at_the_wrong_time_are_refused(tmp_path):
         recorder.delete(tmp_path.parent)
 
 
-class FullDisk(EpisodeBag):
+class FullDisk(BagWriter):
     """The disk is full after 200 messages; 150 were flushed before."""
 
     def write(self, topic, data, log_ns):
-        written = sum(self._counts.values())
-        if written == 150:
+        if self.count == 150:
             self.flush()
-        if written == 200:
+        if self.count == 200:
             raise OSError(errno.ENOSPC, "No space left on device")
         super().write(topic, data, log_ns)
 

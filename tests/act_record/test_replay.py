@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_record.mcap_walk import BagMessage
 from act_record.replay import SETTLE_S, Replay, Tracking, tracks
 from act_record.replay_node import ReplayNode
 from act_record.timeline import Timeline
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rosbag_lite import BagMessage
 from std_msgs.msg import Bool
 
 from tests.act_record import bags

@@ -10,9 +10,9 @@ from act_core import topics
 from act_core.so101 import SO101_LIMITS
 from act_record.bag_reader import open_bag
 from act_record.command import main
-from act_record.mcap_walk import BagMessage
 from act_record.timeline import Timeline
 from act_record.verdict import CameraVerdict, judge
+from rosbag_lite import BagMessage
 
 from tests.act_record import bags
 from tests.act_record.bags import MS, T0

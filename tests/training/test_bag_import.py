@@ -16,7 +16,6 @@ from act_record import cdr
 from act_record.bag_reader import open_bag
 from act_record.contract import CONTRACT, contract_text
 from act_record.episode_recorder import write_outcome
-from act_record.mcap_walk import BagMessage
 from act_record.timeline import camera_of
 from act_training.datasets.bag.source import BagSource, _spec
 from act_training.datasets.episode_file import Episode, read_episode
@@ -24,6 +23,7 @@ from act_training.datasets.errors import DatasetError
 from act_training.datasets.source import Declared
 from act_training.export_lerobot import check_stamps
 from act_training.import_dataset import ImportOptions, detect_layout, import_dataset, import_source
+from rosbag_lite import BagMessage
 from sensor_msgs.msg import JointState
 
 from tests.act_record import bags

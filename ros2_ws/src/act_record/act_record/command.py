@@ -50,6 +50,8 @@ def run_repair(arguments: argparse.Namespace) -> int:
         saved = "nothing to repair"
         if repaired is not None:
             saved = f"repaired: {repaired.messages} messages, {repaired.length_s:.1f} s"
+            if repaired.kept:
+                saved += f"; not all could be read, what was there is kept as {repaired.kept[0]}"
         print(f"{folder}: {saved}")
     return code
 

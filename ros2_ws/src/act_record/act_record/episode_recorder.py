@@ -14,22 +14,22 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from rosbag_lite import BagMessage, BagTopic, BagWriter
 
-from act_record.bag_reader import OUTCOME_FILE
-from act_record.bag_writer import BagTopic, EpisodeBag
-from act_record.mcap_walk import BagMessage
+from act_record.bag_reader import OUTCOME_FILE, bag_errors
 from act_record.timeline import Timeline
 
 FLUSH_S = 0.5  # a killed recorder loses so much; the promise is one second
 CACHE_BYTES = 256 * 1024 * 1024
 MIN_FREE_BYTES = 512 * 1024 * 1024
 
-OpenBag = Callable[[Path, Mapping[str, str]], EpisodeBag]
+OpenBag = Callable[[Path, Mapping[str, str]], BagWriter]
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class EpisodeRecorder:
         topics: Sequence[BagTopic],
         attachments: Mapping[str, str] | None = None,
         cache_bytes: int = CACHE_BYTES,
-        open_bag: OpenBag = EpisodeBag,
+        open_bag: OpenBag = BagWriter,
     ) -> None:
         self._out = out
         self._topics = tuple(topics)
-        self._types = {topic.name: topic.type_name for topic in topics}
+        self._types = {topic.name: topic.type for topic in topics}
         self._attachments = dict(attachments or {})
         self._cache_bytes = cache_bytes
         self._open_bag = open_bag
@@ -90,8 +90,9 @@ class EpisodeRecorder:
                 f"{free / 1e9:.1f} GB are free at {self._out}, expected at least "
                 f"{MIN_FREE_BYTES / 1e9:.1f} GB: free some space, or choose another folder"
             )
-        folder = self._out / f"episode_{next_number(self._out):06d}"
-        bag = self._open_bag(folder, self._attachments)
+        folder = new_folder(self._out)
+        with bag_errors():
+            bag = self._open_bag(folder, self._attachments)
         for topic in self._topics:
             bag.add_topic(topic)
         self._writing = _Writing(bag, self._types, self._cache_bytes)
@@ -133,7 +134,7 @@ class EpisodeRecorder:
 class _Writing:
     """One episode in progress: the cache and the thread behind it."""
 
-    def __init__(self, bag: EpisodeBag, types: Mapping[str, str], cache_bytes: int) -> None:
+    def __init__(self, bag: BagWriter, types: Mapping[str, str], cache_bytes: int) -> None:
         self.folder = bag.folder
         self.timeline = Timeline()
         self.messages = 0
@@ -185,6 +186,15 @@ class _Writing:
             why = error.strerror or str(error)
             self.problem = f"{why}; what came before is there: act-record repair {self.folder}"
             self._bag.abandon()
+
+
+def new_folder(out: Path) -> Path:
+    """Makes the next episode's folder, which no other recorder has."""
+    while True:
+        folder = out / f"episode_{next_number(out):06d}"
+        with suppress(FileExistsError):  # another recorder was quicker
+            folder.mkdir()
+            return folder
 
 
 def next_number(out: Path) -> int:

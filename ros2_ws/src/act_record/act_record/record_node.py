@@ -24,9 +24,8 @@ from std_srvs.srv import Trigger
 
 from act_record import cdr
 from act_record.arrival import SimulatedArrival
-from act_record.bag_writer import BagTopic, qos_text
+from act_record.bag_topics import bag_topic
 from act_record.contract import attachments, contract_text
-from act_record.definitions import definition
 from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcome
 from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.record_parameters import RecordParameters
@@ -59,10 +58,7 @@ class RecordNode(Node):
         contract = contract_text(p.task, p.cameras, p.images, p.rate_hz, p.joints)
         self._recorder = EpisodeRecorder(
             Path(p.out),
-            [
-                BagTopic(name, topic.type_name, definition(topic.type_name), qos_text(topic.qos))
-                for topic, name in self._names.items()
-            ],
+            [bag_topic(topic, name) for topic, name in self._names.items()],
             attachments(contract, p.calibration),
         )
         self._heard: set[Topic] = set()

@@ -1,64 +1,36 @@
-"""A proper bag from what a killed recorder or a full disk has left."""
+"""Proper bags from what a killed recorder or a full disk has left."""
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 from typing import NamedTuple
 
-from mcap.records import Channel, Message, Schema
+import rosbag_lite
 
-from act_record.bag_reader import BagError, open_bag, records
-from act_record.bag_writer import METADATA_FILE, BagTopic, EpisodeBag
+from act_record.bag_reader import BagError, bag_errors, open_bag
 
 
 class Repaired(NamedTuple):
-    """What was saved."""
+    """What was saved. ``kept``: old files with something behind their damage."""
 
     messages: int
     length_s: float
+    kept: tuple[str, ...] = ()
 
 
-def repair(folder: Path, compression: str = "none") -> Repaired | None:
-    """Writes a whole file in place of the damaged one, and metadata.yaml; None if all was well.
+def repair(folder: Path) -> Repaired | None:
+    """Makes the bag whole, see `rosbag_lite.reindex`; None if all was well.
 
-    The damaged file is replaced only once the new one is complete. Raises BagError for a folder
-    that is no bag, for one of several files, one that holds no message and one in progress.
+    Raises BagError for what is no bag, for one that holds no message and for one in progress.
     """
-    bag = open_bag(folder)
-    if folder.is_file() or bag.files[0].suffix != ".mcap":
-        raise BagError(f"{folder}: only a folder with an MCAP file can be repaired")
-    if len(bag.files) > 1:
-        raise BagError(f"{folder} has {len(bag.files)} files: use 'ros2 bag reindex'")
-    (path,) = bag.files
-    if bag.is_whole and (folder / METADATA_FILE).is_file():
-        return None
-    with path.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BagError(f"{folder} is being recorded") from None
-    partial = f".{path.name}.repaired"
-    new = EpisodeBag(folder, bag.attachments(), compression, file_name=partial)
-    schemas: dict[int, Schema] = {}
-    channels: dict[int, Channel] = {}
-    count, first_ns, last_ns = 0, 0, 0
-    for record in records(path):
-        if isinstance(record, Schema):
-            schemas[record.id] = record
-        elif isinstance(record, Channel) and record.id not in channels:
-            channels[record.id] = record
-            schema = schemas[record.schema_id]
-            qos = record.metadata.get("offered_qos_profiles", "")
-            new.add_topic(BagTopic(record.topic, schema.name, schema.data.decode(), qos))
-        elif isinstance(record, Message):
-            new.write(channels[record.channel_id].topic, record.data, record.log_time)
-            first_ns = min(first_ns, record.log_time) if count else record.log_time
-            last_ns = max(last_ns, record.log_time)
-            count += 1
-    if not count:
-        new.abandon()
-        (folder / partial).unlink()
-        raise BagError(f"{folder} holds no message that can be read")
-    new.close_as(path.name)
-    return Repaired(count, (last_ns - first_ns) / 1e9)
+    if folder.is_file():
+        raise BagError(f"{folder}: name the folder, in which metadata.yaml is written as well")
+    try:
+        bag = open_bag(folder)
+        if bag.is_whole and bag.told is not None and not bag.notes:
+            return None
+    except BagError:
+        pass  # that is what is mended
+    with bag_errors():
+        contents, _, kept = rosbag_lite.reindex(folder)
+    return Repaired(contents.count, contents.duration_ns / 1e9, kept)

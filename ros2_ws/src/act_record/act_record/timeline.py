@@ -16,10 +16,10 @@ import numpy as np
 from act_core import topics
 from act_core.timing import NS_PER_S
 from numpy.typing import NDArray
+from rosbag_lite import BagMessage
 
 from act_record import cdr
 from act_record.bag_reader import Bag
-from act_record.mcap_walk import BagMessage
 
 MEASURED = topics.JOINT_STATES.name
 COMMANDED = topics.JOINT_COMMANDS.name

@@ -12,9 +12,9 @@ from act_core.policy_spec import PolicySpec
 from act_policy.image_fit import resize
 from act_record import cdr
 from act_record.bag_reader import Bag
-from act_record.mcap_walk import BagMessage
 from act_record.timeline import camera_of
 from numpy.typing import NDArray
+from rosbag_lite import BagMessage
 
 from act_training.datasets.bag.plan import Step, frames_of
 from act_training.datasets.errors import DatasetError

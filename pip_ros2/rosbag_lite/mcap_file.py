@@ -1,0 +1,393 @@
+"""Walks through an MCAP file without copying what is large. Layout: https://mcap.dev/spec
+
+Records are read in the order of the file, up to the first that is damaged or cut off; an index is
+not needed. A wrong size, number or text raises `DamageError` and nothing else.
+"""
+
+from __future__ import annotations
+
+import heapq
+import mmap
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import accumulate, count
+from pathlib import Path
+from typing import NamedTuple
+
+from rosbag_lite.compression import unpack
+from rosbag_lite.errors import BagError, CutOffError, DamageError
+
+MAGIC = b"\x89MCAP0\r\n"
+FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK = 0x02, 0x03, 0x04, 0x05, 0x06
+ATTACHMENT, STATISTICS, METADATA, DATA_END = 0x09, 0x0B, 0x0C, 0x0F
+
+LARGE_BYTES = 4096  # from here on, a view of the file or chunk in place of a copy
+MAX_TIME_NS = 2**63 - 1  # ROS times are signed
+
+# Chunks are unpacked, and their checksums computed, beside the reading: all but a little of that
+# time needs no Python.
+THREADS = 2
+AHEAD = 4  # chunks; each holds up to a few pictures
+HELD_BYTES = 256 * 1024 * 1024  # of messages that wait for earlier ones from later chunks
+
+_RECORD = struct.Struct("<BQ")  # opcode, length
+_MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
+_CHUNK = struct.Struct("<QQQII")  # first and last time, size, checksum, length of compression name
+_FOOTER = struct.Struct("<QQI")  # where the summary is, where its offsets are, checksum
+_STATISTICS = struct.Struct("<QHIIIIQQ")  # messages; schemas, channels, ...; first and last time
+_COUNT = struct.Struct("<HQ")
+
+
+class Schema(NamedTuple):
+    """A message type."""
+
+    id: int
+    name: str
+    encoding: str
+    data: bytes
+
+
+class Channel(NamedTuple):
+    """A topic."""
+
+    id: int
+    schema: Schema
+    topic: str
+    encoding: str
+    metadata: Mapping[str, str]
+
+
+class Message(NamedTuple):
+    """One message; times are nanoseconds since the epoch."""
+
+    channel: Channel
+    sequence: int
+    log_ns: int
+    publish_ns: int
+    data: bytes | memoryview
+
+
+class Attachment(NamedTuple):
+    """A file within the file."""
+
+    log_ns: int
+    create_ns: int
+    name: str
+    media_type: str
+    data: bytes
+
+
+class Metadata(NamedTuple):
+    """Names and values that somebody attached."""
+
+    name: str
+    values: Mapping[str, str]
+
+
+Record = Schema | Channel | Message | Attachment | Metadata
+
+
+class Summary(NamedTuple):
+    """What the end of a whole file says of it."""
+
+    channels: tuple[Channel, ...]
+    counts: Mapping[int, int]  # messages by channel
+    start_ns: int
+    end_ns: int
+
+
+def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator[Message]:
+    """All messages up to the end or the first damage, which is raised as DamageError.
+
+    verify: take a chunk with a wrong checksum for damaged.
+    by_time: in the order of their log times in place of that of the file, as far as `HELD_BYTES`
+        go: whoever recorded them out of order by more than that gets the later ones late.
+    """
+    view = _mapped(path)
+    units = _units(view, _Names(), verify, (MESSAGE, SCHEMA, CHANNEL, CHUNK))
+    if by_time:
+        yield from _by_time(units, _first_times(view))
+        return
+    for unit in units:
+        for record in unit:
+            if isinstance(record, Message):
+                yield record
+
+
+def records(path: Path) -> Iterator[Record]:
+    """Everything in the file, verified, up to the end or the first damage."""
+    kinds = (MESSAGE, SCHEMA, CHANNEL, CHUNK, ATTACHMENT, METADATA)
+    for unit in _units(_mapped(path), _Names(), True, kinds):
+        yield from unit
+
+
+def attachments(path: Path) -> Iterator[Attachment]:
+    """Those before the first message."""
+    for unit in _units(_mapped(path), _Names(), True, (SCHEMA, CHANNEL, CHUNK, ATTACHMENT)):
+        for record in unit:
+            if not isinstance(record, Attachment):
+                return
+            yield record
+
+
+def is_closed(path: Path) -> bool:
+    """Whether a writer came to the end: it adds the magic number once more."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        stream.seek(max(0, size - len(MAGIC)))
+        return size > 2 * len(MAGIC) and stream.read() == MAGIC
+
+
+def summary(path: Path) -> Summary | None:
+    """What the file's end says of it; None where it says too little, or nothing sensible."""
+    if not is_closed(path):
+        return None
+    view = _mapped(path)
+    names = _Names()
+    statistics = None
+    try:
+        at = len(view) - len(MAGIC) - _RECORD.size - _FOOTER.size
+        opcode, _ = _RECORD.unpack_from(view, max(0, at))
+        start, _, checksum = _FOOTER.unpack_from(view, max(0, at) + _RECORD.size)
+        if opcode != FOOTER or not len(MAGIC) < start < at:
+            return None
+        covered = view[start : at + _RECORD.size + _FOOTER.size - 4]  # all but the checksum
+        if checksum and zlib.crc32(covered) != checksum:
+            return None
+        for kind, content in _split(view[start:at]):
+            if kind in (SCHEMA, CHANNEL):
+                names.read(kind, content)
+            elif kind == STATISTICS:
+                statistics = _read_statistics(content)
+    except (DamageError, struct.error):
+        return None
+    if statistics is None or not set(statistics[0]) <= set(names.channels):
+        return None
+    counts, start_ns, end_ns = statistics
+    return Summary(tuple(names.channels.values()), counts, start_ns, end_ns)
+
+
+def _mapped(path: Path) -> memoryview:
+    """The bytes of the file. Raises BagError for one that is not MCAP."""
+    with path.open("rb") as stream:
+        head = stream.read(len(MAGIC))
+        if head != MAGIC[: len(head)]:
+            raise BagError(f"{path} is no MCAP file: it begins with {head!r}")
+        if len(head) < len(MAGIC):
+            return memoryview(MAGIC)  # killed before its first byte was on the disk
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+@dataclass
+class _Names:
+    """What the numbers in the records stand for."""
+
+    schemas: dict[int, Schema] = field(default_factory=lambda: {0: Schema(0, "", "", b"")})
+    channels: dict[int, Channel] = field(default_factory=dict)
+
+    def read(self, opcode: int, content: memoryview) -> Record:
+        """The record; later ones may refer to it."""
+        if opcode == MESSAGE:
+            return self._message(content)
+        fields = _Fields(content)
+        if opcode == SCHEMA:
+            schema = Schema(fields.uint(2), fields.text(), fields.text(), fields.block(4))
+            return self.schemas.setdefault(schema.id, schema)
+        if opcode == CHANNEL:
+            number, schema_id = fields.uint(2), fields.uint(2)
+            if schema_id not in self.schemas:
+                raise DamageError(f"channel {number} is of schema {schema_id}, which is not there")
+            channel = Channel(
+                number, self.schemas[schema_id], fields.text(), fields.text(), fields.texts()
+            )
+            return self.channels.setdefault(number, channel)
+        if opcode == METADATA:
+            return Metadata(fields.text(), fields.texts())
+        log_ns, create_ns = fields.uint(8), fields.uint(8)
+        return Attachment(log_ns, create_ns, fields.text(), fields.text(), fields.block(8))
+
+    def _message(self, content: memoryview) -> Message:
+        if len(content) < _MESSAGE.size:
+            raise DamageError(f"a message of {len(content)} bytes")
+        number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(content)
+        channel = self.channels.get(number)
+        if channel is None:
+            raise DamageError(f"a message of channel {number}, which is not there")
+        if log_ns > MAX_TIME_NS:
+            raise DamageError(f"a message of the time {log_ns}, beyond the year 2262")
+        data = content[_MESSAGE.size :]
+        return Message(
+            channel, sequence, log_ns, publish_ns, data if len(data) > LARGE_BYTES else bytes(data)
+        )
+
+
+class _Fields:
+    """Reads the fields of one record in their order, without going beyond its end."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        self._at = 0
+
+    def uint(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
+
+    def block(self, prefix: int) -> bytes:
+        return bytes(self.take(self.uint(prefix)))
+
+    def text(self) -> str:
+        try:
+            return str(self.take(self.uint(4)), "utf-8")
+        except UnicodeDecodeError:
+            raise DamageError("a text that is no UTF-8") from None
+
+    def texts(self) -> dict[str, str]:
+        end = self.uint(4) + self._at
+        found = {}
+        while self._at < end:
+            name = self.text()
+            found[name] = self.text()
+        return found
+
+    def take(self, size: int) -> memoryview:
+        start, self._at = self._at, self._at + size
+        if self._at > len(self._content):
+            raise DamageError("a record ends in one of its fields")
+        return self._content[start : self._at]
+
+
+def _split(view: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The records one after the other; CutOffError behind the last that is whole."""
+    at = 0
+    while at < len(view):
+        if at + _RECORD.size > len(view):
+            raise CutOffError("it ends in the middle of a record", len(view) - at)
+        opcode, length = _RECORD.unpack_from(view, at)
+        begin = at + _RECORD.size
+        if begin + length > len(view):
+            raise CutOffError("it ends in the middle of a record", len(view) - at)
+        at = begin + length
+        yield opcode, view[begin:at]
+
+
+def _data(view: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The records up to the end of the data; CutOffError for a file that has no such end."""
+    for opcode, content in _split(view[len(MAGIC) :]):
+        if opcode in (DATA_END, FOOTER):
+            return
+        yield opcode, content
+    raise CutOffError("it ends without its last record", 0)
+
+
+def _units(
+    view: memoryview, names: _Names, verify: bool, kinds: tuple[int, ...]
+) -> Iterator[Iterator[Record]]:
+    """What the file holds, as the contents of chunks and single records."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for opcode, content, chunk in _ahead(view, pool, verify, kinds):
+            if chunk is None:
+                yield iter((names.read(opcode, content),))
+            else:
+                yield _inside(chunk.result(), names)
+
+
+def _inside(chunk: memoryview, names: _Names) -> Iterator[Record]:
+    try:
+        for opcode, content in _split(chunk):
+            if opcode in (MESSAGE, SCHEMA, CHANNEL):
+                yield names.read(opcode, content)
+    except CutOffError as error:
+        raise DamageError(f"in a chunk, {error}") from None
+
+
+def _ahead(
+    view: memoryview, pool: ThreadPoolExecutor, verify: bool, kinds: tuple[int, ...]
+) -> Iterator[tuple[int, memoryview, Future[memoryview] | None]]:
+    """What is to be read, with the contents of chunks that are unpacked meanwhile."""
+    waiting: deque[tuple[int, memoryview, Future[memoryview] | None]] = deque()
+    damage = None
+    try:
+        for opcode, content in _data(view):
+            if opcode not in kinds:
+                continue
+            chunk = pool.submit(_unpacked, content, verify) if opcode == CHUNK else None
+            waiting.append((opcode, content, chunk))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft()
+    except DamageError as error:
+        damage = error
+    yield from waiting
+    if damage is not None:
+        raise damage
+
+
+def _unpacked(chunk: memoryview, verify: bool) -> memoryview:
+    """The records of a chunk."""
+    if len(chunk) < _CHUNK.size:
+        raise DamageError(f"a chunk of {len(chunk)} bytes")
+    _, _, size, checksum, length = _CHUNK.unpack_from(chunk)
+    at = _CHUNK.size + length
+    if at + 8 > len(chunk):
+        raise DamageError("a chunk ends in its header")
+    compression = str(chunk[_CHUNK.size : at], "utf-8", "replace")
+    packed = chunk[at + 8 :]
+    told = int.from_bytes(chunk[at : at + 8], "little")
+    if told > len(packed):
+        raise DamageError(f"a chunk of {len(packed)} bytes claims to have {told}")
+    unpacked = unpack(packed[:told], compression, size)
+    if verify and checksum and zlib.crc32(unpacked) != checksum:
+        raise DamageError("a chunk has a wrong checksum")
+    return unpacked
+
+
+def _read_statistics(content: memoryview) -> tuple[dict[int, int], int, int]:
+    """Messages by channel, first and last log time."""
+    fields = _Fields(content)
+    total, *_, start_ns, end_ns = _STATISTICS.unpack(fields.take(_STATISTICS.size))
+    counts = dict(_COUNT.iter_unpack(fields.block(4)))
+    if sum(counts.values()) != total or end_ns > MAX_TIME_NS:
+        raise DamageError("the statistics contradict themselves")
+    return counts, start_ns, end_ns
+
+
+def _first_times(view: memoryview) -> list[int]:
+    """Of each unit, the earliest log time as its header has it; 0 for one without messages."""
+    found = []
+    try:
+        for opcode, content in _data(view):
+            if opcode == CHUNK and len(content) >= _CHUNK.size:
+                found.append(_CHUNK.unpack_from(content)[0])
+            elif opcode == MESSAGE and len(content) >= _MESSAGE.size:
+                found.append(_MESSAGE.unpack_from(content)[2])
+            elif opcode in (MESSAGE, SCHEMA, CHANNEL, CHUNK):
+                found.append(MAX_TIME_NS)
+    except DamageError:
+        pass  # told by whoever reads the messages
+    return found
+
+
+def _by_time(units: Iterator[Iterator[Record]], first_ns: list[int]) -> Iterator[Message]:
+    """Hands a message out once no later unit begins before it."""
+    least = list(accumulate(reversed([*first_ns, MAX_TIME_NS]), min))[::-1]
+    held: list[tuple[int, int, Message]] = []
+    numbers, held_bytes = count(), 0
+    damage = None
+    try:
+        for unit, next_ns in zip(units, least[1:], strict=True):
+            for record in unit:
+                if isinstance(record, Message):
+                    heapq.heappush(held, (record.log_ns, next(numbers), record))
+                    held_bytes += len(record.data)
+            while held and (held[0][0] <= next_ns or held_bytes > HELD_BYTES):
+                message = heapq.heappop(held)[2]
+                held_bytes -= len(message.data)
+                yield message
+    except DamageError as error:
+        damage = error  # what was read before it comes first
+    while held:
+        yield heapq.heappop(held)[2]
+    if damage is not None:
+        raise damage
