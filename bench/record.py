@@ -126,8 +126,9 @@ def import_speed(recording: Path, height: int, width: int) -> dict[str, Any]:
 
     clock = MonotonicClock()
     with tempfile.TemporaryDirectory() as folder:
-        options = ImportOptions("bag", str(recording), Path(folder), height=height, width=width,
-                                keep_redo=True)  # a short bench on a busy machine
+        options = ImportOptions(
+            "bag", str(recording), Path(folder), height=height, width=width, keep_redo=True
+        )  # a short bench on a busy machine
         begin_ns = clock.now_ns()
         record = import_episodes(open_source(recording, "bag", options), Path(folder), {})
         took_s = (clock.now_ns() - begin_ns) / NS_PER_S
