@@ -134,7 +134,7 @@ def open_bag(path: Path) -> Bag:
     check_one_storage(path, there)
     note = (
         f"{path} has no {metadata.FILE_NAME}: the recorder was killed or still runs. "
-        f"'ros2 bag reindex {path}' makes one"
+        f"'ros2 bag reindex {path}' repairs it"
     )
     return Bag(path, there, notes=(note,))
 

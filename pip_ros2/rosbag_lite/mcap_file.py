@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import mmap
+import os
 import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate, count
 from pathlib import Path
 from typing import NamedTuple
@@ -286,12 +288,11 @@ def _units(
     view: memoryview, names: _Names, verify: bool, kinds: tuple[int, ...]
 ) -> Iterator[Iterator[Record]]:
     """What the file holds, as the contents of chunks and single records."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        for opcode, content, chunk in _ahead(view, pool, verify, kinds):
-            if chunk is None:
-                yield iter((names.read(opcode, content),))
-            else:
-                yield _inside(chunk.result(), names)
+    for opcode, content, chunk in _ahead(view, verify, kinds):
+        if chunk is None:
+            yield iter((names.read(opcode, content),))
+        else:
+            yield _inside(chunk.result(), names)
 
 
 def _inside(chunk: memoryview, names: _Names) -> Iterator[Record]:
@@ -303,12 +304,20 @@ def _inside(chunk: memoryview, names: _Names) -> Iterator[Record]:
         raise DamageError(f"in a chunk, {error}") from None
 
 
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of a process, which a fork does not inherit. They are shared by all readings: a
+    pool for each would be waited for by whatever thread the garbage collector runs in."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="chunks")
+
+
 def _ahead(
-    view: memoryview, pool: ThreadPoolExecutor, verify: bool, kinds: tuple[int, ...]
+    view: memoryview, verify: bool, kinds: tuple[int, ...]
 ) -> Iterator[tuple[int, memoryview, Future[memoryview] | None]]:
     """What is to be read, with the contents of chunks that are unpacked meanwhile."""
     waiting: deque[tuple[int, memoryview, Future[memoryview] | None]] = deque()
-    damage = None
+    ends, lost_bytes = "", 0
+    pool = _pool(os.getpid())
     try:
         for opcode, content in _data(view):
             if opcode not in kinds:
@@ -317,11 +326,11 @@ def _ahead(
             waiting.append((opcode, content, chunk))
             if len(waiting) > AHEAD:
                 yield waiting.popleft()
-    except DamageError as error:
-        damage = error
+    except CutOffError as error:
+        ends, lost_bytes = str(error), error.lost_bytes
     yield from waiting
-    if damage is not None:
-        raise damage
+    if ends:
+        raise CutOffError(ends, lost_bytes)
 
 
 def _unpacked(chunk: memoryview, verify: bool) -> memoryview:
@@ -374,7 +383,7 @@ def _by_time(units: Iterator[Iterator[Record]], first_ns: list[int]) -> Iterator
     least = list(accumulate(reversed([*first_ns, MAX_TIME_NS]), min))[::-1]
     held: list[tuple[int, int, Message]] = []
     numbers, held_bytes = count(), 0
-    damage = None
+    damage: DamageError | None = None
     try:
         for unit, next_ns in zip(units, least[1:], strict=True):
             for record in unit:
@@ -386,7 +395,7 @@ def _by_time(units: Iterator[Iterator[Record]], first_ns: list[int]) -> Iterator
                 held_bytes -= len(message.data)
                 yield message
     except DamageError as error:
-        damage = error  # what was read before it comes first
+        damage = DamageError(str(error))  # what was read before it comes first
     while held:
         yield heapq.heappop(held)[2]
     if damage is not None:

@@ -22,6 +22,7 @@ VERSION = 8
 ROOT = "rosbag2_bagfile_information"
 MAX_BYTES = 4 * 1024 * 1024  # of metadata.yaml; a split bag of a thousand files has 0.2 MB
 MAX_QOS_BYTES = 64 * 1024
+MAX_DEPTH = 30  # rosbag2's has 8
 BY_FILE, BY_MESSAGE = "FILE", "MESSAGE"
 
 Profile = Mapping[str, Any]
@@ -203,9 +204,12 @@ def _tree(path: Path) -> Any:
 def parse_yaml(text: bytes | str) -> Any:
     """Plain values. ValueError for whatever is none, and for text that only grows when read."""
     try:
-        for token in yaml.parse(text, Loader=_Loader):
-            if isinstance(token, yaml.AliasEvent):
-                raise ValueError("it refers to itself (an alias), which no rosbag2 writes")
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+                raise ValueError("it refers to itself, or is nested too deep")
         return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, OverflowError, RecursionError, TypeError, AttributeError) as error:
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from None

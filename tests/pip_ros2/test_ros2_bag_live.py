@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ros2cli import bag_reader, bag_writer, network
-from ros2cli.bag_metadata import BagTopic
+from ros2cli import network
 from ros2cli.graph import until_shutdown
 from ros2cli.main import main
 from ros2cli.packages import ensure_prefix_path
+from rosbag_lite import BagTopic, BagWriter, mcap_file, open_bag
 from rosbags.rosbag2 import Reader
 
 COUNT = 30
@@ -64,9 +64,8 @@ def strings(count: int) -> list[bytes]:
 def write_bag(folder: Path, count: int) -> None:
     """Strings on /chatter, 10 ms apart."""
     ensure_prefix_path()
-    folder.mkdir()
-    writer = bag_writer.BagWriter(folder, "run_0.mcap")
-    writer.add_topic(BagTopic("/chatter", "std_msgs/msg/String"), "string data\n")
+    writer = BagWriter(folder)
+    writer.add_topic(BagTopic("/chatter", "std_msgs/msg/String", definition="string data\n"))
     for index, data in enumerate(strings(count)):
         writer.write("/chatter", data, START_NS + index * 10_000_000, START_NS)
     writer.close()
@@ -96,7 +95,7 @@ def wait_until_on_disk(folder: Path, count: int, topics: set[str]) -> None:
     file = folder / "run_0.mcap"
 
     def enough() -> bool:
-        counts = [topic.count for topic in bag_reader.scan([file]).topics if topic.name in topics]
+        counts = [topic.count for topic in open_bag(file).contents().topics if topic.name in topics]
         return sum(counts) == count
 
     until(enough, f"{count} messages on disk")
@@ -136,11 +135,11 @@ def test_record_then_info_then_play(graph, start, ros2, tmp_path, spin_until):
     assert recorded(folder, "/states") == sent
     assert recorded(folder, "/mode") == [ready]
     assert recorded(folder, "/camera/image_raw") == [picture]
-    by_name = {topic.name: topic for topic in bag_reader.open_bag(folder).metadata.topics}
+    by_name = {topic.name: topic for topic in open_bag(folder).contents().topics}
     assert by_name["/mode"].qos[0]["durability"] == 1  # transient local
     assert by_name["/states"].qos[0]["durability"] == 2
     assert by_name["/states"].type_hash.startswith("RIHS01_a13ee3a330e346c9d87b5aa18d24e116")
-    for message in bag_reader.messages(bag_reader.open_bag(folder)):
+    for message in mcap_file.messages(folder / "run_0.mcap"):
         assert 0 <= message.log_ns - message.publish_ns < 60 * 10**9  # received after it was sent
     info = ros2("bag", "info", str(folder)).out
     assert "Topic: /states | Type: sensor_msgs/msg/JointState | Count: 30 |" in info
@@ -175,7 +174,7 @@ def test_all_topics_new_ones_included(graph, start, tmp_path):
     wait_until_on_disk(folder, COUNT, {"/late"})
     assert recorder.end(signal.SIGTERM) == 0
     assert recorded(folder, "/late") == sent
-    topics = {topic.name for topic in bag_reader.open_bag(folder).metadata.topics}
+    topics = {topic.name for topic in open_bag(folder).contents().topics}
     assert {"/late", "/rosout"} <= topics
     assert "/unwanted" not in topics
 
