@@ -128,10 +128,10 @@ KEYS = {
     **{name: name for name in ("ament_index_python", "launch", "launch_ros", "rclpy")},
     **{name: name for name in (*MESSAGES, *PACKAGES)},
 }
-# Those that rosdep has no key for on every distribution: requirements/runtime.txt installs them.
+# Those that rosdep has no key for on every distribution: setup.sh installs them with pip.
 FROM_PIP = {
-    "av", "fast_simplification", "glfw", "gymnasium", "lz4", "mcap", "mink", "mujoco",
-    "onnxruntime", "openvino", "zstandard",
+    "av", "fast_simplification", "glfw", "gymnasium", "mink", "mujoco", "onnxruntime", "openvino",
+    "rosbag_lite",
 }  # fmt: skip
 
 
