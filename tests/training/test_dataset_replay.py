@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,8 +8,11 @@ from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpe
 from act_policy.chunk import Chunk
 from act_policy.policy import Inference
 from act_training import evaluate as evaluate_module
-from act_training.dataset_replay import find_episode, replay
+from act_training.checkpoint import load_checkpoint
+from act_training.config import TrainingConfig
+from act_training.dataset_replay import Judgement, choose_episodes, replay, verdict
 from act_training.evaluate import EvaluateOptions, evaluate
+from act_training.train import TrainOptions, train
 
 SPEC = PolicySpec(
     name="toy",
@@ -46,27 +49,75 @@ def test_command(dataset, tmp_path, monkeypatch, capsys):
         policy=tmp_path, dataset=dataset, episode=2, out=tmp_path / "out", videos=1
     )
     assert evaluate(options) == []
-    assert "over 12 chunks" in capsys.readouterr().out
+    assert "better than both in 1 of 1 episodes: 0." in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "episode_000002.png", "episode_000002.mp4",
+        "episode_000002.png", "episode_000002.mp4", "replay.json",
     }  # fmt: skip
 
 
-def test_unknown_episode(dataset):
-    assert find_episode(dataset / "episode_000001.hdf5", 9).name == "episode_000001.hdf5"
+def test_which_episodes_it_is_judged_on(dataset):
+    one = dataset / "episode_000001.hdf5"
+    assert choose_episodes(one, 9, ()).files == [one]
+    assert choose_episodes(dataset, 1, ("episode_000003.hdf5",)).files == [one]
+    held_out = choose_episodes(dataset, None, ("episode_000001.hdf5", "gone.hdf5"))
+    assert held_out == ([one], "episodes that were held out in training")
+    everything = choose_episodes(dataset, None, ())
+    assert len(everything.files) == 4
+    assert "those that it was trained on flatter" in everything.note
     with pytest.raises(ValueError, match=r"episode 4 is not in .*, which has 4: 0 to 3"):
-        find_episode(dataset, 4)
+        choose_episodes(dataset, 4, ())
+
+
+class Answering:
+    """Always the same chunk."""
+
+    spec = SPEC
+
+    def __init__(self, value):
+        self.rows = np.tile(value, (3, 1))
+
+    def infer(self, observation):
+        return Inference(Chunk(observation.stamp_ns, 20.0, self.rows), 0.0)
+
+
+def test_what_needs_no_policy(make_episode):
+    """The toy arm goes evenly, 0 to 1 in 11 steps: the last action is 1, 2 and 3 steps behind (at
+    the first step 0, 1 and 2)."""
+    episode = make_episode(0, actions=np.tile(np.linspace(0, 11, 12)[:, None], (1, 2)))
+    replayed = replay(Answering(np.zeros(2)), episode)
+    of_last = (0 + 11 * 1 + 1 + 10 * 2 + 2 + 9 * 3) / 33
+    np.testing.assert_allclose(replayed.error_of_last, of_last)
+    steps = np.arange(12)
+    rows = np.concatenate([steps, steps[1:], steps[2:]])
+    np.testing.assert_allclose(replayed.error_of_mean(np.full(2, 5.5)), abs(rows - 5.5).mean())
+    np.testing.assert_allclose(replayed.error, rows.mean())
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("errors", "text"),
     [
-        ({"rate_hz": 30.0}, "rate_hz of policy 'toy': 30.0, of the episode: 20.0"),
-        ({"joint_input": JointInput("j", ("a",))}, r"joints of policy 'toy': \('a',\), of the"),
-        ({"image_inputs": (ImageInput("i", "top", 16, 16),)}, "needs 16x16 images of camera 'top'"),
+        ((0.1, 0.8, 0.3), "better than both in 2 of 2 episodes: 0.100 standard deviations"),
+        ((0.8, 0.8, 0.9), "WARNING: no better than always answering the mean: 0.800"),
+        ((0.4, 0.8, 0.4), "WARNING: no better than repeating the last action: 0.400"),
+        ((float("nan"), 0.8, 0.4), "WARNING: no better than always answering the mean: nan"),
     ],
 )
-def test_another_robots_episode(make_episode, monkeypatch, change, message):
-    monkeypatch.setattr(Standing, "spec", dataclasses.replace(SPEC, **change))
-    with pytest.raises(ValueError, match=message):
-        replay(Standing(), make_episode(0))
+def test_the_verdict(errors, text):
+    assert verdict([Judgement("a", *errors), Judgement("b", *errors)]).startswith(text)
+
+
+def test_a_policy_of_recordings_is_judged_on_held_out_episodes(
+    dataset, tmp_path, tiny, monkeypatch, capsys
+):
+    """From training to the judgement, over a run, its bundle and the fallback without a record."""
+    training = TrainingConfig(steps=1, batch_size=2, precision="fp32", validation_batches=1)
+    run = train(TrainOptions(data=dataset, out=tmp_path / "run", model=tiny, training=training))
+    with pytest.raises(ValueError, match=r"trained on recordings \('toy'\).*--dataset FOLDER"):
+        evaluate(EvaluateOptions(policy=run))
+    evaluate(EvaluateOptions(policy=run, dataset=dataset, out=tmp_path / "out"))
+    said = capsys.readouterr().out
+    assert "1 of 4 episodes: episodes that were held out in training" in said
+    assert "WARNING: no better than" in said  # after one step
+    record = json.loads((tmp_path / "out/replay.json").read_text())
+    (held_out,) = load_checkpoint(run).config.validation_episodes
+    assert [judgement["episode"] for judgement in record["judgements"]] == [held_out]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from act_training.intervals import two_proportion_p, wilson_interval
+from act_training.intervals import paired_p, two_proportion_p, wilson_interval
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,3 +30,12 @@ def test_two_proportions():
     assert two_proportion_p(87, 100, 70, 100) == pytest.approx(0.00343, abs=1e-5)
     assert two_proportion_p(5, 10, 5, 10) == pytest.approx(1.0)
     assert two_proportion_p(10, 10, 10, 10) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p"),
+    [(0, 0, 1.0), (1, 0, 1.0), (5, 5, 1.0), (10, 2, 0.03857), (2, 10, 0.03857), (17, 0, 2 / 2**17)],
+)
+def test_paired(only_a, only_b, p):
+    """As scipy.stats.binomtest(min, only_a + only_b)."""
+    assert paired_p(only_a, only_b) == pytest.approx(p, abs=1e-5 if p > 1e-3 else 1e-12)

@@ -83,6 +83,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(policy.eval(), config, step, folder)
 
 
+def load_config(folder: Path) -> RunConfig:
+    """The configuration alone, of the checkpoint that `load_checkpoint` would take."""
+    return _read_config(_find(folder) / CONFIG_FILE)[0]
+
+
 def load_training_state(folder: Path) -> dict[str, Any]:
     """The state that `save_checkpoint` wrote, on the CPU; ConfigurationError if it is damaged."""
     path = folder / STATE_FILE

@@ -15,9 +15,8 @@ from act_core.errors import ConfigurationError
 from act_core.files import write_file
 
 from act_training.command import run_command
-from act_training.evaluation_record import Row, read_rows
+from act_training.evaluation_record import Row, compare_rows, read_rows
 from act_training.figure import write_figure
-from act_training.intervals import two_proportion_p
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def name(row: Row) -> str:
 
 
 def format_rows(rows: list[Row]) -> str:
-    """A markdown table; p is two-sided, pooled z-test against the first row."""
+    """A markdown table; p is two-sided, against the first row."""
     lines = [
         "| policy | environment | execution | success | 95 % interval | p | steps | distance "
         "| grasped | seeds |",
@@ -55,14 +54,14 @@ def format_rows(rows: list[Row]) -> str:
     ]
     first = rows[0]
     for index, row in enumerate(rows):
-        p = two_proportion_p(row.successes, row.episodes, first.successes, first.episodes)
+        p, test = compare_rows(row, first)
         cells = (
             name(row),
             row.env,
             row.condition,
             f"{row.successes}/{row.episodes} = {row.rate:.1%}",
             f"{row.interval.low:.1%} to {row.interval.high:.1%}",
-            f"{p:.3g}" if index else "",
+            f"{p:.3g} ({'paired' if 'paired' in test else 'z'})" if index else "",
             "" if row.median_steps is None else f"{row.median_steps:.0f}",
             "" if row.median_distance_m is None else f"{row.median_distance_m * 1e3:.0f} mm",
             "" if row.grasped is None else f"{row.grasped}/{row.episodes}",
@@ -70,8 +69,9 @@ def format_rows(rows: list[Row]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
-    lines.append("Intervals: Wilson. p: two-proportion z-test against the first row. Steps: median "
-                 "of the successes. Distance: median at the end of all episodes.")  # fmt: skip
+    lines.append("Intervals: Wilson. p: against the first row, of the exact paired test where both "
+                 "began from the same starts, else of the two-proportion z-test. Steps: median of "
+                 "the successes. Distance: median at the end of all episodes.")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

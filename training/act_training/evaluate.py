@@ -17,20 +17,26 @@ import numpy as np
 import torch
 import tyro
 from act_core.errors import ConfigurationError
-from act_core.files import write_json
+from act_core.files import read_json, write_json
 from act_core.policy_json import spec_to_json
 from act_core.policy_spec import PolicySpec
-from act_policy.bundle import SPEC_FILE, read_bundle
+from act_policy.bundle import RECORD_FOLDER, SPEC_FILE, read_bundle
 from act_policy.load_policy import check_recorded, cpu_engine, load_policy
 from act_policy.policy import Policy
 from tqdm import tqdm
 
 from act_training.bundle_spec import make_spec
-from act_training.checkpoint import load_checkpoint
+from act_training.checkpoint import CONFIG_FILE, load_checkpoint, load_config
 from act_training.command import run_command
-from act_training.dataset_replay import find_episode, report_replay
+from act_training.dataset_replay import choose_episodes, report_dataset_replay
+from act_training.environments import is_simulated
 from act_training.environments.environment import Environment
-from act_training.evaluation_record import condition_record, write_record
+from act_training.evaluation_record import (
+    compare_rows,
+    condition_record,
+    read_rows,
+    write_record,
+)
 from act_training.hub import on_disk
 from act_training.intervals import Interval, wilson_interval
 from act_training.rollout import (
@@ -80,10 +86,10 @@ class EvaluateOptions:
     videos: int = 0
     """So many successes and so many failures are filmed, per condition."""
     dataset: Path | None = None
-    """Compare with a recorded episode instead: a dataset's folder (or hf://owner/name), or the file
-    of an episode."""
-    episode: int = 0
-    """Which one of the dataset, counted from 0."""
+    """Compare with recorded actions instead, for which no simulation is needed: a dataset's folder
+    (or hf://owner/name), or the file of an episode."""
+    episode: int | None = None
+    """Which one of the dataset, counted from 0; None: those that were held out in training."""
     stamp: bool = False
     """Write the success rates into the bundle's provenance."""
     workers: int = os.cpu_count() or 1
@@ -127,11 +133,15 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     dataset = options.dataset and on_disk(options.dataset, "dataset")
     options = dataclasses.replace(options, policy=policy, dataset=dataset)
     if options.dataset is not None:
-        path = find_episode(options.dataset, options.episode)
-        report_replay(_load(options), path, options.out, film=options.videos > 0)
+        judged = _load(options)
+        fresh = held_out(options.policy) if options.episode is None else ()
+        choice = choose_episodes(options.dataset, options.episode, fresh)
+        report_dataset_replay(judged, options.dataset, choice, options.out, films=options.videos)
         return []
     if options.stamp and not (options.policy / SPEC_FILE).is_file():
         raise ConfigurationError(f"--stamp: '{options.policy}' is no bundle, export it first")
+    if options.episodes < 1:
+        raise ConfigurationError(f"--episodes is {options.episodes}, expected at least 1")
     spec = _load(options).spec
     conditions = _conditions(options, spec)
     seeds = range(options.first_seed, options.first_seed + options.episodes)
@@ -166,6 +176,10 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     write_record(options.out, record)
     for result in evaluated:
         print(result)
+    first, *others = read_rows(options.out)
+    for row in others:
+        p, test = compare_rows(row, first)
+        print(f"{row.condition} against {first.condition}: p = {p:.2g} ({test})")
     if options.stamp:
         stamp_bundle(options.policy, record)
     if options.videos:
@@ -188,6 +202,17 @@ def stamp_bundle(folder: Path, record: dict[str, Any]) -> None:
     known = {**bundle.spec.provenance.get("success", {}), **success}
     spec = dataclasses.replace(bundle.spec, provenance={**bundle.spec.provenance, "success": known})
     write_json(folder / SPEC_FILE, spec_to_json(spec), indent=2)
+
+
+def held_out(policy: Path) -> tuple[str, ...]:
+    """Files of the episodes that a run or bundle says were not trained on; () if it does not."""
+    if (policy / SPEC_FILE).is_file():
+        path = policy / RECORD_FOLDER / CONFIG_FILE
+        if not path.is_file():
+            return ()
+        names = read_json(path).get("validation_episodes", ())
+        return tuple(map(str, names))
+    return load_config(policy).validation_episodes
 
 
 def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
@@ -226,6 +251,12 @@ def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
     if not name:
         raise ConfigurationError(
             f"policy '{spec.name}' does not say what it was trained on: name it with --env"
+        )
+    if options.env is None and not is_simulated(str(name)):
+        raise ConfigurationError(
+            f"policy '{spec.name}' was trained on recordings ({name!r:.60}), of which there is no "
+            "simulation. Compare it with recorded actions: --dataset FOLDER; try it on the arm: "
+            "ros2 launch act_bringup real_so101.launch.py; or name a simulated task with --env"
         )
     return str(name)
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from act_core.errors import ConfigurationError
 from act_core.files import read_json, write_file
 
-from act_training.intervals import Interval, wilson_interval
+from act_training.intervals import Interval, paired_p, two_proportion_p, wilson_interval
 
 RECORD_FILE = "evaluation.json"
 
@@ -40,6 +40,28 @@ class Row:
     @property
     def rate(self) -> float:
         return self.successes / self.episodes
+
+
+class Comparison(NamedTuple):
+    """How likely two rows differ by chance alone."""
+
+    p: float
+    test: str
+
+
+def compare_rows(row: Row, other: Row) -> Comparison:
+    """From the same starts, start by start; else from the two rates."""
+    same = (row.env, row.level, set(row.success_of)) == (
+        other.env,
+        other.level,
+        set(other.success_of),
+    )
+    if same and len(row.success_of) == row.episodes and len(other.success_of) == other.episodes:
+        pairs = [(success, other.success_of[seed]) for seed, success in row.success_of.items()]
+        p = paired_p(pairs.count((True, False)), pairs.count((False, True)))
+        return Comparison(p, "exact paired test")
+    p = two_proportion_p(row.successes, row.episodes, other.successes, other.episodes)
+    return Comparison(p, "two-proportion z-test")
 
 
 def condition_record(condition: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

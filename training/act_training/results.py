@@ -20,8 +20,7 @@ from act_core.files import read_json, write_file
 
 from act_training.checkpoint import CONFIG_FILE
 from act_training.compare import draw_rows
-from act_training.evaluation_record import RECORD_FILE, Row, read_rows
-from act_training.intervals import two_proportion_p
+from act_training.evaluation_record import RECORD_FILE, Row, compare_rows, read_rows
 from act_training.sharing import shared_path
 from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
 
@@ -105,10 +104,8 @@ def _table(rows: list[Row]) -> str:
     first = rows[0]
     for row in rows[1:]:
         if row.policy != first.policy:
-            p = two_proportion_p(row.successes, row.episodes, first.successes, first.episodes)
-            lines.append(
-                f"{row.policy} against {first.policy}: p = {p:.2g} (two-proportion z-test)."
-            )
+            p, test = compare_rows(row, first)
+            lines.append(f"{row.policy} against {first.policy}: p = {p:.2g} ({test}).")
     return "\n".join(lines)
 
 

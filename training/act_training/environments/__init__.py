@@ -11,6 +11,11 @@ from act_training.environments.environment import Environment
 FAMILIES = ("metaworld", "so101")
 
 
+def is_simulated(name: str) -> bool:
+    """Whether `name` is of a simulated family, as in "family/task"; the task is not looked for."""
+    return name.partition("/")[0] in FAMILIES
+
+
 def open_environment(name: str, **options: Any) -> Environment:
     """Return the environment `name`, "family/task"; ConfigurationError for an unknown one.
 
