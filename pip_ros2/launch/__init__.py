@@ -6,31 +6,40 @@ either. What is left out is refused by name (`refusal`).
 
 from . import (
     actions,
+    bases,
     conditions,
-    descriptions,
     event_handlers,
     events,
     frontend,
     launch_description_sources,
     logging,
+    process_events,
+    service,
     substitutions,
     utilities,
 )
-from .action import Action
-from .condition import Condition
-from .event import Event
-from .event_handler import EventHandler
-from .invalid_launch_file_error import InvalidLaunchFileError
-from .launch_context import LaunchContext
-from .launch_description import LaunchDescription
-from .launch_description_entity import LaunchDescriptionEntity
-from .launch_description_source import LaunchDescriptionSource
+from . import (
+    execute as descriptions,
+)
+from .bases import (
+    Action,
+    Condition,
+    Event,
+    EventHandler,
+    LaunchContext,
+    LaunchDescriptionEntity,
+    SomeEntitiesType,
+    SomeEntitiesType_types_tuple,
+    SomeSubstitutionsType,
+    SomeSubstitutionsType_types_tuple,
+    Substitution,
+)
+from .launch_description import LaunchDescription, LaunchDescriptionSource
+from .launch_description_sources import InvalidLaunchFileError
 from .launch_introspector import LaunchIntrospector
-from .launch_service import LaunchService
+from .real_paths import install
 from .refusal import module_getattr
-from .some_entities_type import SomeEntitiesType, SomeEntitiesType_types_tuple
-from .some_substitutions_type import SomeSubstitutionsType, SomeSubstitutionsType_types_tuple
-from .substitution import Substitution
+from .service import LaunchService
 
 __all__ = [
     "Action",
@@ -60,5 +69,44 @@ __all__ = [
     "substitutions",
     "utilities",
 ]
+
+IN_BASES = (
+    "action",
+    "condition",
+    "event",
+    "event_handler",
+    "launch_context",
+    "launch_description_entity",
+    "some_entities_type",
+    "some_substitutions_type",
+    "substitution",
+)
+
+install(
+    __name__,
+    {
+        "actions": actions,
+        "conditions": conditions,
+        "descriptions": descriptions,
+        "event_handlers": event_handlers,
+        "events": events,
+        "events.process": process_events,
+        "frontend": frontend,
+        "launch_description_sources": launch_description_sources,
+        "logging": logging,
+        "substitutions": substitutions,
+        "utilities": utilities,
+    },
+    {
+        **dict.fromkeys(IN_BASES, bases),
+        "actions.shutdown_action": actions,
+        "events.matchers": events,
+        "launch_description_source": launch_description_sources,
+        "launch_description_sources.any_launch_file_utilities": launch_description_sources,
+        "launch_description_sources.python_launch_file_utilities": launch_description_sources,
+        "launch_service": service,
+        "utilities.type_utils": utilities,
+    },
+)
 
 __getattr__ = module_getattr(__name__)

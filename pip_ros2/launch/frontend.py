@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .refusal import module_getattr, needs_distribution
+from .refusal import needs_distribution
 
 __all__ = ["Entity", "Parser", "expose_action", "expose_substitution"]
 
@@ -36,6 +36,3 @@ class Parser:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise NotImplementedError(needs_distribution("a launch file in XML or YAML"))
-
-
-__getattr__ = module_getattr(__name__)

@@ -1,18 +1,17 @@
-"""LaunchDescription: what a launch file returns."""
+"""What a launch file returns, and where it comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from . import logging
-from .action import Action
-from .launch_context import LaunchContext
-from .launch_description_entity import LaunchDescriptionEntity
-
-if TYPE_CHECKING:
-    from .actions.declare_launch_argument import DeclareLaunchArgument
-    from .actions.include_launch_description import IncludeLaunchDescription
+from .bases import Action, LaunchContext, LaunchDescriptionEntity, SomeSubstitutionsType
+from .utilities import (
+    describe_substitutions,
+    normalize_to_list_of_substitutions,
+    perform_substitutions,
+)
 
 
 class LaunchDescription(LaunchDescriptionEntity):
@@ -50,9 +49,7 @@ class LaunchDescription(LaunchDescriptionEntity):
     def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
         return self.entities
 
-    def get_launch_arguments(
-        self, conditional_inclusion: bool = False
-    ) -> list[DeclareLaunchArgument]:
+    def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[Any]:
         """Return the declared arguments, those of included files too, each name once.
 
         `argument._conditionally_included` tells whether it is declared under a condition.
@@ -64,35 +61,70 @@ class LaunchDescription(LaunchDescriptionEntity):
 
     def get_launch_arguments_with_include_launch_description_actions(
         self, conditional_inclusion: bool = False
-    ) -> list[tuple[DeclareLaunchArgument, list[IncludeLaunchDescription] | None]]:
+    ) -> list[tuple[Any, list[Any] | None]]:
         """Return (argument, includes that lead to it or None) for every declared argument.
 
         Nothing is executed: an included file whose path depends on the running launch cannot
         be read and its arguments are left out. The first declaration of a name counts.
         """
-        from .actions.declare_launch_argument import DeclareLaunchArgument
-        from .actions.include_launch_description import IncludeLaunchDescription
-        from .actions.reset_launch_configurations import ResetLaunchConfigurations
+        found: dict[str, tuple[Any, list[Any] | None]] = {}
 
-        found: dict[str, tuple[DeclareLaunchArgument, list[IncludeLaunchDescription] | None]] = {}
-
-        def search(
-            entities: Iterable[LaunchDescriptionEntity],
-            conditional: bool,
-            includes: list[IncludeLaunchDescription],
-        ) -> None:
+        def search(entities: Iterable[Any], conditional: bool, includes: list[Any]) -> None:
             for entity in entities:
-                if isinstance(entity, ResetLaunchConfigurations):
-                    return  # what follows cannot be set from outside
-                if isinstance(entity, DeclareLaunchArgument) and entity.name not in found:
+                if entity.hides_arguments:
+                    return
+                if entity.is_argument and entity.name not in found:
                     entity._conditionally_included = conditional or entity.condition is not None
                     found[entity.name] = (entity, includes or None)
-                inner = includes
-                if isinstance(entity, IncludeLaunchDescription):
-                    inner = [*includes, entity]
+                inner = [*includes, entity] if entity.is_include else includes
                 search(entity.describe_sub_entities(), conditional, inner)
                 for _, branch in entity.describe_conditional_sub_entities():
                     search(branch, True, inner)
 
         search(self.entities, conditional_inclusion, [])
         return list(found.values())
+
+
+class LaunchDescriptionSource:
+    """A launch description that is given, or is read from `location` when it is needed."""
+
+    def __init__(
+        self,
+        launch_description: LaunchDescription | None = None,
+        location: SomeSubstitutionsType = "<string>",
+        method: str = "unspecified mechanism from a script",
+    ) -> None:
+        self._launch_description = launch_description
+        self._location = normalize_to_list_of_substitutions(location)
+        self._expanded_location: str | None = None
+        self.method = method
+
+    @property
+    def location(self) -> str:
+        """The path, or a description of it as long as it has not been needed."""
+        if self._expanded_location is None:
+            return describe_substitutions(self._location)
+        return self._expanded_location
+
+    def get_launch_description(self, context: LaunchContext) -> LaunchDescription:
+        """Return the launch description, read at the first call."""
+        if self._expanded_location is None:
+            self._expanded_location = perform_substitutions(context, self._location)
+        if self._launch_description is None:
+            self._launch_description = self._get_launch_description(self._expanded_location)
+        return self._launch_description
+
+    def try_get_launch_description_without_context(self) -> LaunchDescription | None:
+        """Return the launch description if its path does not depend on a running launch."""
+        if self._launch_description is not None:
+            return self._launch_description
+        try:
+            location = perform_substitutions(LaunchContext(), self._location)
+            return self._get_launch_description(location)
+        except Exception as error:
+            # For a listing only: whatever is wrong with the file is reported when it is launched.
+            logging.get_logger("launch").debug("cannot list %s: %s", self.location, error)
+            return None
+
+    def _get_launch_description(self, location: str) -> LaunchDescription:
+        raise RuntimeError(f"no launch description was given for '{location}'")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .bases import LaunchDescriptionEntity
 from .launch_description import LaunchDescription
-from .launch_description_entity import LaunchDescriptionEntity
 
 
 class LaunchIntrospector:

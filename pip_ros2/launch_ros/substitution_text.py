@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from launch.bases import Substitution, SubstitutionFailure, TextSubstitution
 from launch.refusal import needs_distribution
-from launch.substitution import Substitution, SubstitutionFailure, TextSubstitution
 from launch.substitutions import (
     AndSubstitution,
     AnonName,

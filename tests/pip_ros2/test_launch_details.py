@@ -45,8 +45,8 @@ if not hasattr(launch, "refusal"):
         allow_module_level=True,
     )
 
-from launch.line_splitter import LineSplitter
-from launch_ros.names import check_namespace, check_node_name, join_namespaces
+from launch.process_output import LineSplitter
+from launch_ros.scope import check_namespace, check_node_name, join_namespaces
 
 
 def messages(log: str) -> list[str]:
@@ -308,7 +308,7 @@ def test_names_that_are_not_valid() -> None:
 
 
 def test_a_line_that_comes_again_and_again_is_counted():
-    from launch.flood_gate import FloodGate
+    from launch.process_output import FloodGate
 
     lines, now_s = [], 0.0
     gate = FloodGate(lines.append, lambda: now_s)
@@ -331,7 +331,7 @@ def test_a_line_that_comes_again_and_again_is_counted():
 
 
 def test_the_gate_remembers_a_bounded_number_of_lines():
-    from launch.flood_gate import KINDS, FloodGate
+    from launch.process_output import KINDS, FloodGate
 
     lines = []
     gate = FloodGate(lines.append, lambda: 0.0)

@@ -21,8 +21,6 @@ NEEDS = "is not part of the launch subset .* it needs a ROS 2 distribution"
     [
         ("from launch.actions import OpaqueCoroutine", "launch.actions.OpaqueCoroutine"),
         ("from launch.frontend import parse_substitution", "launch.frontend.parse_substitution"),
-        ("import launch.frontend", "launch.frontend"),
-        ("import launch.frontend.parser as p", "launch.frontend"),
         ("from launch_ros.actions import LifecycleNode", "launch_ros.actions.LifecycleNode"),
         (
             "from launch_ros.actions import Node, ComposableNodeContainer",

@@ -1,0 +1,613 @@
+"""Actions of launch files; those that run processes are in execute."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from . import logging
+from .bases import (
+    Action,
+    BaseEventHandler,
+    Event,
+    LaunchContext,
+    LaunchDescriptionEntity,
+    SomeSubstitutionsType,
+    SubstitutionFailure,
+)
+from .events import Shutdown as ShutdownEvent
+from .events import TimerEvent
+from .execute import ExecuteLocal, ExecuteProcess
+from .launch_description import LaunchDescription, LaunchDescriptionSource
+from .launch_description_sources import AnyLaunchDescriptionSource
+from .process_events import ProcessExited
+from .utilities import (
+    describe_substitutions,
+    normalize_to_list_of_substitutions,
+    normalize_typed_substitution,
+    perform_substitutions,
+    perform_typed_substitution,
+)
+
+__all__ = [
+    "AppendEnvironmentVariable",
+    "DeclareLaunchArgument",
+    "EmitEvent",
+    "ExecuteLocal",
+    "ExecuteProcess",
+    "GroupAction",
+    "IncludeLaunchDescription",
+    "LogInfo",
+    "OpaqueFunction",
+    "PopEnvironment",
+    "PopLaunchConfigurations",
+    "PushEnvironment",
+    "PushLaunchConfigurations",
+    "RegisterEventHandler",
+    "ResetEnvironment",
+    "ResetLaunchConfigurations",
+    "SetEnvironmentVariable",
+    "SetLaunchConfiguration",
+    "Shutdown",
+    "TimerAction",
+    "UnregisterEventHandler",
+    "UnsetEnvironmentVariable",
+    "UnsetLaunchConfiguration",
+]
+
+
+class LogInfo(Action):
+    """Logs a message as `launch.user`."""
+
+    def __init__(self, *, msg: SomeSubstitutionsType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.msg = normalize_to_list_of_substitutions(msg)
+
+    def describe(self) -> str:
+        return f"LogInfo({describe_substitutions(self.msg)})"
+
+    def execute(self, context: LaunchContext) -> None:
+        logging.get_logger("launch.user").info("%s", perform_substitutions(context, self.msg))
+
+
+class OpaqueFunction(Action):
+    """Calls `function(context, *args, **kwargs)` and visits the entities that it returns."""
+
+    def __init__(
+        self,
+        *,
+        function: Callable[..., list[LaunchDescriptionEntity] | None],
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **left_over_kwargs: Any,
+    ) -> None:
+        super().__init__(**left_over_kwargs)
+        if not callable(function):
+            raise TypeError(f"OpaqueFunction: function must be callable, got {function!r}")
+        self._function = function
+        self._args = tuple(args or ())
+        self._kwargs = dict(kwargs or {})
+
+    def describe(self) -> str:
+        name = getattr(self._function, "__name__", repr(self._function))
+        return f"OpaqueFunction(function={name})"
+
+    def execute(self, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
+        return self._function(context, *self._args, **self._kwargs)
+
+
+class EmitEvent(Action):
+    """Queues an event when it is executed."""
+
+    def __init__(self, *, event: Event, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(event, Event):
+            raise RuntimeError(f"EmitEvent: expected an event, got {event!r}")
+        self.event = event
+
+    def describe(self) -> str:
+        return f"EmitEvent(event='{self.event.name}')"
+
+    def execute(self, context: LaunchContext) -> None:
+        context.emit_event_sync(self.event)
+
+
+class Shutdown(EmitEvent):
+    """Ends every process and then the launch; often the `on_exit` of a required process."""
+
+    def __init__(self, *, reason: str = "reason not given", **kwargs: Any) -> None:
+        super().__init__(event=ShutdownEvent(reason=reason), **kwargs)
+
+    def execute(self, context: LaunchContext) -> None:
+        event = context.get_locals_as_dict().get("event")
+        if isinstance(event, ProcessExited):
+            if event.returncode != 0 and not context.is_shutdown:
+                context._failed_requirements.append(event.process_name)
+            logging.get_logger("launch").info(
+                "process[%s] was required: shutting down launched system", event.process_name
+            )
+        super().execute(context)
+
+
+class RegisterEventHandler(Action):
+    """From now on the handler is asked for every event, before those registered earlier.
+
+    It is not asked for the event that leads to its registration.
+    """
+
+    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.event_handler = event_handler
+
+    def describe(self) -> str:
+        return f"RegisterEventHandler({type(self.event_handler).__name__})"
+
+    def describe_conditional_sub_entities(
+        self,
+    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
+        text, entities = self.event_handler.describe()
+        return [(text, entities)] if entities else []
+
+    def execute(self, context: LaunchContext) -> None:
+        context.register_event_handler(self.event_handler)
+
+
+class UnregisterEventHandler(Action):
+    """The handler is not asked any more; ValueError if it is not registered."""
+
+    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.event_handler = event_handler
+
+    def execute(self, context: LaunchContext) -> None:
+        context.unregister_event_handler(self.event_handler)
+
+
+class SetEnvironmentVariable(Action):
+    """Sets an environment variable for what is executed afterwards."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = normalize_to_list_of_substitutions(name)
+        self.value = normalize_to_list_of_substitutions(value)
+
+    def describe(self) -> str:
+        name, value = describe_substitutions(self.name), describe_substitutions(self.value)
+        return f"SetEnvironmentVariable({name}, {value})"
+
+    def execute(self, context: LaunchContext) -> None:
+        name = perform_substitutions(context, self.name)
+        context.environment[name] = perform_substitutions(context, self.value)
+
+
+class AppendEnvironmentVariable(Action):
+    """Appends (or prepends) a value with a separator; sets a variable that does not exist."""
+
+    def __init__(
+        self,
+        name: SomeSubstitutionsType,
+        value: SomeSubstitutionsType,
+        prepend: bool | SomeSubstitutionsType = False,
+        separator: SomeSubstitutionsType = os.pathsep,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = normalize_to_list_of_substitutions(name)
+        self.value = normalize_to_list_of_substitutions(value)
+        self.prepend = normalize_typed_substitution(prepend, bool)
+        self.separator = normalize_to_list_of_substitutions(separator)
+
+    def execute(self, context: LaunchContext) -> None:
+        name = perform_substitutions(context, self.name)
+        value = perform_substitutions(context, self.value)
+        if name in context.environment:
+            parts = [context.environment[name], value]
+            if perform_typed_substitution(context, self.prepend, bool):
+                parts.reverse()
+            value = perform_substitutions(context, self.separator).join(parts)
+        context.environment[name] = value
+
+
+class UnsetEnvironmentVariable(Action):
+    """Unsets an environment variable if it is set."""
+
+    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = normalize_to_list_of_substitutions(name)
+
+    def execute(self, context: LaunchContext) -> None:
+        context.environment.pop(perform_substitutions(context, self.name), None)
+
+
+class SetLaunchConfiguration(Action):
+    """Sets a launch configuration for what is visited afterwards."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = normalize_to_list_of_substitutions(name)
+        self.value = normalize_to_list_of_substitutions(value)
+
+    def describe(self) -> str:
+        name, value = describe_substitutions(self.name), describe_substitutions(self.value)
+        return f"SetLaunchConfiguration({name}, {value})"
+
+    def execute(self, context: LaunchContext) -> None:
+        name = perform_substitutions(context, self.name)
+        context.launch_configurations[name] = perform_substitutions(context, self.value)
+
+
+class UnsetLaunchConfiguration(Action):
+    """Unsets a launch configuration if it is set."""
+
+    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = normalize_to_list_of_substitutions(name)
+
+    def execute(self, context: LaunchContext) -> None:
+        context.launch_configurations.pop(perform_substitutions(context, self.name), None)
+
+
+class ResetLaunchConfigurations(Action):
+    """Clears the launch configurations; the given ones are evaluated before and set after."""
+
+    hides_arguments = True
+
+    def __init__(
+        self,
+        launch_configurations: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._configurations = [
+            (normalize_to_list_of_substitutions(name), normalize_to_list_of_substitutions(value))
+            for name, value in (launch_configurations or {}).items()
+        ]
+
+    def execute(self, context: LaunchContext) -> None:
+        kept = {
+            perform_substitutions(context, name): perform_substitutions(context, value)
+            for name, value in self._configurations
+        }
+        context.launch_configurations.clear()
+        context.launch_configurations.update(kept)
+
+
+class ResetEnvironment(Action):
+    """Restores the environment in which the launch began."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._reset_environment()
+
+
+class PushEnvironment(Action):
+    """Saves the environment on a stack."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._push_environment()
+
+
+class PopEnvironment(Action):
+    """Restores the environment that was saved last."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._pop_environment()
+
+
+class PushLaunchConfigurations(Action):
+    """Saves the launch configurations on a stack."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._push_launch_configurations()
+
+
+class PopLaunchConfigurations(Action):
+    """Restores the launch configurations that were saved last."""
+
+    def execute(self, context: LaunchContext) -> None:
+        context._pop_launch_configurations()
+
+
+class DeclareLaunchArgument(Action):
+    """Gives the launch configuration `name` its default value unless it has been set.
+
+    Without a default value it must be set: by `name:=value`, by the including file, or before.
+    A value that is not among the choices is an error.
+    """
+
+    is_argument = True
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        default_value: SomeSubstitutionsType | None = None,
+        description: str | None = None,
+        choices: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if choices is not None and not choices:
+            raise RuntimeError(f"launch argument '{name}': choices are empty; use None for any")
+        if choices is not None and isinstance(default_value, str) and default_value not in choices:
+            raise RuntimeError(
+                f"launch argument '{name}': default value '{default_value}' is not one of the "
+                f"choices: {', '.join(choices)}"
+            )
+        self.name = name
+        self.default_value = (
+            None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        )
+        self.description = _describe(description, choices)
+        self.choices = choices
+        # Set by LaunchDescription.get_launch_arguments.
+        self._conditionally_included = False
+
+    def describe(self) -> str:
+        if self.default_value is None:
+            return f"DeclareLaunchArgument('{self.name}')"
+        default = describe_substitutions(self.default_value)
+        return f"DeclareLaunchArgument('{self.name}', default_value={default})"
+
+    def execute(self, context: LaunchContext) -> None:
+        configurations = context.launch_configurations
+        if self.name not in configurations:
+            if self.default_value is None:
+                raise RuntimeError(
+                    f"Required launch argument '{self.name}' (description: "
+                    f"'{self.description}') was not provided"
+                )
+            configurations[self.name] = perform_substitutions(context, self.default_value)
+        value = configurations[self.name]
+        if self.choices is not None and value not in self.choices:
+            raise RuntimeError(
+                f"Argument '{self.name}' provided value '{value}' is not valid. "
+                f"Valid options are: {', '.join(self.choices)}"
+            )
+
+
+def _describe(description: str | None, choices: Sequence[str] | None) -> str:
+    if choices is None:
+        return "no description given" if description is None else description
+    if description is None:
+        return f"One of: {list(choices)}"
+    end = "" if description.endswith(".") else "."
+    return f"{description}{end} Valid choices are: {list(choices)}"
+
+
+class GroupAction(Action):
+    """Visits its actions in order.
+
+    scoped: changes of launch configurations and environment end with the group.
+    forwarding: the group sees the configurations and environment from outside; if not, it
+        starts with the given `launch_configurations` alone and the launcher's environment.
+    launch_configurations: values that are set for the group.
+    """
+
+    def __init__(
+        self,
+        actions: Iterable[LaunchDescriptionEntity],
+        *,
+        scoped: bool = True,
+        forwarding: bool = True,
+        launch_configurations: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        configurations = dict(launch_configurations or {})
+        sets = [SetLaunchConfiguration(name, value) for name, value in configurations.items()]
+        push = [PushLaunchConfigurations(), PushEnvironment()]
+        pop = [PopEnvironment(), PopLaunchConfigurations()]
+        reset = [ResetEnvironment(), ResetLaunchConfigurations(configurations)]
+        if not scoped:
+            self._entities = [*sets, *actions]
+        else:
+            self._entities = [*push, *(sets if forwarding else reset), *actions, *pop]
+
+    def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        return self._entities
+
+    def execute(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        return self._entities
+
+
+_FILE, _FOLDER = "current_launch_file_path", "current_launch_file_directory"
+
+
+class IncludeLaunchDescription(Action):
+    """Visits the launch description of a source after setting the given arguments.
+
+    The arguments are launch configurations, and the included file shares all of them with the
+    including one, in both directions, unless a `GroupAction` limits them.
+    """
+
+    is_include = True
+
+    def __init__(
+        self,
+        launch_description_source: LaunchDescriptionSource | SomeSubstitutionsType,
+        *,
+        launch_arguments: Iterable[tuple[SomeSubstitutionsType, SomeSubstitutionsType]]
+        | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(launch_description_source, LaunchDescriptionSource):
+            launch_description_source = AnyLaunchDescriptionSource(launch_description_source)
+        self.launch_description_source = launch_description_source
+        if isinstance(launch_arguments, Mapping):
+            raise TypeError(
+                "IncludeLaunchDescription: launch_arguments must be (name, value) pairs, "
+                "got a dictionary; use .items()"
+            )
+        self.launch_arguments = tuple(launch_arguments or ())
+
+    def describe(self) -> str:
+        return f"IncludeLaunchDescription({self.launch_description_source.location})"
+
+    def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        description = self.launch_description_source.try_get_launch_description_without_context()
+        return [] if description is None else [description]
+
+    def execute(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        description = self.launch_description_source.get_launch_description(context)
+        outside = context.get_locals_as_dict()
+        location = os.path.abspath(self.launch_description_source.location)
+        if os.path.exists(location):
+            context.extend_locals({_FILE: location, _FOLDER: os.path.dirname(location)})
+        self._check_required_arguments(context, description)
+        return [
+            *(SetLaunchConfiguration(name, value) for name, value in self.launch_arguments),
+            description,
+            # 'This launch file' is the including one again.
+            OpaqueFunction(function=_restore_file, args=[outside]),
+        ]
+
+    def _check_required_arguments(
+        self, context: LaunchContext, description: LaunchDescription
+    ) -> None:
+        """Raise RuntimeError for an argument without default that nobody gives.
+
+        Best effort, before anything is started: an argument under a condition, or whose name
+        is only known later, is found when it is executed.
+        """
+        given = self._argument_names(context)
+        arguments = description.get_launch_arguments_with_include_launch_description_actions()
+        for argument, includes in arguments:
+            if argument._conditionally_included or argument.default_value is not None:
+                continue
+            names = set(given)
+            for include in includes or ():
+                names.update(include._argument_names(LaunchContext()))
+            if argument.name not in names:
+                raise RuntimeError(
+                    f"Included launch description missing required argument '{argument.name}' "
+                    f"(description: '{argument.description}'), given: [{', '.join(given)}]"
+                )
+
+    def _argument_names(self, context: LaunchContext) -> list[str]:
+        names = []
+        for name, _ in self.launch_arguments:
+            try:
+                names.append(
+                    perform_substitutions(context, normalize_to_list_of_substitutions(name))
+                )
+            except SubstitutionFailure:
+                continue
+        return names
+
+
+def _restore_file(context: LaunchContext, outside: dict[str, Any]) -> None:
+    for name in (_FILE, _FOLDER):
+        if name in outside:
+            context.extend_locals({name: outside[name]})
+        else:
+            context._locals.pop(name, None)
+
+
+class TimerAction(Action):
+    """Visits its actions once, `period` seconds after it is executed, unless cancelled before.
+
+    The actions see the locals and launch configurations of the moment at which the timer was
+    started (a timer in a group remembers the group's values), and their changes of launch
+    configurations stay among themselves.
+    """
+
+    def __init__(
+        self,
+        *,
+        period: float | SomeSubstitutionsType,
+        actions: Iterable[LaunchDescriptionEntity],
+        cancel_on_shutdown: bool | SomeSubstitutionsType = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(period, str):
+            period = float(period)
+        if period is None or isinstance(period, int):
+            # The real one does not take an int either, so the launch file would fail there.
+            raise TypeError(f"TimerAction: period must be a float such as 1.0, got {period!r}")
+        self.period = normalize_typed_substitution(period, float)
+        self.actions = list(actions)
+        self._cancel_on_shutdown = normalize_typed_substitution(cancel_on_shutdown, bool)
+        self._cancelled = asyncio.Event()
+        self._completed: asyncio.Future | None = None
+        self._locals: dict[str, Any] = {}
+        self._configurations: dict[str, Any] = {}
+
+    def describe(self) -> str:
+        return f"TimerAction(period={self._period_text}, actions=<actions>)"
+
+    def describe_conditional_sub_entities(
+        self,
+    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
+        return [(f"{self._period_text} seconds pass without being canceled", self.actions)]
+
+    @property
+    def _period_text(self) -> str:
+        if isinstance(self.period, list):
+            return describe_substitutions(self.period)
+        return str(self.period)
+
+    def cancel(self) -> None:
+        """Stop the timer; of no effect once it has fired. Only in the thread of the launch."""
+        self._cancelled.set()
+
+    def execute(self, context: LaunchContext) -> None:
+        if self._cancelled.is_set():
+            return
+        self._locals = context.get_locals_as_dict()
+        self._configurations = dict(context.launch_configurations)
+        period_s = perform_typed_substitution(context, self.period, float)
+        cancel_on_shutdown = perform_typed_substitution(context, self._cancel_on_shutdown, bool)
+        context.register_event_handler(_TimerControl(self, cancel_on_shutdown))
+        self._completed = asyncio.ensure_future(self._fire_later(context, period_s))
+
+    async def _fire_later(self, context: LaunchContext, period_s: float) -> None:
+        try:
+            await asyncio.wait_for(self._cancelled.wait(), period_s)
+        except asyncio.TimeoutError:
+            context.emit_event_sync(TimerEvent(timer_action=self))
+
+    def handle(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        """Return what is visited when the timer fires."""
+        context.extend_locals(self._locals)
+        return [
+            PushLaunchConfigurations(),
+            OpaqueFunction(function=self._restore_configurations),
+            *self.actions,
+            PopLaunchConfigurations(),
+        ]
+
+    def _restore_configurations(self, context: LaunchContext) -> None:
+        context.launch_configurations.clear()
+        context.launch_configurations.update(self._configurations)
+
+    def get_asyncio_future(self) -> asyncio.Future | None:
+        return self._completed
+
+
+class _TimerControl(BaseEventHandler):
+    """Fires one timer, and cancels it at shutdown."""
+
+    def __init__(self, timer: TimerAction, cancel_on_shutdown: bool) -> None:
+        super().__init__(matcher=self._concerns)
+        self._timer = timer
+        self._cancel_on_shutdown = cancel_on_shutdown
+
+    def _concerns(self, event: Event) -> bool:
+        if isinstance(event, TimerEvent):
+            return event.timer_action is self._timer
+        return self._cancel_on_shutdown and isinstance(event, ShutdownEvent)
+
+    def handle(self, event: Event, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
+        if isinstance(event, ShutdownEvent):
+            self._timer.cancel()
+            return None
+        super().handle(event, context)
+        return self._timer.handle(context)

@@ -1,5 +1,0 @@
-"""SubstitutionFailure, under its public path."""
-
-from ..substitution import SubstitutionFailure
-
-__all__ = ["SubstitutionFailure"]

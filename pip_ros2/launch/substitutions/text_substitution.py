@@ -1,5 +1,0 @@
-"""TextSubstitution, under its public path."""
-
-from ..substitution import TextSubstitution
-
-__all__ = ["TextSubstitution"]
