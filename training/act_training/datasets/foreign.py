@@ -19,8 +19,9 @@ from typing import Any
 from act_training.datasets.errors import DatasetError
 
 LARGEST_JSON = 256 * 2**20  # bytes
+LARGEST_TABLE = 512 * 2**20  # bytes of a table that describes episodes
 LARGEST_PATH = 1024  # characters
-LARGEST_SIDE = 16_384  # pixels of an image
+LARGEST_SIDE = 8192  # pixels of an image
 LARGEST_VECTOR = 4096  # values of a state or an action
 LARGEST_COUNT = 10_000_000  # steps of an episode, episodes of a dataset
 BLOCK = 2**20  # bytes read at once
@@ -176,12 +177,17 @@ def inside(folder: Path, relative: str, what: str) -> Path:
 def check_memory(what: str, shapes: Sequence[Sequence[int]], item_bytes: int = 1) -> None:
     """DatasetError when arrays of these shapes are more than this machine can hold at once."""
     needed = sum(math.prod(int(side) for side in shape) for shape in shapes) * item_bytes
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if not needed <= memory * SHARE_OF_MEMORY:
+    memory = usable_memory()
+    if not needed <= memory:
         raise DatasetError(
             f"{what} would take {needed / 1e9:.3g} GB, this machine has {memory / 1e9:.3g} GB of "
-            "memory: split the episode"
+            "memory for it: split the episode"
         )
+
+
+def usable_memory() -> float:
+    """Bytes that one episode may take."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * SHARE_OF_MEMORY
 
 
 def topic_name(name: str) -> str:

@@ -16,7 +16,13 @@ from so101_driver.calibration import Calibration
 
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.errors import DatasetError, damage_of
-from act_training.datasets.foreign import check_content, check_memory, file_digest, inside
+from act_training.datasets.foreign import (
+    check_content,
+    check_memory,
+    file_digest,
+    inside,
+    usable_memory,
+)
 from act_training.datasets.lerobot.arm_names import plain_name
 from act_training.datasets.lerobot.info import ACTION, STATE, CameraFeature, read_info
 from act_training.datasets.lerobot.sidecar import (
@@ -194,7 +200,10 @@ class LerobotSource:
     def _table(self, path: Path) -> pa.Table:
         if self._file is None or self._file[0] != path:
             columns = {camera.key for camera in self._cameras if not camera.is_video}
-            self._file = (path, read_parquet(path, lambda name: _is_read(name, columns)))
+            self._file = (
+                path,
+                read_parquet(path, lambda name: _is_read(name, columns), usable_memory()),
+            )
         return self._file[1]
 
     def _success(self, rows: pa.Table) -> bool | None:
@@ -212,10 +221,13 @@ class LerobotSource:
             with damage_of(span.path):
                 check_content(span.path)
                 return read_frames(span, entry.length, self.info.rate_hz, size)
-        frames = np.empty((entry.length, *size, 3), dtype=np.uint8)
+        frames = np.empty((0, *size, 3), dtype=np.uint8)
         for i, cell in enumerate(self._cells(camera, rows)):
             what = f"image {i} of '{camera.key}'"
-            frames[i] = decode_image(what, self._image_file(cell, camera, entry, what), size)
+            image = decode_image(what, self._image_file(cell, camera, entry, what), size)
+            if i == 0:  # no memory for pictures of a size that none of them has
+                frames = np.empty((entry.length, *size, 3), dtype=np.uint8)
+            frames[i] = image
         return frames
 
     def _cells(self, camera: CameraFeature, rows: pa.Table) -> list:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from act_training.datasets.errors import DatasetError, damage_of
 from act_training.datasets.foreign import (
     LARGEST_COUNT,
+    LARGEST_TABLE,
     check_content,
-    check_memory,
     fill_template,
     finite_number,
     inside,
@@ -30,6 +30,8 @@ from act_training.datasets.lerobot.info import LerobotInfo
 
 TIME_TOLERANCE_S = 1e-4  # LeRobot's own for time stamps
 JITTER = 0.25  # of a period: stamps of a recorder's own clock; more is another frame's time
+TASK_COLUMNS = ("task_index", "task", "__index_level_0__")
+ROWS_AT_ONCE = 64
 EXACT_IN_FLOAT32 = 2**24  # whole numbers up to this
 
 
@@ -127,9 +129,14 @@ def _entries_v3(info: LerobotInfo) -> list[EpisodeEntry]:
     entries: list[EpisodeEntry] = []
     for path in paths:
         inside(info.folder, path.relative_to(info.folder).as_posix(), "the table of episodes")
-        rows = read_parquet(path, lambda name: not name.startswith("stats/")).to_pylist()
+        rows = read_parquet(path, _describes).to_pylist()
         entries += [_entry_v3(info, row) for row in rows]
     return entries
+
+
+def _describes(column: str) -> bool:
+    """Whether a column of the table of episodes is read: not the statistics of every episode."""
+    return column in ("episode_index", "length", "tasks") or column.startswith(("data/", "videos/"))
 
 
 def _entry_v3(info: LerobotInfo, row: Mapping[str, Any]) -> EpisodeEntry:
@@ -209,8 +216,9 @@ def read_tasks(info: LerobotInfo) -> dict[int, str]:
     with damage_of(f"the tasks below {info.folder / 'meta'}"):
         if (info.folder / "meta/tasks.jsonl").is_file():
             rows += _json_lines(info, "meta/tasks.jsonl")
-        if (info.folder / "meta/tasks.parquet").is_file():
-            rows += read_parquet(inside(info.folder, "meta/tasks.parquet", "tasks")).to_pylist()
+        path = inside(info.folder, "meta/tasks.parquet", "the table of tasks")
+        if path.is_file():
+            rows += read_parquet(path, TASK_COLUMNS.__contains__).to_pylist()
         return {
             whole_number("task_index", row["task_index"]): str(text)
             for row in rows
@@ -218,19 +226,29 @@ def read_tasks(info: LerobotInfo) -> dict[int, str]:
         }
 
 
-def read_parquet(path: Path, wanted: Callable[[str], bool] | None = None) -> pa.Table:
-    """The columns `wanted` (all if None) of a parquet file, of a size that fits in memory."""
+def read_parquet(
+    path: Path, wanted: Callable[[str], bool], most_bytes: float = LARGEST_TABLE
+) -> pa.Table:
+    """The columns `wanted` of a parquet file; DatasetError when they are more than `most_bytes`.
+
+    Read a few rows at a time: a kilobyte can stand for gigabytes of one repeated text.
+    """
     check_content(path)
     with damage_of(path):
         try:
             with pq.ParquetFile(path) as file:
-                meta = file.metadata
-                sizes = [meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)]
-                if not 0 <= meta.num_rows <= LARGEST_COUNT or min(sizes, default=0) < 0:
-                    raise DatasetError(f"{path} claims {meta.num_rows} rows: it is damaged")
-                check_memory(str(path), [sizes] if len(sizes) == 1 else [[s] for s in sizes])
-                names = [n for n in file.schema_arrow.names if wanted is None or wanted(n)]
-                return file.read(columns=names)
+                if not 0 <= file.metadata.num_rows <= LARGEST_COUNT:
+                    raise DatasetError(f"{path} claims {file.metadata.num_rows} rows")
+                schema = pa.schema([field for field in file.schema_arrow if wanted(field.name)])
+                batches, size = [], 0
+                for batch in file.iter_batches(ROWS_AT_ONCE, columns=schema.names):
+                    batches.append(batch)
+                    size += batch.nbytes
+                    if size > most_bytes:
+                        raise DatasetError(
+                            f"{path} holds more than {most_bytes / 1e6:.0f} MB, which do not fit"
+                        )
+                return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
         except pa.ArrowException as error:
             raise DatasetError(f"{path} is damaged or missing: {error!r}") from error
 

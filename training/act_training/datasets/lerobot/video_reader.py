@@ -30,7 +30,7 @@ def read_frames(
             f"{span.path.name} gives it {span.end_s - span.start_s:.3f} s, but it has {count} "
             f"frames at {rate_hz:g} Hz"
         )
-    frames = np.empty((count, *size, 3), dtype=np.uint8)
+    frames = np.empty((0, *size, 3), dtype=np.uint8)
     found = 0
     try:
         for time_s, frame in _decode(span, size):
@@ -47,6 +47,8 @@ def read_frames(
                     f"but the next one is at {time_s:.4f} s"
                 )
             _check_size(span, (frame.height, frame.width), size)
+            if found == 0:  # no memory for frames of a size that the video does not have
+                frames = np.empty((count, *size, 3), dtype=np.uint8)
             frames[found] = frame.to_ndarray(format="rgb24")
             found += 1
     except FFmpegError as error:
