@@ -17,7 +17,7 @@ from act_sim.task import Progress, Task
 from act_sim.task_registry import find_task, register_task, task_names
 from act_training.environments import open_environment
 
-FILE = Path(__file__).parent / "point_at_ball.py"
+FILE = Path(__file__).parents[2] / "examples" / "own_task.py"
 PLACE = f"{FILE}:PointAtBall"
 
 
@@ -135,14 +135,14 @@ HERE = Path(__file__)
     ("name", "said"),
     [
         ("pik_place", "unknown task 'pik_place'; did you mean 'pick_place'\\? known: lift_cube, "
-                      ".*reach; one of your own: package.module:Class or file.py:Class"),
+                      ".*reach; one of your own: package.module:Name or file.py:Name"),
         ("", "unknown task ''"),
         ("..pick_place", "unknown task"),
-        ("nowhere.at_all:Task", "cannot import 'nowhere.at_all': No module named 'nowhere'"),
+        ("nowhere.at_all:Task", "cannot import 'nowhere.at_all': .*No module named 'nowhere'"),
         ("/nowhere/task.py:Task", "cannot import '/nowhere/task.py': .*No such file"),
         (":Task", "cannot import ''"),
-        (f"{FILE}:PointAtBal", "unknown class 'PointAtBal'; did you mean 'PointAtBall'"),
-        (f"{FILE}:RADIUS_M", "unknown class 'RADIUS_M'"),
+        (f"{FILE}:PointAtBal", "unknown name 'PointAtBal'; did you mean 'PointAtBall'"),
+        (f"{FILE}:RADIUS_M", "builtins:float is no subclass of act_sim.task.Task"),
         (f"{HERE}:NoTask", "NoTask is no subclass of act_sim.task.Task"),
         (f"{HERE}:NoProgress", r"NoProgress lacks hold_s, a number .*; progress, a method \(sim\)"),
         (f"{HERE}:WrongProgress", r"progress returned True, expected a Progress\(achieved, "),

@@ -57,7 +57,7 @@ class Door(Generic[T]):
         """
 
         def take_in(thing: T) -> T:
-            self._checked(thing, name)
+            self.checked(thing, name)
             other = self._registered.get(name)
             if other is not None and place(other) != place(thing):
                 raise ConfigurationError(
@@ -83,7 +83,7 @@ class Door(Generic[T]):
         if name in self._registered:
             return self._registered[name]
         if ":" in name:
-            return self._checked(self._at(name), name)
+            return self.checked(self._at(name), name)
         if name in self._shipped():
             importlib.import_module(f"{self.package}.{name}")
         elif name in self._entry_points():
@@ -94,6 +94,13 @@ class Door(Generic[T]):
                 f"or file.py:Name, {self._hint}"
             )
         return self._registered[name]
+
+    def checked(self, thing: Any, name: str) -> T:
+        """``thing`` itself; ConfigurationError, naming what is missing, where it is not whole."""
+        problem = self._check(thing)
+        if problem is not None:
+            raise ConfigurationError(f"{self.kind} '{name}': {place(thing)} {problem}")
+        return thing
 
     def _shipped(self) -> list[str]:
         package = importlib.import_module(self.package)
@@ -136,12 +143,6 @@ class Door(Generic[T]):
             del sys.modules[name]
             raise
         return module
-
-    def _checked(self, thing: T, name: str) -> T:
-        problem = self._check(thing)
-        if problem is not None:
-            raise ConfigurationError(f"{self.kind} '{name}': {place(thing)} {problem}")
-        return thing
 
 
 def place(thing: Any) -> str:
