@@ -71,7 +71,21 @@ def test_a_graph_that_computes_something_else_is_refused(tmp_path):
         match=r"variant 'fast' on onnxruntime cpu: parity sample 0 is 0\.02 rad from the trainer's "
         r"at row \d, '(left|right)' \(tolerance 0\.01\)",
     ):
-        load_policy(bundle.folder)
+        load_policy(bundle.folder, variant="fast")
+
+
+def test_a_variant_that_fails_is_passed_over_with_a_warning(tmp_path):
+    bundle = make_bundle(tmp_path, fast_error=0.02)
+    policy = load_policy(bundle.folder)
+    assert policy.variant == "fp32"
+    (warning,) = policy.warnings
+    assert "variant 'fast' on onnxruntime cpu: parity sample 0 is 0.02 rad" in warning
+    assert warning.endswith("going on with variant 'fp32'")
+    for damage in (lambda path: path.write_bytes(b"none"), lambda path: path.unlink()):
+        damage(bundle.graph_file("fast"))
+        policy = load_policy(bundle.folder, engine="cpu")
+        assert (policy.variant, len(policy.warnings)) == ("fp32", 1)
+    assert load_policy(make_bundle(tmp_path / "good", fast_error=0.001).folder).warnings == ()
 
 
 def test_a_graph_of_other_names_or_shapes_is_refused_with_every_difference(tmp_path):

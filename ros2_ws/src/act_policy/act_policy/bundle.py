@@ -11,7 +11,6 @@ The exporter writes it, the runtime reads it; both with this file.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,14 @@ from act_core.policy_spec import BundleError, ParitySpec, PolicySpec
 from numpy.typing import NDArray
 
 from act_policy.observation import Observation
+from act_policy.onnx_file import check_graph_file
+from act_policy.parity_file import ArrayType, read_arrays
 
 GRAPH_FILE = "policy.onnx"
 PARITY_FILE = ParitySpec().file
 RECORD_FOLDER = "training"
 FP32 = "fp32"
+FAST = "fast"
 BF16 = "bf16"  # the variant whose graph is policy.onnx, computed in bfloat16
 
 
@@ -70,6 +72,13 @@ class Bundle:
             raise BundleError(suggest("variant", variant, [FP32, *self.spec.variants]))
         return self.folder / self.spec.variants[variant].file
 
+    def checked_graph(self, variant: str) -> Path:
+        """`graph_file`, which is there and complete; BundleError says what it is instead."""
+        path = self.graph_file(variant)
+        check_file_is_there(path)
+        check_graph_file(path)
+        return path
+
     def tolerance(self, variant: str = FP32) -> float:
         """How far a variant's chunk may be from the trainer's, in the output's unit."""
         if variant == FP32:
@@ -79,12 +88,7 @@ class Bundle:
     def parity_sample(self) -> ParitySample:
         """Reads and checks the parity file; BundleError names what does not fit the spec."""
         path = self.folder / self.spec.parity.file
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                content: dict[str, Any] = {key: arrays[key] for key in arrays.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise BundleError(f"{path} cannot be read: {error}") from error
-        return _check_sample(self.spec, content, path)
+        return _check_sample(self.spec, read_arrays(path, _sample_types(self.spec)), path)
 
 
 def read_bundle(folder: str | Path) -> Bundle:
@@ -150,23 +154,29 @@ def is_foreign(name: str) -> bool:
     return not name.endswith(".onnx") and name not in (SPEC_FILE, PARITY_FILE, RECORD_FOLDER)
 
 
+def _sample_types(spec: PolicySpec) -> dict[str, ArrayType]:
+    return {
+        spec.joint_input.name: ArrayType(spec.joint_input.shape, "float32"),
+        **{image.name: ArrayType(image.shape, "uint8") for image in spec.image_inputs},
+        spec.output.name: ArrayType(spec.chunk_shape, "float32"),
+    }
+
+
 def _check_sample(
     spec: PolicySpec, content: Mapping[str, NDArray[Any]], path: Path
 ) -> ParitySample:
-    shapes: dict[str, tuple[tuple[int, ...], str]] = {
-        spec.joint_input.name: (spec.joint_input.shape, "float32"),
-        **{image.name: (image.shape, "uint8") for image in spec.image_inputs},
-        spec.output.name: (spec.chunk_shape, "float32"),
-    }
-    if set(content) != set(shapes):
-        raise BundleError(f"{path.name} has {sorted(content)}, expected {sorted(shapes)}")
+    types = _sample_types(spec)
+    if set(content) != set(types):
+        raise BundleError(f"{path.name} has {sorted(content)}, expected {sorted(types)}")
     count = len(content[spec.output.name])
     if count < 1:
         raise BundleError(f"{path.name} holds no sample, expected at least one")
-    for key, (shape, dtype) in shapes.items():
+    for key, (shape, dtype) in types.items():
         array = content[key]
         if array.shape != (count, *shape) or array.dtype != dtype:
             raise BundleError(f"{path.name}: '{key}' is {array.dtype} {array.shape}, expected "
                               f"{dtype} {(count, *shape)}")  # fmt: skip
+        if not np.isfinite(array).all():
+            raise BundleError(f"{path.name}: '{key}' has values that are not finite")
     images = {image.camera: content[image.name] for image in spec.image_inputs}
     return ParitySample(content[spec.joint_input.name], images, content[spec.output.name])

@@ -48,6 +48,7 @@ class GraphPolicy(ABC):
         self.bundle = bundle
         self.variant = variant
         self.parity: Parity | None = None  # of the last `check_parity`
+        self.warnings: tuple[str, ...] = ()  # what somebody should know of how it was chosen
         self.engine_scope: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered around the engine's work, which is all but what Python does before and after."""
         self._spec = bundle.spec
@@ -69,7 +70,8 @@ class GraphPolicy(ABC):
         """The output (K, A) of the graph for its named inputs."""
 
     def infer(self, observation: Observation) -> Inference:
-        """The chunk for an observation; PolicyError if any of its values is not finite."""
+        """The chunk for an observation; PolicyError for another shape and values that are not
+        finite."""
         spec = self._spec
         feeds: dict[str, NDArray[Any]] = {
             spec.joint_input.name: np.ascontiguousarray(observation.joint_position, np.float32)
@@ -80,6 +82,8 @@ class GraphPolicy(ABC):
         with self.engine_scope():
             rows = self._run(feeds)
         latency_s = time.perf_counter() - started
+        if rows.shape != spec.chunk_shape:
+            raise PolicyError(f"the chunk has shape {rows.shape}, expected {spec.chunk_shape}")
         wrong = int(np.count_nonzero(~np.isfinite(rows)))
         if wrong:
             raise PolicyError(f"{wrong} of {rows.size} values of the chunk are not finite")
@@ -97,11 +101,13 @@ class GraphPolicy(ABC):
         for index in range(len(sample)):
             try:
                 rows = self.infer(sample.observation(index)).chunk.rows
-            except PolicyError as error:
-                raise BundleError(f"parity sample {index}: {error}") from error
+            except Exception as error:  # the engines' exceptions have no common base but this
+                raise BundleError(
+                    f"variant '{self.variant}' on {self.engine}: parity sample {index}: {error}"
+                ) from error
             difference = np.abs(rows - sample.chunks[index])
             worst = max(worst, float(difference.max()))
-            if worst > tolerance:
+            if not worst <= tolerance:
                 row, value = np.unravel_index(int(difference.argmax()), difference.shape)
                 raise BundleError(
                     f"variant '{self.variant}' on {self.engine}: parity sample {index} is "

@@ -8,7 +8,7 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.policy_spec import BundleError
 from act_core.policy_units import RAD, Reach
 
-from act_policy.bundle import BF16, Bundle, read_bundle
+from act_policy.bundle import BF16, FAST, FP32, Bundle, read_bundle
 from act_policy.graph_policy import GraphPolicy
 from act_policy.onnx_policy import PROVIDERS, OnnxPolicy, has_cuda
 from act_policy.openvino_policy import PRECISIONS, OpenVinoPolicy, has_bf16
@@ -30,21 +30,48 @@ def load_policy(
         variant: fp32, one of the bundle's, or auto: the fastest that the bundle has for the engine.
         threads: on the CPU; 0 leaves it to the engine.
 
+    Where the bundle chooses and one of its variants does not load or fails its parity, the next one
+    is taken; ``warnings`` of the policy tell of it.
+
     Raises BundleError or ConfigurationError with a text for whoever chose them.
     """
     bundle = read_bundle(folder)
-    chosen = None if variant == "auto" else variant
-    if engine == "auto" and _takes_bf16(bundle, chosen):
-        engine = "openvino_bf16"
-    policy: GraphPolicy
-    if engine.startswith("openvino_") and engine in ENGINES:
-        policy = OpenVinoPolicy(bundle, chosen, engine.removeprefix("openvino_"), threads)
-    elif engine in ENGINES:
-        policy = OnnxPolicy(bundle, chosen, None if engine == "auto" else engine, threads)
-    else:
+    if engine not in ENGINES:
         raise ConfigurationError(suggest("engine", engine, ENGINES))
-    policy.check_parity()
-    return policy
+    choices = [(engine, variant)] if variant != "auto" else _fastest_first(bundle, engine)
+    if choices == [("auto", BF16)]:
+        choices = [("openvino_bf16", BF16)]  # which says itself what it lacks
+    warnings: list[str] = []
+    while True:
+        chosen_engine, chosen = choices.pop(0)
+        try:
+            policy = _open(bundle, chosen_engine, chosen, threads)
+            policy.check_parity()
+        except BundleError as error:
+            if not choices:
+                raise
+            warnings.append(f"{error}; going on with variant '{choices[0][1]}'")
+            continue
+        policy.warnings = tuple(warnings)
+        return policy
+
+
+def _fastest_first(bundle: Bundle, engine: str) -> list[tuple[str, str]]:
+    """Engines with variants of the bundle, for one that may choose."""
+    variants = bundle.spec.variants
+    choices = []
+    if engine == "openvino_bf16" or (engine == "auto" and not has_cuda() and has_bf16()):
+        choices.append(("openvino_bf16", BF16))
+    on_cpu = engine.startswith("openvino_") or engine == "cpu"
+    if on_cpu or (engine == "auto" and not has_cuda()):
+        choices.append((engine, FAST))
+    return [choice for choice in choices if choice[1] in variants] + [(engine, FP32)]
+
+
+def _open(bundle: Bundle, engine: str, variant: str, threads: int) -> GraphPolicy:
+    if engine.startswith("openvino_"):
+        return OpenVinoPolicy(bundle, variant, engine.removeprefix("openvino_"), threads)
+    return OnnxPolicy(bundle, variant, None if engine == "auto" else engine, threads)
 
 
 def cpu_engine(variant: str) -> str:
@@ -70,10 +97,3 @@ def check_recorded(bundle: Bundle) -> None:
                 f"policy '{spec.name}' says that it is in rad, but its {what} have {wrong}; "
                 "import it again from its source with --units degrees"
             )
-
-
-def _takes_bf16(bundle: Bundle, variant: str | None) -> bool:
-    """Whether bfloat16 is what runs fastest here, and wanted."""
-    if variant == BF16:
-        return True  # which says itself what it lacks
-    return variant is None and BF16 in bundle.spec.variants and not has_cuda() and has_bf16()

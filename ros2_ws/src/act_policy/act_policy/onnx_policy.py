@@ -63,7 +63,7 @@ class OnnxPolicy(GraphPolicy):
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors; what matters of the rest is raised below
         providers: list[Any] = [(PROVIDERS[self.provider], OPTIONS.get(self.provider, {}))]
-        path = bundle.graph_file(variant)
+        path = bundle.checked_graph(variant)
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # the engine's exceptions have no common base but this

@@ -84,7 +84,7 @@ class OpenVinoPolicy(GraphPolicy):
         }
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
-        path = bundle.graph_file(variant)
+        path = bundle.checked_graph(variant)
         try:
             model = openvino.Core().compile_model(str(path), "CPU", settings)
         except RuntimeError as error:

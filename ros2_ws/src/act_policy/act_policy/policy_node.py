@@ -168,6 +168,8 @@ class PolicyNode(Node):
             threads=parameters.inference_threads or cores,
         )
         check_recorded(policy.bundle)
+        for warning in policy.warnings:
+            self.get_logger().warning(warning)
         return policy
 
     # -- control thread -------------------------------------------------------------------------
