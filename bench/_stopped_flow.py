@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -161,18 +161,21 @@ class Way:
     reason: str  # part of the true reason
     stop: Callable[[System], None]
     restore: Callable[[System], None]
+    level: str = "warn"
 
 
-def paused(node: str, status: str, reason: str) -> Way:
+def paused(node: str, status: str, reason: str, level: str = "warn") -> Way:
     return Way(
         f"{node} paused", status, reason,
         lambda s: s.signal(node, signal.SIGSTOP), lambda s: s.signal(node, signal.SIGCONT),
+        level=level,
     )  # fmt: skip
 
 
-def killed(node: str, status: str, reason: str) -> Way:
+def killed(node: str, status: str, reason: str, level: str = "warn") -> Way:
     return Way(
-        f"{node} killed", status, reason, lambda s: s.kill(node), lambda s: s.start(node)
+        f"{node} killed", status, reason, lambda s: s.kill(node), lambda s: s.start(node),
+        level=level,
     )  # fmt: skip
 
 
@@ -182,6 +185,7 @@ def faulty(
     return Way(
         name, status, reason,
         lambda s: s.happen(arm, kind, servo), lambda s: s.happen(arm, kind, servo, over=True),
+        level="error",
     )  # fmt: skip
 
 
@@ -225,19 +229,15 @@ WITH_POLICY = (
         "a second commander", DRIVER, "nodes send joint_commands at once, /act_policy, /watcher",
         "commands_on",
     ),
-    pretended("a second arm", POLICY, "/so101_driver, /watcher", "states_on"),
 )  # fmt: skip
 WITH_CLOCK = (
-    paused("simulation", POLICY, "simulated time has stood still"),
-    killed("simulation", POLICY, "simulated time has stood still"),
-    Way(
-        "a clock that never comes", POLICY, "simulated time has not begun",
-        lambda s: (s.kill("simulation"), s.kill("policy"), s.start("policy")),  # type: ignore
-        lambda s: s.start("simulation"),
-    ),
     paused("policy", SIM, "no command"),
     killed("policy", SIM, "no command"),
 )  # fmt: skip
+WITH_EMULATOR = (
+    paused("emulator", DRIVER, "no reply from", "error"),
+    killed("emulator", DRIVER, "port", "error"),
+)
 WITH_LEADER = (
     paused("driver", LEADER, "the follower has been silent"),
     killed("driver", LEADER, "the follower has been silent"),
@@ -248,10 +248,11 @@ WITH_LEADER = (
 )
 
 
-def program(module: str, **parameters: object) -> list[str]:
-    """Command line of a node."""
+def program(module: str, remapped: Sequence[str] = (), **parameters: object) -> list[str]:
+    """Command line of a node; topics that are remapped go below emulated/."""
     code = f"import sys; from {module} import main; sys.exit(main())"
-    pairs = (("-p", f"{name}:={value}") for name, value in parameters.items())
+    pairs = [("-p", f"{name}:={value}") for name, value in parameters.items()]
+    pairs += [("-r", f"{name}:=emulated/{name}") for name in remapped]
     return [sys.executable, "-c", code, "--ros-args", *(part for pair in pairs for part in pair)]
 
 
@@ -285,7 +286,7 @@ def running() -> Iterator[tuple[System, ExitStack]]:
         rclpy.try_shutdown()
 
 
-def plug_in(system: System, stack: ExitStack, folder: Path, arm: str) -> dict[str, object]:
+def plug_in(system: System, stack: ExitStack, folder: Path, arm: str) -> dict[str, Any]:
     """An emulated arm at home; the parameters of a node that talks to it."""
     calibration = folder / f"{arm}.json"
     emulated_calibration().save(calibration)
@@ -327,17 +328,38 @@ def _with_clock(system: System, stack: ExitStack, folder: Path) -> None:
     )  # fmt: skip
 
 
+def _with_emulator(system: System, stack: ExitStack, folder: Path) -> None:
+    port, calibration = folder / "port", folder / "arm.json"
+    emulated_calibration().save(calibration)
+    behind = ["joint_states", "joint_commands", "joint_commands/applied", "estop", "estop/state"]
+    system.programs["simulation"] = program("act_sim.sim_node", behind, cameras="[]")
+    system.programs["emulator"] = program("so101_driver.emulator_node", behind[:2], port=port)
+    system.programs["driver"] = program(
+        "so101_driver.driver_node", port=port, calibration=calibration, guard=False,
+        exit_policy="hold",
+    )  # fmt: skip
+    system.watcher.commands_on = True
+
+
 def _with_leader(system: System, stack: ExitStack, folder: Path) -> None:
     _add_driver(system, stack, folder)
     leader = plug_in(system, stack, folder, "leader")
     system.programs["leader"] = program("so101_driver.leader_node", **leader)
 
 
-# What runs, whose status is OK while all goes well, and the ways to stop it.
-SYSTEMS: dict[str, tuple[Callable[[System, ExitStack, Path], None], tuple[str, ...], Any]] = {
-    "policy": (_with_policy, (POLICY, DRIVER), WITH_POLICY),
-    "clock": (_with_clock, (POLICY, SIM), WITH_CLOCK),
-    "leader": (_with_leader, (LEADER, DRIVER), WITH_LEADER),
+class Kind(NamedTuple):
+    """One kind of system."""
+
+    build: Callable[[System, ExitStack, Path], None]
+    statuses: tuple[str, ...]  # that are OK while all goes well
+    ways: tuple[Way, ...]
+
+
+SYSTEMS = {
+    "policy": Kind(_with_policy, (POLICY, DRIVER), WITH_POLICY),
+    "clock": Kind(_with_clock, (POLICY, SIM), WITH_CLOCK),
+    "emulator": Kind(_with_emulator, (DRIVER,), WITH_EMULATOR),
+    "leader": Kind(_with_leader, (LEADER, DRIVER), WITH_LEADER),
 }
 
 
@@ -384,7 +406,7 @@ def _wait_until_told(
 
     def told() -> tuple[int, str, str] | None:
         for at_ns, level, text in list(watcher.heard.get(way.status, ())):
-            if at_ns > since_ns and level in ("warn", "error") and way.reason in text:
+            if at_ns > since_ns and level == way.level and way.reason in text:
                 return at_ns, level, text
         return None
 
