@@ -9,6 +9,20 @@ from typing import Any, NamedTuple, NoReturn
 
 from ros2cli.errors import CliError, unknown
 
+# What the real command has and this one has not.
+GONE = {
+    "ros2": (
+        "action", "component", "control", "daemon", "interface", "lifecycle", "multicast",
+        "plugin", "security", "test", "trace",
+    ),
+    "ros2 bag": ("burst", "convert", "list"),
+    "ros2 doctor": ("hello",),
+    "ros2 param": ("delete", "describe", "load"),
+    "ros2 pkg": ("create", "xml"),
+    "ros2 service": ("echo", "find"),
+    "ros2 topic": ("bw", "delay", "find", "type"),
+}  # fmt: skip
+
 
 class Verb(NamedTuple):
     """One row of a command's table: ``ros2 <command> <verb>``."""
@@ -24,6 +38,13 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
+        if value in GONE.get(self.prog, ()):
+            package = "".join((*self.prog.split(), str(value))[:2])
+            raise argparse.ArgumentError(
+                None,
+                f"'{self.prog} {value}' is not part of what comes with the PyPI wheels: "
+                f"install a ROS 2 distribution (https://docs.ros.org), whose {package} has it",
+            )
         kind = action.metavar if isinstance(action.metavar, str) else "value"
         if action.option_strings:
             kind = f"value of {action.option_strings[-1]}"

@@ -20,9 +20,7 @@ from ros2cli.packages import ensure_prefix_path
 COMMANDS = {
     "bag": "Record, inspect and play rosbag2 folders (MCAP)",
     "doctor": "Check this machine: what is installed, transport, GL, real-time permissions",
-    "interface": "Show the definitions of messages, services and actions",
     "launch": "Run a launch file",
-    "lifecycle": "Read and change the state of lifecycle nodes",
     "node": "List nodes and what they publish, subscribe to and serve",
     "param": "Read and change the parameters of nodes",
     "pkg": "List packages, their prefixes and their executables",
@@ -30,7 +28,7 @@ COMMANDS = {
     "service": "List and call services",
     "topic": "List, print, publish and measure topics",
 }
-WRITES_LOGS = ("bag", "launch", "lifecycle", "node", "param", "run", "service", "topic")
+WRITES_LOGS = ("bag", "launch", "node", "param", "run", "service", "topic")
 
 
 def build_parser(chosen: str | None) -> Parser:

@@ -35,11 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verbs(
         parser,
         {
-            "describe": Verb("Show type, limits and description", _describe_arguments, describe),
             "dump": Verb("Show all parameters of a node as YAML", _node_argument, dump),
             "get": Verb("Get parameter", _get_arguments, get),
             "list": Verb("Output a list of available parameters", _list_arguments, list_parameters),
-            "load": Verb("Load parameters from a YAML file", _load_arguments, load),
             "set": Verb("Set parameter", _set_arguments, set_parameter),
         },
     )
@@ -161,31 +159,6 @@ def get(args: argparse.Namespace) -> None:
         print(label, python)
 
 
-def _describe_arguments(parser: argparse.ArgumentParser) -> None:
-    _node_argument(parser)
-    parser.add_argument("parameter_names", nargs="+", help="Names of the parameters")
-
-
-def describe(args: argparse.Namespace) -> None:
-    with graph.cli_node(args) as node:
-        client = connect(node, args)
-        for name in args.parameter_names:
-            client.check(name)
-        for descriptor in client.descriptors(args.parameter_names):
-            print(f"Parameter name: {descriptor.name}\n  Type: {LABELS[descriptor.type][1]}")
-            if descriptor.description:
-                print(f"  Description: {descriptor.description}")
-            print("  Constraints:")
-            if descriptor.read_only:
-                print("    Read only: true")
-            for limits in [*descriptor.floating_point_range, *descriptor.integer_range]:
-                print(f"    Min value: {limits.from_value}\n    Max value: {limits.to_value}")
-                if limits.step:
-                    print(f"    Step: {limits.step}")
-            if descriptor.additional_constraints:
-                print(f"    Additional constraints: {descriptor.additional_constraints}")
-
-
 def _set_arguments(parser: argparse.ArgumentParser) -> None:
     _node_argument(parser)
     parser.add_argument("parameter_name", help="Name of the parameter")
@@ -222,36 +195,6 @@ def dump(args: argparse.Namespace) -> None:
             branch = branch.setdefault(key, {})
         branch[leaf] = _to_python(value)
     print(yaml.dump({client.name: {"ros__parameters": tree}}, default_flow_style=False))
-
-
-def _load_arguments(parser: argparse.ArgumentParser) -> None:
-    _node_argument(parser)
-    parser.add_argument("parameter_file", help="YAML file: node or /**, ros__parameters")
-    parser.add_argument("--no-use-wildcard", action="store_true", help="Do not apply '/**'")
-
-
-def load(args: argparse.Namespace) -> None:
-    from rclpy.parameter import parameter_dict_from_yaml_file
-
-    with graph.cli_node(args) as node:
-        client = connect(node, args)
-        try:
-            parameters = parameter_dict_from_yaml_file(
-                args.parameter_file, not args.no_use_wildcard, target_nodes=[client.name]
-            )
-        except (OSError, RuntimeError, ValueError) as error:
-            raise CliError(f"cannot load '{args.parameter_file}': {error}") from None
-        results = client.set(list(parameters.values()))
-    failed = 0
-    for name, result in zip(parameters, results, strict=True):
-        reason = f": {result.reason}" if result.reason else ""
-        if result.successful:
-            print(f"Set parameter {name} successful{reason}")
-        else:
-            failed += 1
-            print(f"Set parameter {name} failed{reason}", file=sys.stderr)
-    if failed:
-        raise CliError(f"{failed} of {len(results)} parameters of '{client.name}' were not set")
 
 
 def _to_python(value: Any) -> Any:

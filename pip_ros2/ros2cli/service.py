@@ -18,7 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         {
             "call": Verb("Call a service", _call_arguments, call),
-            "find": Verb("Output a list of services of a given type", _find_arguments, find),
             "info": Verb("Print information about a service", _name_arguments, info),
             "list": Verb("Output a list of available services", _list_arguments, list_services),
             "type": Verb("Output a service's type", _name_arguments, service_type),
@@ -61,21 +60,6 @@ def info(args: argparse.Namespace) -> None:
         print(f"Type: {type_name}")
         print(f"Clients count: {node.count_clients(name)}")
         print(f"Services count: {node.count_services(name)}")
-
-
-def _find_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("service_type", help="Type to look for (e.g. 'std_srvs/srv/Trigger')")
-    parser.add_argument("-c", "--count-services", action="store_true", help="Only show the number")
-    parser.add_argument("--include-hidden-services", action="store_true")
-
-
-def find(args: argparse.Namespace) -> None:
-    with graph.cli_node(args) as node:
-        graph.settle(node, args)
-        found = graph.services(node, args.include_hidden_services)
-    names = [name for name, types in found.items() if args.service_type in types]
-    print(*([len(names)] if args.count_services else names), sep="\n")
 
 
 def _call_arguments(parser: argparse.ArgumentParser) -> None:

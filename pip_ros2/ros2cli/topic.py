@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ros2cli import graph, topic_echo, topic_pub, topic_rates
+from ros2cli import graph, topic_echo, topic_hz, topic_pub
 from ros2cli.command import Verb, add_verbs
 
 
@@ -12,23 +12,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verbs(
         parser,
         {
-            "bw": Verb("Display bandwidth used by topic", topic_rates.bw_arguments, topic_rates.bw),
-            "delay": Verb(
-                "Display delay of topic from timestamp in header",
-                topic_rates.delay_arguments,
-                topic_rates.delay,
-            ),
             "echo": Verb("Output messages from a topic", topic_echo.add_arguments, topic_echo.echo),
-            "find": Verb("Output a list of topics of a given type", _find_arguments, find),
             "hz": Verb(
                 "Print the average publishing rate to screen",
-                topic_rates.hz_arguments,
-                topic_rates.hz,
+                topic_hz.add_arguments,
+                topic_hz.hz,
             ),
             "info": Verb("Print information about a topic", _info_arguments, info),
             "list": Verb("Output a list of available topics", _list_arguments, list_topics),
             "pub": Verb("Publish a message to a topic", topic_pub.add_arguments, topic_pub.pub),
-            "type": Verb("Print a topic's type", _topic_argument, topic_type),
         },
     )
 
@@ -64,33 +56,9 @@ def list_topics(args: argparse.Namespace) -> None:
             print(f"{name} [{', '.join(types)}]" if args.show_types else name)
 
 
-def _topic_argument(parser: argparse.ArgumentParser) -> None:
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
     graph.add_node_arguments(parser)
     parser.add_argument("topic_name", help="Name of the ROS topic (e.g. '/chatter')")
-
-
-def topic_type(args: argparse.Namespace) -> None:
-    with graph.cli_node(args) as node:
-        print(graph.topic_type(node, args, args.topic_name)[1])
-
-
-def _find_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("topic_type", help="Type to look for (e.g. 'std_msgs/msg/String')")
-    parser.add_argument("-c", "--count-topics", action="store_true", help="Only show the number")
-    parser.add_argument("--include-hidden-topics", action="store_true")
-
-
-def find(args: argparse.Namespace) -> None:
-    with graph.cli_node(args) as node:
-        graph.settle(node, args)
-        found = graph.topics(node, args.include_hidden_topics)
-    names = [name for name, types in found.items() if args.topic_type in types]
-    print(*([len(names)] if args.count_topics else names), sep="\n")
-
-
-def _info_arguments(parser: argparse.ArgumentParser) -> None:
-    _topic_argument(parser)
     parser.add_argument(
         "-v",
         "--verbose",

@@ -73,7 +73,7 @@ _ours = find_spec("ros2cli") and find_spec("ros2cli.discovery")
 collect_ignore_glob = [] if _ours else ["test_ros2_*.py"]
 
 
-ON_THE_GRAPH = ("topic", "node", "service", "param", "lifecycle")
+ON_THE_GRAPH = ("topic", "node", "service", "param")
 
 
 class Finished(NamedTuple):

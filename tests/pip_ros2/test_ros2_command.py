@@ -42,7 +42,9 @@ def test_every_command_has_a_module_and_is_in_the_help(ros2):
     ("words", "code", "text"),
     [
         (["topci"], 2, r"unknown command 'topci'; did you mean 'topic'\? known: bag, doctor"),
-        (["topic", "lst"], 2, r"unknown verb 'lst'; did you mean 'list'\? known: bw, delay"),
+        (["topic", "lst"], 2, r"unknown verb 'lst'; did you mean 'list'\? known: echo, hz"),
+        (["topic", "bw", "/a"], 2, "'ros2 topic bw' is not part of .* whose ros2topic has it"),
+        (["lifecycle", "get"], 2, "'ros2 lifecycle' is not part of .* whose ros2lifecycle has it"),
         (["topic", "echo", "/a", "--qos-reliability", "relible"], 2, "did you mean 'reliable'"),
         (["topic", "pub", "/a", "std_msgs/msg/String", "-r", "0"], 2, "is not a number above zero"),
         (["pkg", "prefix", "std_msg"], 1, r"unknown package 'std_msg'.*did you mean 'std_msgs'"),
@@ -109,7 +111,7 @@ read, write = os.pipe()
 os.close(read)
 os.dup2(write, 1)
 from ros2cli.main import main
-sys.exit(main(["interface", "list"]))
+sys.exit(main(["pkg", "list"]))
 """
 
 

@@ -1,4 +1,4 @@
-"""pkg, run, interface and launch with a package of a made-up workspace."""
+"""pkg, run and launch with a package of a made-up workspace."""
 
 from __future__ import annotations
 
@@ -186,17 +186,3 @@ def test_a_launch_file_that_is_there_twice_is_refused(workspace):
     other.touch()
     with pytest.raises(CliError, match="is there more than once"):
         launch.locate("demo_arm", "sim.launch.py", [])
-
-
-def test_interface(ros2_at_once):
-    show, bare, package, listed, wrong = ros2_at_once(
-        "interface show geometry_msgs/msg/PoseStamped --no-comments",
-        "interface show std_srvs/srv/SetBool", "interface package std_srvs",
-        "interface list -s", "interface show std_msgs/String",
-    )  # fmt: skip
-    assert show.out.startswith("std_msgs/Header header\n\tbuiltin_interfaces/Time stamp\n\t\tint32")
-    assert "\tPoint position\n\t\tfloat64 x\n" in show.out
-    assert bare.out.startswith("bool data # e.g.")
-    assert package.out.split() == [f"std_srvs/srv/{n}" for n in ("Empty", "SetBool", "Trigger")]
-    assert listed.out.startswith("Services:\n    ")
-    assert (wrong.code, "not a full type name" in wrong.err) == (1, True)
