@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 from act_core.errors import suggest
+from act_core.files import replacing
 from act_core.so101 import JOINT_NAMES
 from so101_driver.calibration import find, load
 from tqdm import tqdm
@@ -74,19 +73,15 @@ def export_lerobot(options: ExportLerobotOptions) -> Path:
         raise DatasetError(suggest("codec", options.codec, OPTIONS))
     first = read_episode(files[0], with_images=False)
     units = find_units(first.features, options)
-    partial = options.out.with_name(f".{options.out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with replacing(options.out, wait=False) as partial:
+        if options.out.exists():  # another process has just made it
+            raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
+        partial.mkdir()
         with LerobotWriter(
             partial, first.features, units, codec=options.codec, crf=options.crf
         ) as writer:
             refused = _add_episodes(writer, files, first.features)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    (partial / "README.md").write_text(CARD)
-    os.replace(partial, options.out)
+        (partial / "README.md").write_text(CARD)
     said = "values unchanged" if units is None else units.scheme
     log.info(f"{len(files) - refused} of {len(files)} episodes in {options.out} ({said})")
     if options.push is not None:
@@ -141,7 +136,12 @@ def check_stamps(episode: Episode) -> None:
 
 
 def main() -> None:
-    run_command(export_lerobot, ExportLerobotOptions)
+    run_command(
+        export_lerobot,
+        ExportLerobotOptions,
+        kept=lambda options: f"there is no {options.out} yet: start it again",
+        then=lambda options: f"lerobot-train --dataset.root {options.out}, or act-import it back",
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,14 +104,21 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
     Args:
         folder: where `options.source` is, if it has been fetched already.
     """
-    folder = folder or local_copy(options.source)
+    record, source = _import(options, folder or local_copy(options.source), options.out)
+    _report(record, source, f"to {options.out}")
+    log.info(f"next: act-report {options.out}, then act-train --data {options.out}")
+    _warn(record)
+    return record
+
+
+def _import(options: ImportOptions, folder: Path, out: Path) -> tuple[ImportRecord, EpisodeSource]:
+    """Episodes of this project in `out`, made of what is in `folder`."""
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
     source = open_source(folder, layout, options)
-    record = import_episodes(source, options.out, _origin(options, layout))
+    record = import_episodes(source, out, _origin(options, layout))
     if isinstance(source, BagSource):
-        write_json(options.out / STATISTICS_FILE, source.statistics)
-    _report(record, options.out, source)
-    return record
+        write_json(out / STATISTICS_FILE, source.statistics)
+    return record, source
 
 
 def _origin(options: ImportOptions, layout: str) -> dict[str, Any]:
@@ -133,35 +140,44 @@ def _name(source: str) -> str:
     return source if source.startswith(SCHEME) else Path(source).absolute().name
 
 
-def _report(record: ImportRecord, out: Path, source: EpisodeSource) -> None:
+def _report(record: ImportRecord, source: EpisodeSource, where: str) -> None:
     for note in record.notes:
         log.info(f"note: {note}")
     for refusal in record.refused:
         log.warning(f"refused {refusal}")
     if record.aside:
+        more = ", ..." if len(record.aside) > SHOWN else ""
         log.warning(
             f"{len(record.aside)} files that were changed in the source, or are no longer in it, "
-            f"were moved to {out / ASIDE}: {', '.join(record.aside[:SHOWN])}"
-            f"{', ...' if len(record.aside) > SHOWN else ''}"
+            f"were moved to {ASIDE}/: {', '.join(record.aside[:SHOWN])}{more}"
         )
     total = record.imported + len(record.refused)
-    told = f"{record.imported} of {total} episodes imported to {out}"
+    told = f"{record.imported} of {total} episodes imported {where}"
     if isinstance(source, BagSource):
         refused = {refusal.episode for refusal in record.refused}
         told += f": {source.summary(set(source.names) - refused)}"
     if record.kept:
         told += f", {record.kept} of them were there"
-    log.info(f"{told}; next: act-report {out}, then act-train --data {out}")
-    for warning in record.warnings:  # last, where they are seen
+    log.info(told)
+
+
+def _warn(record: ImportRecord) -> None:
+    """Last, where it is seen."""
+    for warning in record.warnings:
         log.warning(f"warning: {warning}")
 
 
 def import_as_lerobot(options: ImportOptions, folder: Path) -> Path:
-    """Import recordings and write them as a LeRobotDataset v3.0, with the record of the import."""
+    """Import recordings and write them as a LeRobotDataset v3.0, with the record of the import.
+
+    The episodes in between are in a hidden folder beside it until it is whole, so that the same
+    command goes on after an interruption.
+    """
     if options.out.exists():
         raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
     episodes = options.out.with_name(f".{options.out.name}.episodes")
-    import_dataset(replace(options, out=episodes), folder)
+    record, source = _import(options, folder, episodes)
+    _report(record, source, "on the way to a LeRobotDataset")
     is_bag = options.layout == "bag" or (episodes / STATISTICS_FILE).exists()
     units = options.units if is_bag and options.units else DEGREES
     export_lerobot(ExportLerobotOptions(episodes, options.out, units, options.calibration))
@@ -169,6 +185,7 @@ def import_as_lerobot(options: ImportOptions, folder: Path) -> Path:
         if (episodes / name).exists():
             shutil.copy(episodes / name, options.out / name)
     shutil.rmtree(episodes)
+    _warn(record)
     return options.out
 
 
@@ -232,7 +249,13 @@ def _declared(options: ImportOptions) -> Declared:
 
 
 def main() -> None:
-    run_command(import_source, ImportOptions)
+    run_command(
+        import_source,
+        ImportOptions,
+        kept=lambda options: (
+            f"the episodes in {options.out} are whole, and the same command goes on there"
+        ),
+    )
 
 
 if __name__ == "__main__":

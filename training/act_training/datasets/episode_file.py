@@ -35,6 +35,7 @@ from act_training.features import Camera, Features
 
 FORMAT = "act-episode"
 VERSION = 1
+MEMORY_BLOCK = 2**23  # bytes by which a file in memory grows
 GZIP_LEVEL = 1  # the fastest: higher ones gain a few per cent of size
 
 
@@ -109,10 +110,20 @@ def episode_files(folder: Path) -> list[Path]:
 
 
 def write_episode(path: Path, episode: Episode) -> None:
-    """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind."""
+    """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind.
+
+    It is made in memory first: HDF5 that meets a full disk while it closes a file says so in many
+    lines, and keeps the file open.
+    """
     try:
-        with replacing(path) as partial, h5py.File(partial, "w") as file:
+        with h5py.File(
+            path.name, "w", driver="core", backing_store=False, block_size=MEMORY_BLOCK
+        ) as file:
             _write(file, episode)
+            file.flush()
+            content = file.id.get_file_image()
+        with replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise OSError(
             error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
