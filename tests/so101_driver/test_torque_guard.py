@@ -9,11 +9,16 @@ import sys
 import textwrap
 
 import pytest
-from act_core.so101 import REST_POSE_RAD
+from act_core.so101 import REST_POSE_RAD, SO101_LIMITS
+from act_core.timing import FakeClock
 from so101_driver import torque_guard
+from so101_driver.arm import So101Arm
+from so101_driver.bus import Bus
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
+from so101_driver.torque_guard import TorqueGuard
+from so101_driver.transport import SerialTransport
 
 from tests.ros_rig import wait_until
 from tests.so101_driver.emulated_arm import torques
@@ -94,3 +99,41 @@ def test_the_guard_does_what_it_was_told_last_within_the_driver_s_limits(monkeyp
     assert [given[3] for given in done] == ([] if policy is None else [policy])
     for *_, limits in done:
         assert limits.max_velocity_rad_s.tolist() == [float(speed) for speed in speeds]
+
+
+def test_a_guard_that_is_killed_is_replaced_and_knows_what_to_do(emulator):
+    guard = TorqueGuard(str(emulator.path), 1_000_000, emulator.path.parent / "calibration.json",
+                        SO101_LIMITS)  # fmt: skip
+    arm = So101Arm(Bus(SerialTransport(str(emulator.path)), reply_slack_s=0.5),
+                   emulated_calibration())  # fmt: skip
+    arm.enable_torque()
+    guard.expect("release")
+    assert guard.tend() is None
+    guard._process.kill()
+    wait_until(lambda: not guard.is_alive)
+    assert guard.tend() == "the torque guard was killed (signal 9): another one stands by"
+    assert guard.is_alive
+    assert guard.tend() is None
+    arm.bus.close()
+    guard.leave()  # the driver dies
+    wait_until(lambda: torques(emulator.bus.servos) == [0] * 6)
+    assert guard.tend() is None, "nobody wants another one"
+
+
+def test_a_guard_that_is_killed_again_and_again_comes_back_with_growing_pauses(tmp_path):
+    clock = FakeClock()
+    guard = TorqueGuard("port", 1_000_000, tmp_path / "calibration.json", SO101_LIMITS, clock)
+    said, starts_s = [], []
+    for _ in range(200):  # 20 s
+        if guard.is_alive:
+            starts_s.append(round(clock.now_ns() / 1e9, 1))
+            guard._process.kill()
+            guard._process.wait()
+        if text := guard.tend():
+            said.append(text.removeprefix("the torque guard was killed (signal 9): "))
+        clock.advance(0.1)
+    guard.dismiss()
+    assert starts_s == [0.0, 0.1, 1.2, 3.3, 7.4, 15.5]
+    another = "another one stands by"
+    assert said[:4] == [another, "another one starts in 1 s", another, "another one starts in 2 s"]
+    assert len(said) == 10, "two lines for each, however often it is looked at"

@@ -129,6 +129,8 @@ class DriverNode(ArmNode):
     def _log_events(self) -> None:
         """Writes the driver's events to the log, which would hold up the control thread."""
         logger, events = self.get_logger(), self.driver.events
+        if self._guard is not None and (text := self._guard.tend()):
+            logger.warning(text)
         while events:
             level, text = events.popleft()
             if level == "error":

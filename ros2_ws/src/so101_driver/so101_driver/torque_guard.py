@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,34 +22,56 @@ from pathlib import Path
 import numpy as np
 from act_core.limits import JointLimits
 from act_core.so101 import JOINT_NAMES, SO101_LIMITS
-from act_core.timing import MonotonicClock, to_ns
+from act_core.timing import Clock, MonotonicClock, to_ns
 
 from so101_driver.arm import So101Arm
+from so101_driver.backoff import Backoff
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import load
 from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.transport import SerialTransport
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # between guards that do not live long
 PATIENCE_S = 5.0  # for the port to become free, and for servos that do not answer
 
 
 class TorqueGuard:
     """Starts the guard process, which does nothing until it was told what to do by `expect`.
 
+    A guard that is killed is replaced by `tend`: at once, and with growing pauses when the next one
+    does not live long either. The methods may be called from any thread.
+
     Args:
         port, baud: of the bus.
         calibration: file; says which servos there are and where they may go.
         limits: that the driver keeps; the guard keeps their speeds and accelerations.
+        clock: monotonic.
     """
 
-    def __init__(self, port: str, baud: int, calibration: Path, limits: JointLimits) -> None:
-        arguments = ["--port", port, "--baud", str(baud), "--calibration", str(calibration)]
-        arguments += ["--velocity", *map(str, limits.max_velocity_rad_s)]
-        arguments += ["--acceleration", *map(str, limits.max_acceleration_rad_s2)]
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        calibration: Path,
+        limits: JointLimits,
+        clock: Clock | None = None,
+    ) -> None:
+        self._arguments = ["--port", port, "--baud", str(baud), "--calibration", str(calibration)]
+        self._arguments += ["--velocity", *map(str, limits.max_velocity_rad_s)]
+        self._arguments += ["--acceleration", *map(str, limits.max_acceleration_rad_s2)]
+        self._clock = clock if clock is not None else MonotonicClock()
+        self._lock = threading.Lock()
         self._expected = HOLD
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "so101_driver.torque_guard", *arguments],
+        self._wanted = True
+        self._pauses = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._due_ns: int | None = None  # when the next one is to start; None: there is one
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._started_ns = self._clock.now_ns()
+        return subprocess.Popen(
+            [sys.executable, "-m", "so101_driver.torque_guard", *self._arguments],
             stdin=subprocess.PIPE,
             # Not in the driver's process group: Ctrl-C and `kill -- -group` are not for it.
             start_new_session=True,
@@ -64,10 +87,41 @@ class TorqueGuard:
         """What to do from now on, should the driver die."""
         if policy == self._expected:
             return
-        self._expected = policy
+        with self._lock:
+            self._expected = policy
+            self._tell()
+
+    def tend(self) -> str | None:
+        """Called now and then: starts another guard when this one has ended; says so, once each."""
+        with self._lock:
+            if not self._wanted or self.is_alive:
+                return None
+            now_ns = self._clock.now_ns()
+            if self._due_ns is None:
+                if now_ns - self._started_ns > to_ns(LONGEST_PAUSE_S):
+                    self._pauses.reset()
+                pause_s = self._pauses.next()
+                self._due_ns = now_ns + to_ns(pause_s)
+                if pause_s:
+                    return f"{self._how_it_ended()}: another one starts in {pause_s:g} s"
+            if now_ns < self._due_ns:
+                return None
+            how = self._how_it_ended()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process, self._due_ns = self._start(), None
+            self._tell()
+            return f"{how}: another one stands by"
+
+    def _how_it_ended(self) -> str:
+        code = self._process.returncode
+        how = f"was killed (signal {-code})" if code < 0 else f"has ended (exit code {code})"
+        return f"the torque guard {how}"
+
+    def _tell(self) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended already; `is_alive` tells
-            self._process.stdin.write(policy.encode() + b"\n")
+        with contextlib.suppress(OSError):  # it has ended already; `tend` sees to that
+            self._process.stdin.write(self._expected.encode() + b"\n")
             self._process.stdin.flush()
 
     def dismiss(self) -> None:
@@ -79,9 +133,11 @@ class TorqueGuard:
 
     def leave(self) -> None:
         """The driver ends and leaves the torque to the guard."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        with self._lock:
+            self._wanted = False
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
 
 def guard(port: str, baud: int, calibration: Path, policy: str, limits: JointLimits) -> str:
