@@ -26,6 +26,7 @@ HEAVY_RATES = {
 }  # fmt: skip
 WHOLE_BUS = {"port_gone"}  # kinds that have no servo of their own
 RATE_HZ = 100.0
+PERIOD_NS = to_ns(1 / RATE_HZ)
 COOL_C = 30.0
 # What people do meanwhile, each about so often [s].
 DEEDS_EVERY_S = {"estop": 6.0, "torque": 10.0, "recover": 4.0, "restart": 12.0, "pause": 3.0}
@@ -55,6 +56,7 @@ class Soak:
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
         self.clock = FakeClock(to_ns(1.0))
+        self._due_ns = self.clock.now_ns()
         servos, self.joints = watched_arm(HOME_POSE_RAD)
         self.wire = EmulatedBus(servos, faults=FaultScript(self.seed))
         quiet = self.with_people and self._random.random() < 0.5
@@ -91,7 +93,9 @@ class Soak:
 
     def _cycle(self) -> None:
         self.cycles += 1
-        self.clock.sleep_until_ns(to_ns(1.0 + self.cycles / RATE_HZ))
+        self._due_ns += PERIOD_NS  # what is late is skipped, as in `act_core.timing`
+        self._due_ns = max(self._due_ns, self.clock.now_ns())
+        self.clock.sleep_until_ns(self._due_ns)
         self.wire.advance(self.clock.now_ns())
         self._faults()
         if self.with_people:

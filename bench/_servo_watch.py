@@ -61,7 +61,8 @@ class WatchedJoint(LocalJoint):
         super().step(drive, dt_s)
         self.time_s += dt_s
         moved = self.position_rad - before
-        drives = drive.powered and drive.duty * moved > 0.0  # not: falls, is pushed, brakes
+        drives = drive.powered and drive.duty * moved > 0.0  # not: falls, brakes
+        drives &= self.push_nm * moved <= 0.0  # a hand does
         resting = abs(self.velocity_rad_s) < AT_REST_RAD_S
         self._still_s = self._still_s + dt_s if resting else 0.0
         if drives and abs(self.velocity_rad_s) > self._allowed_rad_s:

@@ -42,6 +42,7 @@ class ArmDrive:
         )
         self.faults = FaultMonitor(settings.period_s, settings.faults)
         self.torque = False  # it was switched on, and goals are sent
+        self.is_released = False  # by request
         self.limp = np.zeros(len(JOINT_NAMES), dtype=bool)  # (6,)
         self.sent_rad: Vector | None = None  # (6,) last goals
         self.wanted_rad: Vector | None = None  # (6,) what they would be without limits
@@ -82,12 +83,14 @@ class ArmDrive:
         start = arm_start.energise(arm, self.gate.limits, self._settings.start_tolerance_rad)
         self._begin(arm, start, now_ns)
         self.torque = self._has_driven = True
+        self.is_released = False
         self.faults.clear()
         self.gate.open()
 
     def release(self, arm: So101Arm) -> None:
         """Torque off. Raises RefusedError that names the joints that do not confirm it."""
         self.torque = self.is_wanted = False
+        self.is_released = True
         self.sent_rad = None
         unconfirmed = arm.release()
         self.gate.shut(TORQUE_OFF)
@@ -136,6 +139,13 @@ class ArmDrive:
         self.sent_rad = applied.position_rad
         self._write(arm)
         return applied
+
+    def trail(self, arm: So101Arm, state: ArmState) -> None:
+        """A period of a released arm: its goals follow it, and its torque stays off, whoever
+        switches it on."""
+        here, _ = self._seen(state).reach(_mask(JOINT_NAMES), True)
+        arm.write_goals(here)
+        arm.slacken(JOINT_NAMES)
 
     def relax(self, joints: Collection[str]) -> bool:
         """Moves the goals of joints that press to where the joints are; whether that was done."""

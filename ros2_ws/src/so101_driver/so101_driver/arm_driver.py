@@ -185,6 +185,8 @@ class ArmDriver:
             self._drive.let_go(self.faults.without_force())
         else:
             self.faults.see_state(state, None)
+            if self._drive.is_released:
+                self._drive.trail(arm, state)
         if not everybody:
             return self._silence(arm, state)
         seen = self._health.look(arm, deadline_ns)

@@ -25,6 +25,8 @@ OVERLOAD_MOTION = 50  # counts: a motor that turned further is not stalled
 SUPPLY_OHM = 0.2  # cable and supply: the voltage drops under load
 # A motor that holds 1 A (2.7 W) gets some 30 K warmer, within minutes.
 AMBIENT_C, KELVIN_PER_WATT, THERMAL_TIME_S = 25.0, 11.0, 300.0
+_VOLTAGE, _ENCODER, _OVERHEAT, _OVERCURRENT, _OVERLOAD = map(int, Status)
+_STOPS = _OVERHEAT | _VOLTAGE | _ENCODER  # bits that set the duty to 0
 RAD_TO_COUNTS = reg.COUNTS_PER_TURN / (2 * math.pi)
 
 
@@ -104,7 +106,7 @@ class Motor:
 
     def reset(self) -> None:
         """As after power-up."""
-        self.status = Status(0)
+        self._status = 0  # bits of Status: as plain numbers, which are fast
         self.release()
         self._positions: deque[int] = deque([self.position], maxlen=WINDOW + 1)
 
@@ -117,7 +119,16 @@ class Motor:
         self._stall_s, self._stall_position = 0.0, self.position
         self._overcurrent_s = 0.0
         self.tripped = False  # switched off by too much current
-        self.status &= ~(Status.OVERLOAD | Status.OVERCURRENT)
+        self._status &= ~(_OVERLOAD | _OVERCURRENT)
+
+    @property
+    def status(self) -> Status:
+        """What the servo complains about."""
+        return Status(self._status)
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self._status = int(status)
 
     @property
     def position(self) -> int:
@@ -135,12 +146,12 @@ class Motor:
     def fail_encoder(self, on: bool) -> None:
         """The angle sensor fails, or works again."""
         self._frozen = self.position if on else None
-        self._flag(Status.ENCODER, on)
+        self._flag(_ENCODER, on)
 
     def trip(self) -> None:
         """As by too much current for too long."""
-        self._flag(Status.OVERCURRENT, True)
-        self.tripped = bool(self.settings.unloads & Status.OVERCURRENT)
+        self._flag(_OVERCURRENT, True)
+        self.tripped = bool(self.settings.unloads & _OVERCURRENT)
 
     def step(self) -> None:
         """Lets `STEP_S` pass."""
@@ -150,7 +161,7 @@ class Motor:
         if s.powered:
             self._move_setpoint()
             duty = self._limit_overload(self._position_loop(position), position)
-        if self.status & s.unloads & (Status.OVERHEAT | Status.VOLTAGE | Status.ENCODER):
+        if self._status & s.unloads & _STOPS:
             duty = 0
         self.duty = duty
         self._measure_current()
@@ -207,8 +218,8 @@ class Motor:
             self._stall_s += STEP_S
         if self._stall_s >= s.protection_s:
             self._overload_sign = 1 if duty > 0 else -1
-        self._flag(Status.OVERLOAD, self._overload_sign != 0)
-        if self._overload_sign and s.unloads & Status.OVERLOAD:
+        self._flag(_OVERLOAD, self._overload_sign != 0)
+        if self._overload_sign and s.unloads & _OVERLOAD:
             return min(max(duty, -s.protective_duty), s.protective_duty)
         return duty
 
@@ -231,10 +242,9 @@ class Motor:
         s = self.settings
         final_c = AMBIENT_C + KELVIN_PER_WATT * self.amperes**2 * RESISTANCE
         self.temperature_c += (final_c - self.temperature_c) * STEP_S / THERMAL_TIME_S
-        cool = COOLED_K if self.status & Status.OVERHEAT else 0
-        self._flag(Status.OVERHEAT, self.temperature_c > s.hottest_c - cool)
-        self._flag(Status.VOLTAGE, not s.volts[0] <= self.volts <= s.volts[1])
+        cool = COOLED_K if self._status & _OVERHEAT else 0
+        self._flag(_OVERHEAT, self.temperature_c > s.hottest_c - cool)
+        self._flag(_VOLTAGE, not s.volts[0] <= self.volts <= s.volts[1])
 
-    def _flag(self, flag: Status, on: bool) -> None:
-        if on != bool(self.status & flag):
-            self.status ^= flag
+    def _flag(self, flag: int, on: bool) -> None:
+        self._status = self._status | flag if on else self._status & ~flag
