@@ -45,6 +45,22 @@ def several(node: Node, topic: topics.Topic) -> str | None:
     return _several(topic, publishers_of(node, topic))
 
 
+def rivals(node: Node, topic: topics.Topic) -> str | None:
+    """What to say where others publish on a topic that ``node`` publishes on; otherwise None.
+
+    Two nodes of one name count as well, as of a policy that was started twice; so does one that was
+    killed, for as long as the graph remembers it.
+    """
+    found = [publisher.node for publisher in publishers_of(node, topic)]
+    own = node.get_fully_qualified_name()
+    if own in found:
+        found.remove(own)
+    if not found:
+        return None
+    twice = " (started twice, or killed less than 20 s ago)" if own in found else ""
+    return f"{', '.join(found)} can send {topic.name} as well{twice}"
+
+
 def _several(topic: topics.Topic, found: list[TopicPublisher]) -> str | None:
     names = sorted({publisher.node for publisher in found})
     if len(names) < 2:

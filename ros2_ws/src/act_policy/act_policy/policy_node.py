@@ -14,15 +14,19 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 from act_core import topics
+from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.policy_json import read_spec
+from act_core.policy_spec import PolicySpec
 from act_core.policy_units import check_units
 from act_core.realtime import (
     as_ordinary_thread,
@@ -34,6 +38,7 @@ from act_core.report import Report
 from act_core.ros import (
     declare_parameters,
     diagnostic_values,
+    has_simulated_time,
     image_to_array,
     joint_state,
     publisher,
@@ -46,7 +51,10 @@ from act_core.ros import (
 )
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_guard import LONGEST_REASON
+from act_core.ros_publishers import PublisherWatch, rivals, several
+from act_core.stamps import TOLERANCE_S, StampCheck, duration
 from act_core.timing import NS_PER_S, to_ns
+from act_core.traffic import Traffic
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
@@ -68,12 +76,14 @@ from act_policy.observation import Observation
 from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
 from act_policy.policy import Policy
 from act_policy.policy_parameters import PolicyParameters
-from act_policy.policy_report import control_report, inference_report
+from act_policy.policy_report import PolicyState, control_report, inference_report, true_result
 from act_policy.policy_runner import Action, Hold, PolicyRunner
 from act_policy.start_gate import StartGate
 from act_policy.state_log import StateLog
 
 HOUSEKEEPING_S = 0.05
+START_S = 10.0  # others may take so long to come up; until then, the log does not warn of it
+SETTLE_S = 0.8  # so long after a reset, to wait for the first chunk is no fault
 REMIND_S = 5.0  # at least so long between two warnings about the same thing
 
 
@@ -116,8 +126,13 @@ class PolicyNode(Node):
         self._refused: dict[str, str] = {}  # stream -> why its last message was no use
         self._clock_jumps = 0
         self._result: Action | Hold | None = None  # of the last control tick
-        self._log = StateLog()
+        self._loop_problem: str | None = None
+        self._driver = f"policy '{spec.name}' ({self.get_fully_qualified_name()})"
+        self._log = StateLog(REMIND_S, self._driver)
         self._last_now_ns = 0
+        self._last_steady_ns = time.monotonic_ns()
+        self._started_ns = self._settled_ns = self._last_steady_ns
+        self._watch_what_comes(spec)
         self._chunks: deque[Chunk] = deque(maxlen=8)  # not published yet
         self._gate = StartGate(spec, self.parameters.start_within, self.parameters.start_pose)
         self._joints_heard: tuple[int, NDArray[np.float64]] | None = None  # when, and the positions
@@ -127,6 +142,7 @@ class PolicyNode(Node):
 
         self._commands = publisher(self, topics.JOINT_COMMANDS)
         self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
+        self._joint_senders = PublisherWatch(self, topics.JOINT_STATES)
         subscription(self, topics.JOINT_STATES, self._on_joints)
         for image in spec.image_inputs:
             topic = topics.camera_image(image.camera)
@@ -138,6 +154,7 @@ class PolicyNode(Node):
         # Silence must be noticed also when nothing comes and simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
+        self.create_timer(1.0, self._look_around, clock=steady)
         Diagnostics(self, self._reports, f"policy {spec.name}")
 
         rate_hz = self.parameters.control_rate_hz
@@ -155,6 +172,22 @@ class PolicyNode(Node):
         """Ends the threads; nothing is commanded afterwards."""
         self._loop.close()
         self._worker.close()
+
+    def _watch_what_comes(self, spec: PolicySpec) -> None:
+        """Counts and checks of every stream, by a steady clock."""
+        p = self.parameters
+        limits = {JOINTS: p.max_joint_age_s}
+        limits |= {_camera_stream(camera): p.max_image_age_s for camera in spec.cameras}
+        self._simulated = has_simulated_time(self)
+        self._clock_watch = ClockWatch()
+        self._clock_problem: str | None = None
+        self._received = {stream: Traffic() for stream in limits}
+        self._sent = Traffic()
+        self._others: list[str] = []  # who else commands the arm, or sends what the policy sees
+        self._stamps = {
+            stream: StampCheck(max(TOLERANCE_S, limit_s), self._simulated, zero_passes=False)
+            for stream, limit_s in limits.items()
+        }
 
     def _load(self, cores: int) -> GraphPolicy:
         parameters = self.parameters
@@ -175,62 +208,81 @@ class PolicyNode(Node):
     # -- control thread -------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        if now_ns < self._last_now_ns:
-            self.runner.reset(now_ns)  # a bag that starts again, a simulation that restarts
-        elif now_ns == self._last_now_ns:
+        now_ns, steady_ns = self.get_clock().now().nanoseconds, time.monotonic_ns()
+        moved_ns, passed_ns = now_ns - self._last_now_ns, steady_ns - self._last_steady_ns
+        began = self._last_now_ns == 0
+        self._last_now_ns, self._last_steady_ns = now_ns, steady_ns
+        if moved_ns == 0:
             return  # simulated time stands still, or has not begun
-        self._last_now_ns = now_ns
+        # Back: a bag that starts again, a simulation that restarts. Simulated time may run at any
+        # speed; a real clock that ran ahead of the steady one was set.
+        ahead = not self._simulated and moved_ns - passed_ns > to_ns(TOLERANCE_S)
+        if not began and (moved_ns < 0 or ahead):
+            way = "back" if moved_ns < 0 else "forward"
+            size_s = abs(moved_ns if self._simulated else moved_ns - passed_ns) / NS_PER_S
+            self.runner.reset(now_ns)
+            self.runner.unobserved(f"the clock of this node stepped {way} by {duration(size_s)}")
         result = self.runner.act(now_ns)
         if isinstance(result, Action):
             self._commands.publish(joint_state(self._joints, result.position, result.stamp_ns))
+            self._sent.count()
             if result.new_chunk is not None:
                 self._chunks.append(result.new_chunk)
         self.stats.record(result)
         self._result = result
 
     def _on_tick_error(self, error: Exception) -> None:
+        self._loop_problem = repr(error)
         self.get_logger().error(f"control: {error!r}", throttle_duration_sec=REMIND_S)
 
     # -- executor: observations -----------------------------------------------------------------
 
-    def _on_joints(self, message: JointState) -> None:
-        try:
+    def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
+        self._joint_senders.saw(info)
+        with self._receiving(JOINTS):
             reading = read_joints(message, self.runner.spec.joint_input.joints)
-            self.sync.add_joints(stamp_ns(message.header.stamp), reading.position)
-            self._joints_heard = self.get_clock().now().nanoseconds, reading.position
-        except ValueError as error:
-            self._refuse(JOINTS, error)
-            raise
-        self._refused.pop(JOINTS, None)
+            self.sync.add_joints(self._checked_stamp(JOINTS, message), reading.position)
+        self._joints_heard = time.monotonic_ns(), reading.position
         if self._enable_when_heard:
             self._enable_when_heard = False
             self.get_logger().info(f"enabled at the start: {self._enable()}")
         self._observe()
 
     def _on_image(self, camera: str, message: Image) -> None:
-        try:
+        with self._receiving(_camera_stream(camera)):
             image = image_to_array(message, "rgb8")
             if self.parameters.image_fit == "resize":
                 image = resize(image, self._images[camera])
-            self.sync.add_image(camera, stamp_ns(message.header.stamp), image)
-        except ValueError as error:
-            self._refuse(f"camera '{camera}'", error)
-            raise
-        self._refused.pop(f"camera '{camera}'", None)
+            stamp_ns = self._checked_stamp(_camera_stream(camera), message)
+            self.sync.add_image(camera, stamp_ns, image)
         self._observe()
 
-    def _refuse(self, stream: str, error: ValueError) -> None:
-        """Keeps the reason for the status; `act_core.ros.subscription` writes it into the log."""
-        self._refused[stream] = clean(error, LONGEST_REASON)
-        self._observe()
+    @contextmanager
+    def _receiving(self, stream: str) -> Iterator[None]:
+        """Keeps the reason of a refusal for the status; `act_core.ros.subscription` logs it."""
+        try:
+            yield
+        except ValueError as error:
+            self._refused[stream] = clean(error, LONGEST_REASON)
+            self._observe()
+            raise
+        self._received[stream].count()
+        self._refused.pop(stream, None)
+
+    def _checked_stamp(self, stream: str, message: JointState | Image) -> int:
+        """The stamp of a message; ValueError for one that is not of about now."""
+        found_ns = stamp_ns(message.header.stamp)
+        wrong = self._stamps[stream].refusal(found_ns, self.get_clock().now().nanoseconds)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return found_ns
 
     def _observe(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         taken = self.sync.take(now_ns)
         if self.sync.clock_jumps != self._clock_jumps:
             self._clock_jumps = self.sync.clock_jumps
-            self.runner.reset(now_ns)
+            self._begin_afresh(now_ns)
             self.get_logger().warning("stamps went back in time: starting afresh")
         if isinstance(taken, Observation):
             self.runner.observe(taken, now_ns)
@@ -238,11 +290,20 @@ class PolicyNode(Node):
             refused = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
             self.runner.unobserved("; ".join([str(taken), *refused]))
 
+    def _begin_afresh(self, now_ns: int) -> None:
+        """Forgets every plan; to hold until there is a new one is no fault."""
+        self.runner.reset(now_ns)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled_ns = time.monotonic_ns() + to_ns(SETTLE_S)
+
     # -- executor: operators --------------------------------------------------------------------
 
     def _set_enabled(self, enabled: bool) -> None:
         self._enabled = enabled and not self._estopped
         if self._enabled:
+            self._settle()
             self.runner.start(self.get_clock().now().nanoseconds)
         elif self._estopped:
             self.runner.stop("the e-stop is engaged")
@@ -253,7 +314,7 @@ class PolicyNode(Node):
         """Begins to act, unless something speaks against it; returns what was done."""
         position = None
         if self._joints_heard is not None:
-            age_ns = self.get_clock().now().nanoseconds - self._joints_heard[0]
+            age_ns = time.monotonic_ns() - self._joints_heard[0]
             if age_ns <= to_ns(self.parameters.max_joint_age_s):
                 position = self._joints_heard[1]
         refusal = None if self._enabled else self._gate.refusal(position)
@@ -299,7 +360,7 @@ class PolicyNode(Node):
 
     def _reset(self, why: str) -> None:
         self.sync.clear()
-        self.runner.reset(self.get_clock().now().nanoseconds)
+        self._begin_afresh(self.get_clock().now().nanoseconds)
         self.get_logger().info(f"reset by {why}")
 
     # -- executor: reports ----------------------------------------------------------------------
@@ -311,13 +372,34 @@ class PolicyNode(Node):
             # Converting a chunk holds the GIL for up to half a millisecond: only for a listener.
             if self._chunk_topic.get_subscription_count():
                 self._chunk_topic.publish(_trajectory(chunk, self._joints))
-        if self._result is None:
+        if self._simulated:
+            self._clock_problem = self._clock_watch.look(self.get_clock().now().nanoseconds)
+        state = self._state()
+        if state.result is None:
             return
-        line = self._log.update(self._result, self._enabled, time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        starting = not self._sent.total and now_ns < self._started_ns + to_ns(START_S)
+        line = self._log.update(
+            state.result, self._enabled, now_ns, settling=starting or state.settling
+        )
         if line is not None and line.level == "warning":
             self.get_logger().warning(line.text)  # rclpy wants one severity for each line of code
         elif line is not None:
             self.get_logger().info(line.text)
+
+    def _look_around(self) -> None:
+        """Asks the graph who else sends what the policy hears or says."""
+        self._joint_senders.look()
+        found = [self._joint_senders.warning()]
+        found += [several(self, topics.camera_image(camera)) for camera in self._images]
+        if self._enabled:
+            found.append(rivals(self, topics.JOINT_COMMANDS))
+        self._others = [text for text in found if text is not None]
+
+    def _state(self) -> PolicyState:
+        result = true_result(self._result, self._clock_problem, self._sent, self._loop_problem)
+        settling = time.monotonic_ns() < self._settled_ns
+        return PolicyState(result, self._enabled, settling)
 
     def _reports(self) -> list[Report]:
         status = self.runner.status(self.get_clock().now().nanoseconds)
@@ -330,11 +412,12 @@ class PolicyNode(Node):
             "clock_jumps": str(self.sync.clock_jumps),
             **{f"refused_{stream}": why for stream, why in self._refused.items()},
         }
+        state, loop = self._state(), self._loop.stats.snapshot()
         return [
             control_report(
-                self._result, self._enabled, self._loop.stats.snapshot(), self.stats, settings
+                state, self._driver, loop, self.stats, self._sent, self._others, settings
             ),
-            inference_report(self._policy_text, self._result, status, inputs),
+            inference_report(self._policy_text, state.result, status, self._received, inputs),
         ]
 
     def _grants(self) -> str:
@@ -343,6 +426,10 @@ class PolicyNode(Node):
         )
         memory = "memory locked" if self._memory_locked else "memory not locked"
         return f"{fifo}, {memory}"
+
+
+def _camera_stream(camera: str) -> str:
+    return f"camera '{camera}'"
 
 
 def _trajectory(chunk: Chunk, joints: tuple[str, ...]) -> JointTrajectory:
