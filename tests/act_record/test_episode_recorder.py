@@ -97,6 +97,54 @@ def test_a_full_disk_is_refused_at_the_start(tmp_path, monkeypatch):
         recorder.start()
 
 
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(tmp_path):
+    (tmp_path / "file").write_text("")
+    recorder = EpisodeRecorder(tmp_path / "file/out", TOPICS)
+    with pytest.raises(ConfigurationError, match=r"nothing can be recorded to .*: Not a directory"):
+        recorder.start()
+
+
+def test_a_disk_that_is_full_at_once_leaves_no_folder(tmp_path):
+    def full(folder, attachments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    recorder = EpisodeRecorder(tmp_path, TOPICS, open_bag=full)
+    with pytest.raises(ConfigurationError, match="No space left on device; choose another folder"):
+        recorder.start()
+    assert not recorder.recording
+    assert list(tmp_path.iterdir()) == []
+
+
+class Faulty(BagWriter):
+    """Breaks in a way that nobody thought of."""
+
+    def write(self, *arguments):
+        raise RuntimeError("what nobody thought of")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_writing_thread_is_no_silent_recording(tmp_path):
+    recorder = EpisodeRecorder(tmp_path, TOPICS, open_bag=Faulty)
+    recorder.start()
+    feed(recorder)
+    assert "a fault of the recorder (RuntimeError('what nobody" in recorder.stop().problem
+
+
+def test_two_recorders_in_one_folder_do_not_meet(tmp_path):
+    one, two = EpisodeRecorder(tmp_path, TOPICS), EpisodeRecorder(tmp_path, TOPICS)
+    assert [one.start().name, two.start().name] == ["episode_000000", "episode_000001"]
+    for recorder in (one, two):
+        feed(recorder)
+        assert recorder.stop().messages == len(MESSAGES)
+
+
+def test_what_a_person_wrote_beside_a_bag_is_not_replaced(tmp_path):
+    (tmp_path / "episode.json").write_text("{oops")
+    with pytest.raises(ConfigurationError, match="damaged or no JSON"):
+        write_outcome(tmp_path, success=True)
+    assert (tmp_path / "episode.json").read_text() == "{oops"
+
+
 def test_the_contract_and_the_calibration_travel_along(tmp_path):
     text = contract_text("pick_place", ("front", "wrist"), "raw", 30.0)
     assert json.loads(text)["joints"][0] == "shoulder_pan"

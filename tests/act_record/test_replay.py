@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_record.replay import SETTLE_S, Replay, Tracking, tracks
+from act_core.so101 import SO101_LIMITS
+from act_record.replay import SETTLE_S, Replay, Track, Tracking, check_within, tracks
 from act_record.replay_node import ReplayNode
 from act_record.timeline import Timeline
 from rclpy.node import Node
@@ -67,6 +68,39 @@ def test_a_recording_without_commands_is_refused():
         tracks(timeline_of([bad]))
 
 
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        (
+            [0.1, 0.2, 25.7, -55.6, 51.5, 0.0],
+            "elbow_flex: 25.7 rad is far outside .*: probably deg",
+        ),
+        ([0.1, 0.2, 1e30, 0, 0, 0], "elbow_flex: 1e\\+30 rad is far outside .*: no angle"),
+    ],
+)
+def test_commands_in_another_unit_are_refused_before_anything_moves(ros, tmp_path, position, text):
+    messages = [*bags.episode(0.5), bags.joints(topics.JOINT_COMMANDS, bags.T0 + 10**9, position)]
+    bags.write_bag(tmp_path / "run", messages)
+    with pytest.raises(ConfigurationError, match=rf"the command at 1\.00 s is refused: {text}"):
+        ReplayNode(parameter_overrides=[Parameter("bag", value=str(tmp_path / "run"))])
+
+
+def test_commands_of_another_robot_or_of_two_clocks_are_refused():
+    commands, _ = tracks(timeline_of(bags.episode(0.5)))
+    check_within(commands, SO101_LIMITS)
+    other = Track(("hip", "knee"), commands.seconds, commands.values[:, :2])
+    with pytest.raises(
+        ConfigurationError, match=r"of another robot: it commands hip, knee, .*robot:="
+    ):
+        check_within(other, SO101_LIMITS)
+    late = bags.joints(topics.JOINT_COMMANDS, bags.T0 + 300 * 86400 * 10**9, np.zeros(6))
+    with pytest.raises(ConfigurationError, match="are 300.0 days apart: a clock was wrong"):
+        tracks(timeline_of([*bags.episode(0.5), late]))
+    nothing = bags.joints(topics.JOINT_COMMANDS, bags.T0, [])
+    with pytest.raises(ConfigurationError, match="has a position for each of its joints"):
+        tracks(timeline_of([nothing]))
+
+
 class Arm(Node):
     """Goes at once where it is told."""
 
@@ -110,6 +144,19 @@ def test_an_arm_is_led_through_the_episode(nodes, spin_until, capsys):
     assert replay.tracking.worst_rad() < 0.2
     replay.close()
     assert "shoulder_pan" in capsys.readouterr().out
+
+
+def test_it_waits_while_somebody_else_commands(nodes, spin_until):
+    replay, arm = nodes
+    other = ros.publisher(arm, topics.JOINT_COMMANDS)
+    command = ros.joint_state(bags.JOINT_NAMES, np.zeros(6), 1)
+    said = "/arm sends joint_commands: end it first"
+    spin_until(lambda: other.publish(command) or replay._in_the_way() == said, replay, arm)
+    replay._replay = None  # should it have begun before the other was heard
+    told = arm.commands
+    spin_until(lambda: other.publish(command) or arm.commands > told + 30, replay, arm)
+    assert replay._replay is None
+    spin_until(lambda: replay._replay is not None, replay, arm)  # a second after the other's last
 
 
 def test_the_emergency_stop_ends_it(nodes, spin_until):

@@ -10,8 +10,10 @@ from act_core import topics
 from act_core.so101 import SO101_LIMITS
 from act_record.bag_reader import open_bag
 from act_record.command import main
-from act_record.timeline import Timeline
+from act_record.timeline import Frame, Sample, Timeline
 from act_record.verdict import CameraVerdict, judge
+from hypothesis import given
+from hypothesis import strategies as st
 from rosbag_lite import BagMessage
 
 from tests.act_record import bags
@@ -131,3 +133,47 @@ def test_the_command_repairs(tmp_path, capsys):
     assert "cut: repaired: 1040 messages, 4.0 s" in out
     assert "whole: nothing to repair" in out
     assert open_bag(tmp_path / "cut").is_whole
+
+
+VALUES = st.floats(allow_nan=True, allow_infinity=True)
+STAMPS = st.sampled_from([0, 1, T0, 2 * T0, (2**31 - 1) * 10**9, -(2**31) * 10**9]) | st.integers(
+    T0, T0 + 3 * 10**9
+)
+NAMES = st.lists(st.sampled_from([*bags.JOINT_NAMES, "", "hip"]), max_size=8)
+SAMPLES = st.builds(
+    lambda stamp, log, names, position: Sample(
+        stamp, max(log, 0), tuple(names), np.array(position), np.zeros(0)
+    ),
+    STAMPS, STAMPS, NAMES, st.lists(VALUES, max_size=8),
+)  # fmt: skip
+FRAMES = st.builds(
+    lambda stamp, log, camera: Frame(stamp, max(log, 0), camera, 0, False),
+    STAMPS, STAMPS, st.sampled_from(["front", "wrist"]),
+)  # fmt: skip
+
+
+@given(st.lists(SAMPLES | FRAMES, max_size=30), st.lists(SAMPLES, max_size=30))
+def test_no_content_of_a_recording_ends_its_judge_or_passes_as_nan(events, commands):
+    """Nothing is as long as a clock that was wrong says, and what is told is strict JSON."""
+    timeline = Timeline(events=events, commands={"joint_commands": commands})
+    timeline.image_sizes = {e.camera: (48, 64) for e in events if isinstance(e, Frame)}
+    timeline.first_ns = min((e.log_ns for e in events), default=0)
+    timeline.last_ns = max((e.log_ns for e in events), default=0)
+    verdict = judge(timeline, 30.0)
+    json.dumps(verdict.as_values(), allow_nan=False)
+    str(verdict)
+    if any(not np.isfinite(sample.position).all() for sample in commands):
+        assert "without a finite position for each joint" in str(verdict)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_positions_that_are_not_finite_are_never_kept(value):
+    messages = bags.episode(3.0)
+    wrong = np.zeros(6)
+    wrong[2] = value
+    messages.append(bags.joints(topics.JOINT_COMMANDS, T0 + 2_500 * MS, wrong))
+    timeline = Timeline()
+    for message in messages:
+        timeline.add(message)
+    verdict = judge(timeline)
+    assert "1 commands without a finite position for each joint" in verdict.problems

@@ -7,7 +7,6 @@ is counted.
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.files import read_json, write_json
 from rosbag_lite import BagMessage, BagTopic, BagWriter
 
 from act_record.bag_reader import OUTCOME_FILE, bag_errors
@@ -72,6 +72,11 @@ class EpisodeRecorder:
         return self._writing is not None
 
     @property
+    def dropped(self) -> int:
+        """Messages of the episode in progress that there was no room for."""
+        return self._writing.dropped if self._writing is not None else 0
+
+    @property
     def problem(self) -> str | None:
         """What went wrong with the episode in progress."""
         return self._writing.problem if self._writing is not None else None
@@ -79,24 +84,44 @@ class EpisodeRecorder:
     def start(self) -> Path:
         """Begins an episode; returns its folder.
 
-        Raises ConfigurationError while one is in progress and when the disk is nearly full.
+        Raises ConfigurationError while one is in progress, when the disk is nearly full and when
+        nothing can be written there.
         """
         if self._writing is not None:
             raise ConfigurationError(f"already recording {self._writing.folder.name}")
-        self._out.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._out).free
-        if free < MIN_FREE_BYTES:
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            if (little := self.little_space()) is not None:
+                raise ConfigurationError(little)
+            self._writing = self._begun(new_folder(self._out))
+        except OSError as error:
             raise ConfigurationError(
-                f"{free / 1e9:.1f} GB are free at {self._out}, expected at least "
-                f"{MIN_FREE_BYTES / 1e9:.1f} GB: free some space, or choose another folder"
-            )
-        folder = new_folder(self._out)
-        with bag_errors():
-            bag = self._open_bag(folder, self._attachments)
-        for topic in self._topics:
-            bag.add_topic(topic)
-        self._writing = _Writing(bag, self._types, self._cache_bytes)
-        return folder
+                f"nothing can be recorded to {self._out}: {error.strerror or error}; choose "
+                "another folder (out), or make this one writable"
+            ) from error
+        return self._writing.folder
+
+    def little_space(self) -> str | None:
+        """What to say when the disk is nearly full; None while it is not."""
+        there = next(path for path in (self._out, *self._out.absolute().parents) if path.exists())
+        free = shutil.disk_usage(there).free
+        if free >= MIN_FREE_BYTES:
+            return None
+        return (
+            f"{free / 1e9:.1f} GB are free at {self._out}, expected at least "
+            f"{MIN_FREE_BYTES / 1e9:.1f} GB: free some space, or choose another folder"
+        )
+
+    def _begun(self, folder: Path) -> _Writing:
+        try:
+            with bag_errors():
+                bag = self._open_bag(folder, self._attachments)
+            for topic in self._topics:
+                bag.add_topic(topic)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return _Writing(bag, self._types, self._cache_bytes)
 
     def write(self, topic: str, data: bytes, log_ns: int) -> None:
         """Takes in one serialized message; ignored between episodes."""
@@ -183,9 +208,16 @@ class _Writing:
                     flushed = time.monotonic()
             self._bag.close()
         except OSError as error:  # above all: no space left
-            why = error.strerror or str(error)
-            self.problem = f"{why}; what came before is there: act-record repair {self.folder}"
-            self._bag.abandon()
+            self._give_up(error.strerror or str(error))
+        except BaseException as error:
+            self._give_up(f"a fault of the recorder ({error!r})")
+            raise
+
+    def _give_up(self, why: str) -> None:
+        self.problem = (
+            f"{why}; what came before is kept, for a whole bag: act-record repair {self.folder}"
+        )
+        self._bag.abandon()
 
 
 def new_folder(out: Path) -> Path:
@@ -204,9 +236,12 @@ def next_number(out: Path) -> int:
 
 
 def write_outcome(folder: Path, **values: Any) -> None:
-    """Adds to ``episode.json`` beside a bag: task, success, reason, verdict ..."""
+    """Adds to ``episode.json`` beside a bag: task, success, reason, verdict ...
+
+    Raises ConfigurationError for one that is damaged: what a person wrote there is not replaced.
+    """
     path = folder / OUTCOME_FILE
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps({**known, **values}, indent=1) + "\n")
-    part.replace(path)
+    known = read_json(path) if path.is_file() else {}
+    if not isinstance(known, dict):
+        raise ConfigurationError(f"'{path}' is damaged: it holds no object")
+    write_json(path, {**known, **values})

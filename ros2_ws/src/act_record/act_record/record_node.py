@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from act_core import ros, topics
+from act_core import ros, ros_guard, topics
 from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean
+from act_core.incidents import Incidents
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
+from act_core.ros_publishers import PublisherWatch
 from act_core.topics import Topic
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.client import Client
@@ -29,6 +33,7 @@ from act_record.contract import attachments, contract_text
 from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcome
 from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.record_parameters import RecordParameters
+from act_record.record_status import RecordStatus, Stream
 from act_record.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -70,13 +75,20 @@ class RecordNode(Node):
         if self._arrival is not None:
             best_effort = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
             self.create_subscription(ClockMessage, "/clock", self._on_clock, best_effort)
+        simulated = self._arrival is not None
+        self._streams = {topic: Stream(topic.name, simulated) for topic in p.needed()}
+        self._status = RecordStatus(tuple(self._streams.values()), simulated)
+        self._senders = {
+            topic: PublisherWatch(self, topic) for topic in (*p.needed(), topics.JOINT_COMMANDS)
+        }
+        self._incidents = Incidents()
         self._ended: Ended | None = None  # how, while its tail is recorded
         self._tail: Timer | None = None
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
             if topic.qos != topics.LATCHED:
                 profile.depth = IMAGE_DEPTH if topic.qos == topics.SENSOR else DEPTH
-            callback = partial(self._on_message, topic, name)
+            callback = ros_guard.refusing(self, topic.name, partial(self._on_message, topic, name))
             kind = ros.interface_type(topic.type_name)
             self.create_subscription(kind, topic.name, callback, profile, raw=True)
         ros.service(self, topics.RECORD_START, self._on_start)
@@ -85,6 +97,7 @@ class RecordNode(Node):
         self._reset: Client = self.create_client(Trigger, topics.SIM_RESET.name)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(0.1, self._on_housekeeping, clock=steady)
+        self.create_timer(1.0, self._look_for_senders, clock=steady)
         Diagnostics(self, self._reports)
         self.get_logger().info(
             f"recording to {p.out}: cameras {', '.join(p.cameras) or 'none'}, {p.images}; "
@@ -137,9 +150,12 @@ class RecordNode(Node):
         self.kept += recording.problem is None
         name = recording.folder.name
         self.get_logger().info(f"{name}: {verdict}")
+        lost = []
         if recording.dropped or recording.problem:
-            why = recording.problem or "the disk is too slow"
-            self.get_logger().error(f"{name}: {recording.dropped} messages dropped: {why}")
+            why = (
+                recording.problem or "the disk is too slow: record compressed images, or elsewhere"
+            )
+            lost.append(f"{recording.dropped} messages dropped: {why}")
         try:
             write_outcome(
                 recording.folder,
@@ -152,7 +168,9 @@ class RecordNode(Node):
                 verdict=verdict.as_values(),
             )
         except OSError as error:  # a full disk
-            self.get_logger().error(f"{name}: what is known of it is lost: {error}")
+            lost.append(f"its verdict could not be written ({error.strerror or error})")
+        if lost:
+            self.get_logger().error(f"{name}: {'; '.join(lost)}")
         return verdict
 
     def discard(self) -> str:
@@ -175,7 +193,12 @@ class RecordNode(Node):
         """Says of the last episode whether it succeeded. Raises ConfigurationError if none."""
         if self.last is None:
             raise ConfigurationError("there is no episode to mark")
-        write_outcome(self.last.folder, success=success, reason="said by the operator")
+        try:
+            write_outcome(self.last.folder, success=success, reason="said by the operator")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.last.folder.name} could not be marked: {error.strerror or error}"
+            ) from error
         return self.last.folder.name
 
     # -- messages ------------------------------------------------------------------------------
@@ -184,10 +207,17 @@ class RecordNode(Node):
         self._heard.add(topic)
         if topic.qos == topics.LATCHED:
             self._latched[name] = data
+        now_ns, stamp_ns = self._now_ns(), None
+        if topic.type_name in STAMPED:
+            with suppress(ValueError):  # it is recorded all the same, and the status tells
+                stamp_ns = cdr.stamp_ns(data)
+        if topic in self._streams:
+            self._streams[topic].saw(stamp_ns, now_ns)
+        if topic in self._senders:
+            self._senders[topic].saw(info)
         if self._arrival is None:
-            arrival_ns = self._now_ns()
+            arrival_ns = now_ns
         else:
-            stamp_ns = cdr.stamp_ns(data) if topic.type_name in STAMPED else None
             arrival_ns = self._arrival.time_ns(info["source_timestamp"], stamp_ns)
         self._recorder.write(name, data, arrival_ns)
         if topic is topics.EPISODE_STATUS:
@@ -229,7 +259,10 @@ class RecordNode(Node):
             self._ended = event
             self._tail = self.create_timer(self.params.tail_s, self._finish)
         else:
-            self.get_logger().info(f"{self.discard()} is not kept: {event.reason}")
+            try:
+                self.get_logger().info(f"{self.discard()} is not kept: {clean(event.reason)}")
+            except OSError as error:
+                self.get_logger().error(f"an episode that failed could not be deleted: {error}")
 
     def _finish(self) -> None:
         """Keeps the episode that has ended, if there is one."""
@@ -260,12 +293,31 @@ class RecordNode(Node):
         self._armed = True
         self._reset.call_async(Trigger.Request())
 
+    def _look_for_senders(self) -> None:
+        for watch in self._senders.values():
+            watch.look()
+
     def _reports(self) -> list[Report]:
-        problem = self._recorder.problem
-        values = {"recording": str(self.recording).lower(), "kept": str(self.kept)}
-        level = "ok" if problem is None else "error"
-        text = problem or ("recording" if self.recording else "idle")
-        return [Report("recorder", level, text, values)]
+        problems = self._status.problems(self._now_ns())
+        if self._recorder.problem is not None:
+            problems["disk"] = self._recorder.problem
+        for topic, watch in self._senders.items():
+            if (at_once := watch.at_once()) is not None:
+                problems[f"senders {topic.name}"] = at_once
+        warnings = [text for text in (self._recorder.little_space(),) if text is not None]
+        if self._recorder.dropped:
+            warnings.append(f"{self._recorder.dropped} messages dropped: the disk is too slow")
+        if self.recording:
+            for kind, text in problems.items():
+                self._incidents.saw(kind, text)
+        for line in self._incidents.lines():
+            self.get_logger().warning(line)
+        values = {
+            "recording": str(self.recording).lower(),
+            "kept": str(self.kept),
+            "dropped": str(self._recorder.dropped),
+        }
+        return [self._status.report(self.recording, problems, warnings, values)]
 
     def _on_start(self, _request: Any, response: Any) -> Any:
         return self._answer(response, self.start)
@@ -280,7 +332,7 @@ class RecordNode(Node):
         try:
             response.message = str(work())
             response.success = True
-        except ConfigurationError as error:
+        except (ConfigurationError, OSError) as error:
             response.success = False
             response.message = str(error)
         return response

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean_list
+from act_core.limits import JointLimits, far_outside
+from act_core.stamps import duration
 from numpy.typing import ArrayLike, NDArray
 
 from act_record.timeline import COMMANDED, Sample, Timeline, series
 
 Vector = NDArray[np.float64]
 
+MAX_LENGTH_S = 6 * 3600.0  # longer ones have stamps of two clocks
 SETTLE_S = 0.5  # the last command is held so long: joints are behind their targets
 
 
@@ -127,10 +131,39 @@ def tracks(timeline: Timeline, topic: str = COMMANDED) -> tuple[Track, Track | N
     names = commands[0].names
     zero_ns = min(command.stamp_ns for command in commands)
     track = _track(names, commands, zero_ns)
+    if not names or not len(track.seconds):
+        raise ConfigurationError(f"no command on {topic} has a position for each of its joints")
+    if not track.seconds[-1] <= MAX_LENGTH_S:
+        raise ConfigurationError(
+            f"the stamps of {topic} are {duration(track.seconds[-1])} apart: a clock was wrong "
+            "when it was recorded, and the times of the commands are not known"
+        )
     if not np.isfinite(track.values).all():
         raise ConfigurationError("the recording holds commands that are not finite")
     measured = [s for s in timeline.joints() if set(names) <= set(s.names)]
     return track, _track(names, measured, zero_ns) if measured else None
+
+
+def check_within(track: Track, limits: JointLimits) -> None:
+    """Refuses commands that this arm cannot mean: of another robot, or of another unit.
+
+    Raises ConfigurationError before anything moves; what is near a limit is left to the limiter.
+    """
+    known = {name: index for index, name in enumerate(limits.names)}
+    foreign = [name for name in track.names if name not in known]
+    if foreign:
+        raise ConfigurationError(
+            f"the recording is of another robot: it commands {clean_list(foreign)}, expected "
+            f"{', '.join(limits.names)}; name its robot with robot:="
+        )
+    columns = [known[name] for name in track.names]
+    own = JointLimits(
+        track.names, limits.lower_rad[columns], limits.upper_rad[columns],
+        limits.max_velocity_rad_s[columns], limits.max_acceleration_rad_s2[columns],
+    )  # fmt: skip
+    for seconds, row in zip(track.seconds, track.values, strict=True):
+        if (wrong := far_outside(row, own)) is not None:
+            raise ConfigurationError(f"the command at {seconds:.2f} s is refused: {wrong}")
 
 
 def _track(names: tuple[str, ...], samples: Sequence[Sample], zero_ns: int) -> Track:

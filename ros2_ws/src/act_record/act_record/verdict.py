@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from act_core.so101 import SO101_LIMITS
+from act_core.stamps import duration
 from numpy.typing import NDArray
 
 from act_record.timeline import COMMANDED, Sample, Timeline, series
@@ -34,6 +35,9 @@ MAX_AGE_S = 0.25  # likewise
 MAX_LAG_KEPT_S = 0.3
 MAX_JOINT_GAP_S = 0.1  # the policy's synchroniser refuses joints that are older
 MAX_COMMAND_GAP_S = 0.2  # whoever moves the arm stops it then
+
+# More than an episode: what its stamps tell is no time, and nothing is measured by them.
+MAX_SPAN_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
 
     rate_hz: at which the cameras were meant to run, if known.
     """
-    commands = timeline.commands.get(COMMANDED, [])
-    joints = _commanded(timeline.joints(), commands)
+    commands = _readable(timeline.commands.get(COMMANDED, []))
+    joints = _commanded(_readable(timeline.joints()), commands)
     names, measured = _on_grid(joints)
     cameras = {name: _judge_camera(timeline, name) for name in timeline.cameras}
     idle = jerk = None
@@ -121,6 +125,16 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
     return Verdict(**figures, problems=_problems(figures, timeline, rate_hz))
 
 
+def _readable(samples: Sequence[Sample]) -> list[Sample]:
+    """Those with one finite value for each of their joints."""
+    return [
+        sample
+        for sample in samples
+        if len(sample.position) == len(sample.names) == len(set(sample.names))
+        and np.isfinite(sample.position).all()
+    ]
+
+
 def _commanded(joints: list[Sample], commands: Sequence[Sample]) -> list[Sample]:
     """Those from the first command to the last: what comes before and after is no data."""
     if not commands:
@@ -133,7 +147,20 @@ def _problems(
     figures: Mapping[str, Any], timeline: Timeline, rate_hz: float | None
 ) -> tuple[str, ...]:
     found = []
-    if figures["length_s"] < MIN_LENGTH_S:
+    for what, samples in (
+        ("joint states", timeline.joints()), ("commands", timeline.commands.get(COMMANDED, [])),
+    ):  # fmt: skip
+        wrong = len(samples) - len(_readable(samples))
+        if wrong:
+            found.append(f"{wrong} {what} without a finite position for each joint")
+        span_s = _span_s([sample.stamp_ns for sample in samples])
+        if not span_s <= MAX_SPAN_S:
+            found.append(f"the stamps of {what} are {duration(span_s)} apart: a clock was wrong")
+    for name in figures["cameras"]:
+        span_s = _span_s([frame.stamp_ns for frame in timeline.frames(name)])
+        if not span_s <= MAX_SPAN_S:
+            found.append(f"the stamps of {name} are {duration(span_s)} apart: a clock was wrong")
+    if not figures["length_s"] >= MIN_LENGTH_S:
         found.append(f"only {figures['length_s']:.1f} s long")
     if not timeline.joints():
         found.append("no joint states")
@@ -161,6 +188,10 @@ def _problems(
     if timeline.damaged:
         found.append(f"messages that cannot be read: {dict(timeline.damaged)}")
     return tuple(found)
+
+
+def _span_s(stamps_ns: Sequence[int]) -> float:
+    return (max(stamps_ns) - min(stamps_ns)) / 1e9 if stamps_ns else 0.0
 
 
 def _longest_gap_s(samples: Sequence[Sample]) -> float | None:
@@ -210,7 +241,9 @@ def _on_grid(samples: Sequence[Sample]) -> tuple[tuple[str, ...], NDArray[np.flo
     names = samples[0].names
     stamps_ns, values = series(samples, names)
     times = stamps_ns / 1e9
-    grid = np.arange(times[0], times[-1], 1.0 / GRID_HZ) if len(times) else times
+    if not len(times) or not times[-1] - times[0] <= MAX_SPAN_S:
+        return names, None
+    grid = np.arange(times[0], times[-1], 1.0 / GRID_HZ)
     if len(grid) < 0.1 * GRID_HZ:
         return names, None
     return names, _at(grid, times, values)
@@ -254,6 +287,8 @@ def _lag(measured: Sequence[Sample], commanded: Sequence[Sample]) -> float | Non
         return None
     wanted_at, found_at = wanted_ns / 1e9, found_ns / 1e9
     begin, end = max(found_at[0], wanted_at[0]), min(found_at[-1], wanted_at[-1])
+    if not end - begin <= MAX_SPAN_S:
+        return None
     grid = np.arange(begin, end, 1.0 / GRID_HZ)
     shifts = round(MAX_LAG_S * GRID_HZ)
     if len(grid) < 3 * shifts:
