@@ -172,3 +172,38 @@ def test_colcon_test_finds_the_tests_of_each_package(package):
     (tests,) = config["tool:pytest"]["testpaths"].split()
     assert (folder / tests).resolve() == ROOT / "tests" / package
     assert list((folder / tests).glob("test_*.py"))
+
+
+def module_of(path: Path) -> str:
+    """ros2_ws/src/act_core/act_core/limits.py -> act_core.limits."""
+    folders = {"ros2_ws": 3, "training": 1, "pip_ros2": 1}
+    parts = path.with_suffix("").parts
+    return ".".join(parts[folders.get(parts[0], 0) :]).removesuffix(".__init__")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module that a file names in an import, relative ones and those of annotations, too."""
+    package = module_of(path) if path.name == "__init__.py" else module_of(path).rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, *filter(None, [node.module])]) if node.level else node.module
+            found.update((base, *(f"{base}.{alias.name}" for alias in node.names)))
+    return found
+
+
+def test_no_module_of_pip_ros2_imports_itself_by_way_of_others():
+    files = {module_of(path): path for path in sources() if path.parts[0] == "pip_ros2"}
+    left = {
+        # A package's __init__ is executed before its modules, and imports them: no circle.
+        name: {other for other in imported_modules(path) & set(files) if other != name}
+        for name, path in files.items()
+        if path.name != "__init__.py"
+    }
+    while free := [name for name, others in left.items() if not others & set(left)]:
+        for name in free:
+            del left[name]
+    assert left == {}

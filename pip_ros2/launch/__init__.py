@@ -36,7 +36,6 @@ from .bases import (
 )
 from .launch_description import LaunchDescription, LaunchDescriptionSource
 from .launch_description_sources import InvalidLaunchFileError
-from .launch_introspector import LaunchIntrospector
 from .real_paths import install
 from .refusal import module_getattr
 from .service import LaunchService
@@ -51,7 +50,6 @@ __all__ = [
     "LaunchDescription",
     "LaunchDescriptionEntity",
     "LaunchDescriptionSource",
-    "LaunchIntrospector",
     "LaunchService",
     "SomeEntitiesType",
     "SomeEntitiesType_types_tuple",

@@ -65,9 +65,6 @@ class LogInfo(Action):
         super().__init__(**kwargs)
         self.msg = normalize_to_list_of_substitutions(msg)
 
-    def describe(self) -> str:
-        return f"LogInfo({describe_substitutions(self.msg)})"
-
     def execute(self, context: LaunchContext) -> None:
         logging.get_logger("launch.user").info("%s", perform_substitutions(context, self.msg))
 
@@ -90,10 +87,6 @@ class OpaqueFunction(Action):
         self._args = tuple(args or ())
         self._kwargs = dict(kwargs or {})
 
-    def describe(self) -> str:
-        name = getattr(self._function, "__name__", repr(self._function))
-        return f"OpaqueFunction(function={name})"
-
     def execute(self, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
         return self._function(context, *self._args, **self._kwargs)
 
@@ -106,9 +99,6 @@ class EmitEvent(Action):
         if not isinstance(event, Event):
             raise RuntimeError(f"EmitEvent: expected an event, got {event!r}")
         self.event = event
-
-    def describe(self) -> str:
-        return f"EmitEvent(event='{self.event.name}')"
 
     def execute(self, context: LaunchContext) -> None:
         context.emit_event_sync(self.event)
@@ -141,9 +131,6 @@ class RegisterEventHandler(Action):
         super().__init__(**kwargs)
         self.event_handler = event_handler
 
-    def describe(self) -> str:
-        return f"RegisterEventHandler({type(self.event_handler).__name__})"
-
     def describe_conditional_sub_entities(
         self,
     ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
@@ -174,10 +161,6 @@ class SetEnvironmentVariable(Action):
         super().__init__(**kwargs)
         self.name = normalize_to_list_of_substitutions(name)
         self.value = normalize_to_list_of_substitutions(value)
-
-    def describe(self) -> str:
-        name, value = describe_substitutions(self.name), describe_substitutions(self.value)
-        return f"SetEnvironmentVariable({name}, {value})"
 
     def execute(self, context: LaunchContext) -> None:
         name = perform_substitutions(context, self.name)
@@ -232,10 +215,6 @@ class SetLaunchConfiguration(Action):
         super().__init__(**kwargs)
         self.name = normalize_to_list_of_substitutions(name)
         self.value = normalize_to_list_of_substitutions(value)
-
-    def describe(self) -> str:
-        name, value = describe_substitutions(self.name), describe_substitutions(self.value)
-        return f"SetLaunchConfiguration({name}, {value})"
 
     def execute(self, context: LaunchContext) -> None:
         name = perform_substitutions(context, self.name)
@@ -348,12 +327,6 @@ class DeclareLaunchArgument(Action):
         # Set by LaunchDescription.get_launch_arguments.
         self._conditionally_included = False
 
-    def describe(self) -> str:
-        if self.default_value is None:
-            return f"DeclareLaunchArgument('{self.name}')"
-        default = describe_substitutions(self.default_value)
-        return f"DeclareLaunchArgument('{self.name}', default_value={default})"
-
     def execute(self, context: LaunchContext) -> None:
         configurations = context.launch_configurations
         if self.name not in configurations:
@@ -447,9 +420,6 @@ class IncludeLaunchDescription(Action):
             )
         self.launch_arguments = tuple(launch_arguments or ())
 
-    def describe(self) -> str:
-        return f"IncludeLaunchDescription({self.launch_description_source.location})"
-
     def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
         description = self.launch_description_source.try_get_launch_description_without_context()
         return [] if description is None else [description]
@@ -539,9 +509,6 @@ class TimerAction(Action):
         self._completed: asyncio.Future | None = None
         self._locals: dict[str, Any] = {}
         self._configurations: dict[str, Any] = {}
-
-    def describe(self) -> str:
-        return f"TimerAction(period={self._period_text}, actions=<actions>)"
 
     def describe_conditional_sub_entities(
         self,

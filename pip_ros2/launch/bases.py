@@ -267,10 +267,6 @@ class Condition:
     def __init__(self, *, predicate: Callable[[LaunchContext], bool] | None = None) -> None:
         self._predicate = predicate
 
-    def describe(self) -> str:
-        """Return a short text for listings."""
-        return repr(self)
-
     def evaluate(self, context: LaunchContext) -> bool:
         """Return whether the action is to be executed."""
         return self._predicate is not None and self._predicate(context)
@@ -291,27 +287,13 @@ class BaseEventHandler:
         self._matcher = matcher
         self.handle_once = handle_once
 
-    @property
-    def handler_description(self) -> str | None:
-        """Short text for what is done."""
-        return None
-
-    @property
-    def matcher_description(self) -> str | None:
-        """Short text for the events that match."""
-        return None
-
     def matches(self, event: Event) -> bool:
         """Return whether this handler wants the event."""
         return self._matcher(event)
 
     def describe(self) -> tuple[str, list[Any]]:
         """Return a text and the entities known beforehand, for listings."""
-        text = (
-            f"{type(self).__name__}(matcher='{self.matcher_description}', "
-            f"handler='{self.handler_description}', handle_once={self.handle_once})"
-        )
-        return text, []
+        return type(self).__name__, []
 
     def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
         """Return the entities to visit; subclasses call this first."""
@@ -379,14 +361,6 @@ class OnActionEvent(BaseEventHandler):
         self._event_name = target_event_cls.__name__
         self._function = on_event if callable(on_event) else None
         self._entities = [] if callable(on_event) else as_entities(on_event, type(self).__name__)
-
-    @property
-    def handler_description(self) -> str:
-        return str(self._function) if self._function else "<actions>"
-
-    @property
-    def matcher_description(self) -> str:
-        return f"event == {self._event_name}"
 
     def describe(self) -> tuple[str, list[Any]]:
         return super().describe()[0], list(self._entities)

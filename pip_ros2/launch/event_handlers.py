@@ -81,14 +81,6 @@ class OnShutdown(BaseEventHandler):
         super().__init__(matcher=lambda event: isinstance(event, Shutdown), **kwargs)
         self._on_shutdown = on_shutdown
 
-    @property
-    def handler_description(self) -> str:
-        return str(self._on_shutdown) if callable(self._on_shutdown) else "<actions>"
-
-    @property
-    def matcher_description(self) -> str:
-        return "event == Shutdown"
-
     def describe(self) -> tuple[str, list[Any]]:
         text, _ = super().describe()
         if callable(self._on_shutdown):

@@ -31,7 +31,6 @@ from .process_output import ProcessReporter
 from .processes import ProcessCallbacks, ProcessPlan, ProcessSupervisor
 from .substitutions import LaunchConfiguration
 from .utilities import (
-    describe_substitutions,
     normalize_to_list_of_substitutions,
     normalize_typed_substitution,
     perform_substitutions,
@@ -393,7 +392,3 @@ class ExecuteProcess(ExecuteLocal):
     def additional_env(self) -> list[tuple[list[Substitution], list[Substitution]]] | None:
         """The additional environment as given."""
         return self.process_description.additional_env
-
-    def describe(self) -> str:
-        words = (describe_substitutions(word) for word in self.cmd)
-        return f"{type(self).__name__}(cmd=[{', '.join(words)}])"

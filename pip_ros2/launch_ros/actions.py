@@ -195,15 +195,6 @@ class Node(ExecuteProcess):
         unspecified = (self.UNSPECIFIED_NODE_NAME, self.UNSPECIFIED_NODE_NAMESPACE)
         return not any(part in self.node_name for part in unspecified)
 
-    def describe(self) -> str:
-        parts = [f"executable={_text(self.node_executable)}"]
-        if self.node_package is not None:
-            parts.insert(0, f"package={_text(self.node_package)}")
-        for label, value in (("name", self._name), ("namespace", self._namespace)):
-            if value is not None:
-                parts.append(f"{label}={_text(value)}")
-        return f"{type(self).__name__}({', '.join(parts)})"
-
     def execute(self, context: LaunchContext) -> None:
         words = ["--ros-args"]
         words += self._name_arguments(context)

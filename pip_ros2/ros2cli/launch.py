@@ -30,16 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-d", "--debug", action="store_true", help="Put the launch system in debug mode"
     )
-    show = parser.add_mutually_exclusive_group()
-    show.add_argument(
-        "-p",
-        "--print",
-        "--print-description",
-        dest="print_description",
-        action="store_true",
-        help="Print the launch description without launching it",
-    )
-    show.add_argument(
+    parser.add_argument(
         "-s",
         "--show-args",
         "--show-arguments",
@@ -80,11 +71,6 @@ def run(args: argparse.Namespace) -> int | None:
     declared = description.get_launch_arguments()
     if not args.allow_undeclared:
         check_declared(passed, [argument.name for argument in declared], path)
-    if args.print_description:
-        from launch import LaunchIntrospector
-
-        print(LaunchIntrospector().format_launch_description(description))
-        return None
     if args.show_args:
         print(describe_arguments(declared))
         return None

@@ -418,11 +418,3 @@ def test_events_come_from_other_threads(loop, environment, note, seen) -> None:
     assert service.run() == 0
     thread.join()
     assert seen == ["ping"]
-
-
-def test_a_description_is_printed_without_running_it(note, seen) -> None:
-    text = launch.LaunchIntrospector().format_launch_description(
-        LaunchDescription([LogInfo(msg=["hello ", LaunchConfiguration("x")]), note("x")])
-    )
-    assert "LogInfo('hello ' + LaunchConfig('x'))" in text
-    assert seen == []

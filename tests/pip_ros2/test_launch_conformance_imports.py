@@ -10,7 +10,7 @@ import pytest
 
 PATHS = {
     "launch": "Action Condition Event EventHandler InvalidLaunchFileError LaunchContext "
-    "LaunchDescription LaunchDescriptionEntity LaunchDescriptionSource LaunchIntrospector "
+    "LaunchDescription LaunchDescriptionEntity LaunchDescriptionSource "
     "LaunchService SomeSubstitutionsType Substitution actions conditions event_handlers events "
     "logging substitutions",
     "launch.action": "Action",
@@ -81,7 +81,6 @@ PATHS = {
     "launch.launch_description_sources.python_launch_file_utilities": (
         "get_launch_description_from_python_launch_file"
     ),
-    "launch.launch_introspector": "LaunchIntrospector",
     "launch.launch_service": "LaunchService",
     "launch.logging": "get_logger get_output_loggers launch_config log_launch_config",
     "launch.some_entities_type": "SomeEntitiesType SomeEntitiesType_types_tuple",

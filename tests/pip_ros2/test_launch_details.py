@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from launch.actions import (
-    DeclareLaunchArgument,
     EmitEvent,
     ExecuteProcess,
     GroupAction,
@@ -22,7 +21,6 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
     SetLaunchConfiguration,
-    Shutdown,
     TimerAction,
 )
 from launch.event_handlers import OnProcessExit
@@ -35,7 +33,7 @@ from launch.substitutions import (
     ThisLaunchFile,
     ThisLaunchFileDir,
 )
-from launch_ros.actions import Node, SetParameter
+from launch_ros.actions import SetParameter
 from launch_ros.substitutions import FindPackageShare
 from launch_ros.substitutions import Parameter as ParameterSubstitution
 
@@ -230,38 +228,6 @@ def test_the_format_of_the_screen_is_taken_from_the_environment(monkeypatch) -> 
 
 
 # -- listings and errors -------------------------------------------------------------------
-
-
-def test_the_tree_of_a_description() -> None:
-    description = launch.LaunchDescription(
-        [
-            Node(package="act_sim", executable="sim_node", name="sim"),
-            DeclareLaunchArgument("port"),
-            DeclareLaunchArgument("rate", default_value="30"),
-            GroupAction([LogInfo(msg="in")], scoped=False, launch_configurations={"a": "b"}),
-            TimerAction(period=LaunchConfiguration("t"), actions=[LogInfo(msg="later")]),
-            TimerAction(period=1.5, actions=[]),
-            RegisterEventHandler(OnProcessExit(on_exit=[Shutdown()])),
-        ]
-    )
-    assert launch.LaunchIntrospector().format_launch_description(description).splitlines() == [
-        "LaunchDescription",
-        "├── Node(package='act_sim', executable='sim_node', name='sim')",
-        "├── DeclareLaunchArgument('port')",
-        "├── DeclareLaunchArgument('rate', default_value='30')",
-        "├── GroupAction",
-        "│   ├── SetLaunchConfiguration('a', 'b')",
-        "│   └── LogInfo('in')",
-        "├── TimerAction(period=LaunchConfig('t'), actions=<actions>)",
-        "│   └── LaunchConfig('t') seconds pass without being canceled",
-        "│       └── LogInfo('later')",
-        "├── TimerAction(period=1.5, actions=<actions>)",
-        "│   └── 1.5 seconds pass without being canceled",
-        "└── RegisterEventHandler(OnProcessExit)",
-        "    └── OnProcessExit(matcher='event == ProcessExited', handler='<actions>', "
-        "handle_once=False)",
-        "        └── EmitEvent(event='launch.events.Shutdown')",
-    ]
 
 
 def test_the_locals_say_what_they_hold() -> None:

@@ -134,7 +134,7 @@ def test_topic_pub(ros2, nodes):
 def test_node_list_and_info(ros2_at_once):
     listed, counted, info = ros2_at_once("node list", "node list -c", "node info /left/arm")
     assert listed.out == "/left/arm\n"
-    assert counted.out == "2\n"
+    assert counted.out == "1\n"
     sections = yaml.safe_load(info.out.replace("/left/arm\n", "", 1))
     assert sections["Publishers"]["/left/joint_states"] == "sensor_msgs/msg/JointState"
     assert sections["Subscribers"] == {"/say": "std_msgs/msg/String"}

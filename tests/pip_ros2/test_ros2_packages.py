@@ -131,13 +131,6 @@ def test_launch_show_args(workspace, ros2):
     assert "default" not in seed
 
 
-def test_launch_print(workspace, ros2):
-    done = ros2("launch", "demo_arm", "sim.launch.py", "--print")
-    assert done.code == 0
-    assert "DeclareLaunchArgument" in done.out
-    assert "task is" not in done.err
-
-
 @pytest.mark.parametrize(
     ("words", "text"),
     [

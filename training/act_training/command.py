@@ -53,6 +53,7 @@ def run_command(
         then: what to do after success.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("OpenGL").setLevel(logging.WARNING)  # tells what else could be installed
     if default is None:
         values = tyro.cli(options, description=run.__doc__, args=args)
     else:
