@@ -137,7 +137,7 @@ class Hdf5Source:
             except DatasetError:
                 continue  # said when it is read
             vectors = vectors or found
-            if found == vectors:
+            if found == vectors and len(joints) == len(actions):
                 samples.append(Sample(place.name, joints, actions))
         self._check_counts()
         if vectors is not None:
@@ -223,7 +223,9 @@ class Hdf5Source:
         return rate_hz
 
     def _images(self, group: h5py.Group, steps: int) -> dict[str, NDArray[np.uint8]]:
-        path = _first(group, IMAGES)
+        paths = [path for path in IMAGES if find_node(group, path) is not None]
+        filled = [path for path in paths if len(find_node(group, path) or ())]
+        path = next(iter(filled or paths), None)
         if path is None:
             raise DatasetError(
                 f"it has no images: expected {' or '.join(IMAGES)}; there is: {_there(group)}"
