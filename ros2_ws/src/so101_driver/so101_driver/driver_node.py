@@ -7,12 +7,11 @@ from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
 
 from act_core import ros, topics
-from act_core.arm_node import HOUSEKEEPING_S, ArmNode, ArmSample
+from act_core.arm_node import ArmNode, ArmSample
 from act_core.control_loop import ControlLoop
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
 from act_core.so101 import JOINT_NAMES
-from rclpy.clock import Clock, ClockType
 
 from so101_driver import driver_report
 from so101_driver.arm import So101Arm
@@ -61,8 +60,6 @@ class DriverNode(ArmNode):
         self.serve(self.driver, JOINT_NAMES, p, self.loop.stats, p.port, priority)
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(HOUSEKEEPING_S, self._log_events, clock=steady)
         if p.realtime_priority:
             prepare_process()
         self.get_logger().info(
@@ -126,8 +123,9 @@ class DriverNode(ArmNode):
         self.get_logger().info(response.message)
         return response
 
-    def _log_events(self) -> None:
-        """Writes the driver's events to the log, which would hold up the control thread."""
+    def _on_housekeeping(self) -> None:
+        """Writes the driver's events to the log, too, which would hold up the control thread."""
+        super()._on_housekeeping()
         logger, events = self.get_logger(), self.driver.events
         if self._guard is not None and (text := self._guard.tend()):
             logger.warning(text)
