@@ -57,6 +57,13 @@ def test_an_engaged_estop_ends_it_without_a_motion(moving, spin_until):
     assert follower.commands == []
 
 
+def test_without_its_clock_it_moves_nothing_and_says_why(moving, spin_until, capfd):
+    node, follower = moving(pose="home", timeout_s=1.0, use_sim_time=True)
+    spin_until(lambda: node.finished, node, follower)
+    assert follower.commands == []
+    assert "not there within 1 s: simulated time has not begun" in capfd.readouterr().err
+
+
 def test_joint_states_of_another_arm_are_no_end(moving, spin_until):
     node, follower = moving(pose="home", speed_rad_s=2.0)
     follower.names = ["left", "right"]

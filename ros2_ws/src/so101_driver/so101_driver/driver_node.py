@@ -99,8 +99,13 @@ class DriverNode(ArmNode):
             state = cycle.state
             effort = state.load * STALL_TORQUE_NM
             sample = ArmSample(stamp_ns, state.position_rad, state.velocity_rad_s, effort)
-        failing = bool(self.driver.faults.faults) or cycle.state is None
-        self.publish(sample, cycle.applied, self.now_ns(), cycle.hold, failing)
+        faults, age_s = self.driver.faults.faults, self.status.states.age_s
+        hold, failing = cycle.hold, bool(faults) or sample is None
+        patience_s = self.driver.settings.patience_s
+        if not faults and sample is None and age_s is not None and age_s < patience_s:
+            # A reply or two got lost: the next cycle is likely to get its own.
+            hold, failing = self.status.hold, self.status.failing
+        self.publish(sample, cycle.applied, self.now_ns(), hold, failing)
 
     def _on_error(self, error: Exception) -> None:
         self.get_logger().error(f"control: {error!r}", throttle_duration_sec=5.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from act_core import ros, topics
+from act_core.clock_watch import ClockWatch
 from act_core.errors import ConfigurationError
 from act_core.incidents import Incidents
 from act_core.parameters import parameter
@@ -93,6 +94,7 @@ class MoveNode(Node):
         self._there_since_ns: int | None = None
         self._position: NDArray[np.float64] | None = None
         self._incidents = Incidents()
+        self._clock_watch = ClockWatch()
         self.finished = False
         self.succeeded = False
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
@@ -121,11 +123,13 @@ class MoveNode(Node):
         now_ns = self._monotonic.now_ns()
         self._teleoperation.leader(self._target, now_ns)
         guidance = self._teleoperation.next(now_ns)
+        stamp_ns = self.get_clock().now().nanoseconds
+        clock_problem = self._clock_watch.look(stamp_ns)
         if now_ns > self._deadline_ns:
-            self._end(False, f"not there within {self.params.timeout_s:g} s: {guidance.state}")
+            why = clock_problem or guidance.state
+            self._end(False, f"not there within {self.params.timeout_s:g} s: {why}")
             return
-        if guidance.position_rad is not None:
-            stamp_ns = self.get_clock().now().nanoseconds
+        if guidance.position_rad is not None and clock_problem is None:
             self._commands.publish(ros.joint_state(JOINT_NAMES, guidance.position_rad, stamp_ns))
         if guidance.state != FOLLOWING:
             self._there_since_ns = None
