@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,7 +66,13 @@ class ReplayNode(Node):
         self._commanders = PublisherWatch(self, topics.JOINT_COMMANDS)
         self._incidents = Incidents()
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
-        ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
+        self.create_subscription(  # raw: who sends it counts, whatever it says
+            JointState,
+            topics.JOINT_COMMANDS.name,
+            self._on_command,
+            copy.copy(ros.QOS[topics.JOINT_COMMANDS.qos]),
+            raw=True,
+        )
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         self.create_timer(HOUSEKEEPING_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.create_timer(1.0 / RATE_HZ, self._tick)
@@ -83,7 +90,7 @@ class ReplayNode(Node):
         for line in self._incidents.lines():
             self.get_logger().warning(line)
 
-    def _on_command(self, _message: JointState, info: Mapping[str, Any]) -> None:
+    def _on_command(self, _data: bytes, info: Mapping[str, Any]) -> None:
         self._commanders.saw(info)
 
     def _in_the_way(self) -> str | None:
