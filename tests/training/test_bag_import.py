@@ -205,7 +205,7 @@ def test_a_command_of_the_future_is_never_used(tmp_path):
     first = converted(tmp_path / "one", messages)
     cut_ns = int(first.stamps_ns[40])
     changed = [
-        bags.joints(topics.JOINT_COMMANDS, at, np.full(6, 9.0), m.log_ns)
+        bags.joints(topics.JOINT_COMMANDS, at, np.full(6, 1.2), m.log_ns)
         if m.topic == "/joint_commands" and (at := cdr.stamp_ns(m.data)) > cut_ns
         else m
         for m in messages
@@ -487,7 +487,8 @@ def test_a_recording_that_was_cut_off_is_used_as_far_as_it_goes(tmp_path):
     source = source_of(tmp_path / "run")
     episode = source.read(0)
     assert 60 < len(episode) < 160
-    assert "it was cut off" in source.notes[0]
+    assert "has no metadata.yaml" in source.notes[0]
+    assert "it was cut off or damaged" in source.notes[1]
     assert not open_bag(tmp_path / "run").is_whole
 
 
@@ -591,3 +592,60 @@ def test_bags_become_a_lerobot_dataset(tmp_path):
     assert np.allclose(again.joints, own.joints, atol=1e-5)
     assert np.allclose(again.actions, own.actions, atol=1e-5)
     assert again.images["front"].shape == own.images["front"].shape
+
+
+def test_a_recording_in_degrees_is_refused(tmp_path):
+    in_degrees = [
+        bags.joints(topics.JOINT_COMMANDS, cdr.stamp_ns(m.data),
+                    np.degrees(cdr.read_joints(m.data).position), m.log_ns)
+        if m.topic == "/joint_commands" else m
+        for m in bags.episode(2.0)
+    ]  # fmt: skip
+    bags.write_bag(tmp_path / "run", in_degrees, CONTRACTS)
+    with pytest.raises(DatasetError, match=r"actions are of another unit: .* probably degrees"):
+        source_of(tmp_path / "run").read(0)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"unit": "deg"}, "unit 'deg', expected 'rad'"),
+        ({"cameras": 5}, "cameras are 5, expected a list of names"),
+        ({"joints": [1]}, "joints are .1., expected a list of names"),
+        ({"rate_hz": "30"}, "rate_hz is 30, expected up to 1000"),
+        ({"rate_hz": float("nan")}, "rate_hz is nan, expected"),
+    ],
+)
+def test_a_contract_that_makes_no_sense_is_refused(tmp_path, values, text):
+    contract = {**json.loads(CONTRACTS[CONTRACT]), **values}
+    bags.write_bag(tmp_path / "run", bags.episode(1.5), {CONTRACT: json.dumps(contract)})
+    with pytest.raises(DatasetError, match=text):
+        source_of(tmp_path / "run").read(0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_messages_that_are_none_are_counted_or_refused(tmp_path, seed):
+    """Bytes of messages are flipped, cut off and replaced by extremes."""
+    rng = np.random.default_rng(seed)
+    messages = bags.episode(1.5, jpeg=bool(seed % 2))
+    messages.append(bags.status(T0 + 10 * MS, episode=0, finished=False, task="wave"))
+    for index in rng.choice(len(messages), size=5 if seed < 6 else len(messages), replace=False):
+        data = bytearray(messages[index].data)
+        at = int(rng.integers(len(data)))
+        kind = rng.integers(4)
+        if kind == 0:
+            data[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del data[at:]
+        else:
+            at = int(rng.integers(min(120, len(data))))
+            data[at : at + 4] = (2**32 - 1 if kind == 2 else 2**31).to_bytes(4, "little")
+        messages[index] = messages[index]._replace(data=bytes(data))
+    messages.sort(key=lambda m: m.log_ns)
+    bags.write_bag(tmp_path / "run", messages, CONTRACTS)
+    source = source_of(tmp_path / "run")
+    for position in range(len(source.names)):
+        try:
+            assert np.isfinite(source.read(position).actions).all()
+        except DatasetError as error:
+            assert str(error)  # noqa: PT017

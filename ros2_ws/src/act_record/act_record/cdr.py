@@ -69,7 +69,14 @@ def image_size(data: Bytes, type_name: str) -> tuple[int, int]:
     fields = _Fields(data)
     fields.stamp_ns()
     fields.text()
-    return fields.uint32(), fields.uint32()
+    height, width = fields.uint32(), fields.uint32()
+    fields.text()  # encoding
+    fields.uint8()  # byte order
+    step = fields.uint32()
+    there = len(fields.octets())
+    if not (0 < width <= step and 0 < height * step <= there):
+        raise ValueError(f"an image of {width}x{height} in {there} bytes, {step} a row")
+    return height, width
 
 
 def read_image(data: Bytes, type_name: str) -> NDArray[np.uint8]:

@@ -53,6 +53,7 @@ def run_repair(arguments: argparse.Namespace) -> int:
             if repaired.kept:
                 saved += f"; not all could be read, what was there is kept as {repaired.kept[0]}"
         print(f"{folder}: {saved}")
+    print(f"next: act-record verdict {' '.join(map(str, arguments.bags))}")
     return code
 
 
@@ -60,11 +61,17 @@ def run_verdict(arguments: argparse.Namespace) -> int:
     """Says of each bag whether it is worth keeping; the exit code is 1 if one is not."""
     keep = True
     for folder in find_bags(arguments.bags):
-        bag = open_bag(folder)
-        rate_hz = read_contract(bag.attachments()).get("rate_hz")
-        verdict = judge(Timeline.of(bag), rate_hz)
-        print(f"{folder}: {verdict}")
-        keep = keep and verdict.keep
+        try:
+            bag = open_bag(folder)
+            rate_hz = read_contract(bag.attachments()).get("rate_hz")
+            verdict = judge(Timeline.of(bag), rate_hz)
+        except ConfigurationError as error:
+            print(f"{folder}: REDO: it cannot be read: {error}")
+            keep = False
+            continue
+        damage = "".join(f"; {name} is damaged: {why}" for name, why in bag.damage.items())
+        print(f"{folder}: {verdict}{damage}")
+        keep = keep and verdict.keep and not damage
     return DONE if keep else REDO
 
 

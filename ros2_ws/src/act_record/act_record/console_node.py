@@ -40,8 +40,8 @@ class ConsoleNode(RecordNode):
         return self.session.quit or (self.complete and not self.session.pausing)
 
     def close(self) -> None:
-        sys.stdout.write(CLEAR)
         super().close()
+        self._say(self.ending())
 
     def _say(self, text: str) -> None:
         sys.stdout.write(f"{CLEAR}{text}\n")

@@ -12,6 +12,7 @@ from act_core.so101 import JOINT_NAMES
 
 CONTRACT, CALIBRATION = "contract.json", "calibration.json"
 VERSION = 1
+MAX_RATE_HZ = 1000.0
 
 
 def contract_text(
@@ -48,10 +49,21 @@ def read_contract(attached: Mapping[str, str]) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(attached[CONTRACT])
-        if values["version"] != VERSION:
-            raise ValueError(f"version {values['version']}, expected {VERSION}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"its {CONTRACT} cannot be understood: {error!r}") from None
+        if not isinstance(values, dict):
+            raise ValueError("it holds no object")
+        if values.get("version") != VERSION:
+            raise ValueError(f"version {values.get('version')!r}, expected {VERSION}")
+        if values.get("unit", "rad") != "rad":
+            raise ValueError(f"unit {values['unit']!r}, expected 'rad'")
+        for name in ("joints", "cameras"):
+            listed = values.get(name, [])
+            if not isinstance(listed, list) or not all(isinstance(n, str) and n for n in listed):
+                raise ValueError(f"{name} are {str(listed)[:60]}, expected a list of names")
+        rate_hz = values.get("rate_hz", 1.0)
+        if not isinstance(rate_hz, int | float) or not 0 < rate_hz <= MAX_RATE_HZ:
+            raise ValueError(f"rate_hz is {str(rate_hz)[:60]}, expected up to {MAX_RATE_HZ:g}")
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"its {CONTRACT} cannot be understood: {error}") from None
     return values
 
 

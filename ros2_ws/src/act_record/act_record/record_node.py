@@ -127,7 +127,13 @@ class RecordNode(Node):
                 self.get_logger().info("the episode in progress is not kept: it did not end")
             else:
                 self.stop()
-        self.get_logger().info(f"{self.kept} episodes in {self.params.out}")
+        self.get_logger().info(self.ending())
+
+    def ending(self) -> str:
+        """What was recorded, and what to do with it."""
+        out = self.params.out
+        next_step = f"; next: act-import bag {out} --out data/NAME" if self.kept else ""
+        return f"{self.kept} episodes in {out}{next_step}"
 
     # -- episodes ------------------------------------------------------------------------------
 

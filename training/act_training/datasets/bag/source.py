@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from act_core import topics
 from act_core.errors import ConfigurationError, suggest
+from act_core.limits import far_outside
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
-from act_core.so101 import JOINT_NAMES
+from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_record.bag_reader import Bag, open_bag
 from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline
@@ -153,8 +154,14 @@ class BagSource:
 
     def _scan(self, label: str, bag: Bag) -> list[Entry]:
         timeline, note = on_one_clock(Timeline.of(bag))
+        for text in bag.notes:
+            self._note(label, text)
         if not bag.is_whole:
-            self._note(label, f"it was cut off; {timeline.length_s:.1f} s of it could be read")
+            why = "; ".join(f"{name}: {text}" for name, text in bag.damage.items())
+            self._note(
+                label,
+                f"it was cut off or damaged; {timeline.length_s:.1f} s of it could be read ({why})",
+            )
         if note is not None:
             self._note(label, note)
         for topic, count in timeline.damaged.items():
@@ -208,6 +215,8 @@ class BagSource:
             plan = plan_episode(timeline, window, base.spec, self._action_topic, rate_hz)
         except DatasetError as error:
             return [base._replace(refusal=str(error))]
+        for piece in plan.pieces:
+            _check_unit(base.spec.joint_input.joints, piece.steps)
         self.statistics[base.name] = dict(plan.counts)
         spec = _spec(base.spec.joint_input.joints, base.spec.image_inputs, plan.rate_hz)
         count = len(plan.pieces)
@@ -303,6 +312,21 @@ def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: floa
         image_inputs=images,
         output=ActionOutput("action", joints),
     )
+
+
+def _check_unit(joints: Sequence[str], steps: Sequence[Step]) -> None:
+    """DatasetError for joints of an SO-101 that cannot be meant in radians."""
+    if set(joints) != set(JOINT_NAMES):
+        return
+    order = [joints.index(name) for name in JOINT_NAMES]
+    for what, rows in (
+        ("joints", [s.joints for s in steps]),
+        ("actions", [s.action for s in steps]),
+    ):
+        values = np.stack(rows)[:, order]
+        for extreme in (values.min(axis=0), values.max(axis=0)):
+            if (wrong := far_outside(extreme, SO101_LIMITS)) is not None:
+                raise DatasetError(f"its {what} are of another unit: {wrong}")
 
 
 def _velocities(steps: Sequence[Step]) -> NDArray[np.float32] | None:
