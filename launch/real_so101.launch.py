@@ -20,46 +20,43 @@ import re
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
+    arguments_of,
     as_parameters,
     as_yaml,
+    changed,
     declare,
 )
 from act_bringup.own_folder import own_folder
 from act_bringup.params_file import params_files
 from act_bringup.required import required
 from act_bringup.who_drives import NOBODY, Drive, who_drives
+from act_camera.sources import SOURCES
 from act_core.so101 import NAMED_POSES_RAD
 from act_core.topics import camera_image
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from so101_driver.driver_parameters import DriverParameters
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.exit_policy import REST_AT_MOST_S
 
 REAL, EMULATED = "real", "emulated"
 TOPIC = "topic"  # a camera that another driver publishes
+OWN_SOURCE = r"[\w./~-]+:[A-Za-z_]\w*"  # package.module:Name or file.py:Name
 TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
 ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
 POSES = {name: pose_rad.tolist() for name, pose_rad in NAMED_POSES_RAD.items()}
 
-# Handed on to the driver as they are: name, default, description.
+# Handed on to the driver as they are.
+(_exit_policy,) = arguments_of(DriverParameters, "exit_policy")
 DRIVER_ARGUMENTS = (
-    ("port", "/dev/ttyACM0", "of the servo bus; so101-setup find-port finds it"),
-    ("baud", "1000000", "of the servos; so101-setup assign-id sets them to the default"),
-    ("calibration", "", "id of the arm's calibration (LeRobot's files are found), or a file"),
-    ("rate_hz", "100.0", "of the control loop, 10 to 250"),
-    ("command_timeout_s", "0.2", "without a command for so long the arm holds"),
-    ("max_velocity_rad_s", "0.0", "of every joint, below the arm's own limits; 0: those"),
-    ("max_acceleration_rad_s2", "0.0", "likewise"),
-    ("torque", "true", "switch torque on at the start, where the arm is"),
-    (
-        "exit_policy",
-        "",
-        "torque at the end: hold, release, or rest pose then release; empty: rest (emulated: hold)",
+    *arguments_of(
+        DriverParameters, "port", "baud", "calibration", "rate_hz", "command_timeout_s",
+        "max_velocity_rad_s", "max_acceleration_rad_s2", "torque", "auto_recover",
     ),
-    ("auto_recover", "false", "leave overloads and stalls without being asked"),
-)
+    changed(_exit_policy, "", "empty: rest (emulated: hold)"),
+)  # fmt: skip
 CAMERA_ARGUMENTS = (
     *IMAGE_ARGUMENTS,
     ("exposure_ms", "0.0", "fixed exposure of all USB cameras; 0: automatic"),
@@ -69,7 +66,8 @@ ARGUMENTS = (
         "cameras",
         "",
         "name=device, e.g. front=/dev/video0,wrist=/dev/v4l/by-id/...; name=synthetic for a "
-        "pattern, name=<file> for a video; name=topic:/its/image_raw for a camera that another "
+        "pattern, name=<file> for a video, name=package.module:Name for a source of your own; "
+        "name=topic:/its/image_raw for a camera that another "
         "driver publishes, name=topic if that is camera/<name>/image_raw already",
     ),
     (
@@ -264,8 +262,8 @@ def camera_sources(text: str) -> dict[str, dict[str, str]]:
             raise RuntimeError(f"cameras: '{entry}', expected e.g. {name}=topic:/usb_cam/image_raw")
         if kind == TOPIC:
             cameras[name] = {"source": TOPIC, "topic": topic}
-        elif source == "synthetic":
-            cameras[name] = {"source": "synthetic"}
+        elif source in SOURCES.names() or re.fullmatch(OWN_SOURCE, source):
+            cameras[name] = {"source": source}
         elif source.startswith("/dev/"):
             cameras[name] = {"source": "v4l2", "device": source}
         else:

@@ -9,9 +9,16 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 
 from __future__ import annotations
 
-from act_bringup.launch_arguments import IMAGE_ARGUMENTS, as_parameters, declare
+from act_bringup.launch_arguments import (
+    IMAGE_ARGUMENTS,
+    arguments_of,
+    as_parameters,
+    changed,
+    declare,
+)
 from act_bringup.required import required
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
+from act_record.record_parameters import RecordParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -28,11 +35,8 @@ SIM_ARGUMENTS = (
     ("viewer", "false", "open a window to watch"),
 )
 # Likewise, to the recorder.
-RECORD_ARGUMENTS = (
-    ("episodes", "20", "end when so many are recorded; 0: never"),
-    ("out", "recordings", "folder for the bags"),
-    ("keep_failures", "false", "record the episodes that failed as well"),
-)
+_episodes, *_others = arguments_of(RecordParameters, "episodes", "out", "keep_failures")
+RECORD_ARGUMENTS = (changed(_episodes, "20", "these are recorded"), *_others)
 
 
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from act_camera.camera_parameters import CameraParameters
+from act_policy.policy_parameters import PolicyParameters
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
 Argument = tuple[str, str, str]  # name, default, description
 
-IMAGE_ARGUMENTS: tuple[Argument, ...] = (
-    ("width", "640", "of the images; a policy shrinks them to what it was trained on"),
-    ("height", "480", "of the images"),
-    ("camera_rate_hz", "30.0", "frames a second"),
-)
-EXECUTION_ARGUMENTS: tuple[Argument, ...] = (
-    ("mode", "bundle", "of the policy: ensemble, newest, open_loop; bundle: as it says itself"),
-    ("control_rate_hz", "100", "commands a second of the policy node, 1 to 500"),
-    ("engine", "auto", "what computes: auto, cpu, cuda, tensorrt, openvino_fp32, openvino_bf16"),
-    ("variant", "auto", "which graph of the bundle: auto, fp32, bf16 or fast, as far as it has it"),
-)
+
+def arguments_of(parameters: type, *names: str, **renamed: str) -> tuple[Argument, ...]:
+    """Arguments that are parameters of a node: default, description and range are told there.
+
+    names: of parameters that are arguments of the same name.
+    renamed: name of the argument -> that of the parameter.
+    """
+    fields = {field.name: field for field in dataclasses.fields(parameters)}
+    wanted = {**dict(zip(names, names, strict=True)), **renamed}
+    return tuple(
+        (argument, _text(fields[name].default), _description(fields[name].metadata))
+        for argument, name in wanted.items()
+    )
+
+
+def changed(argument: Argument, default: str, more: str) -> Argument:
+    """The argument with another default, and words on it after the description."""
+    name, _, description = argument
+    return name, default, f"{description}; {more}"
+
+
+def _text(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _description(metadata: Mapping[str, Any]) -> str:
+    low, high = metadata["low"], metadata["high"]
+    text = str(metadata["description"])
+    if any(choice not in text for choice in metadata["choices"]):
+        return f"{text}: {', '.join(metadata['choices'])}"
+    if low is not None and high is not None:
+        return f"{text}; {low:g} to {high:g}"
+    return text if low is None else f"{text}; at least {low:g}"
+
+
+IMAGE_ARGUMENTS = arguments_of(CameraParameters, "width", "height", camera_rate_hz="rate_hz")
+EXECUTION_ARGUMENTS = arguments_of(PolicyParameters, "mode", "control_rate_hz", "engine", "variant")
 
 
 def declare(arguments: Sequence[Argument]) -> list[DeclareLaunchArgument]:
