@@ -10,6 +10,7 @@ import pytest
 from act_core.errors import ConfigurationError
 from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from so101_driver import calibration as cal
+from so101_driver.calibration_checks import doubts
 from so101_driver.emulator.arm import emulated_calibration
 
 # As a LeRobot user published it (legalaspro/so101-ros-physical-ai), in LeRobot's own layout.
@@ -156,3 +157,83 @@ def test_limits_are_those_of_model_and_calibration():
     assert limits.upper_rad[4] == SO101_LIMITS.upper_rad[4], "the stored range is wider"
     full_turn = cal.JointConversion(emulated_calibration()).limits()
     assert full_turn.upper_rad[4] == SO101_LIMITS.upper_rad[4]
+
+
+J = JOINT_NAMES
+OLD_LISTS = {
+    "homing_offset": [-2049] * 6, "drive_mode": [0] * 6, "start_pos": [2010] * 6,
+    "end_pos": [3073] * 6, "calib_mode": ["DEGREE"] * 5 + ["LINEAR"], "motor_names": list(J),
+}  # fmt: skip
+PHOSPHOBOT = {"name": "so-100", "servos_offsets": [2048] * 6, "servos_calibration_position": [0]}
+SO100_NAMES = ["Rotation", "Pitch", "Elbow", "Wrist_Pitch", "Wrist_Roll", "Jaw"]
+
+
+def renamed(names) -> dict:
+    return dict(zip(names, json.loads(PUBLISHED).values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (OLD_LISTS, "the layout is lists of LeRobot from before June 2025"),
+        (PHOSPHOBOT, "the layout is phosphobot's"),
+        (renamed(SO100_NAMES), "the joints are named as in the SO-100 model"),
+        (renamed(f"main_{name}" for name in J), "named as in LeRobot from before June 2025"),
+        (renamed(f"{name}_joint" for name in J), "named as in ROS packages"),
+        (renamed(f"left_{name}" for name in J), "the joints have sides (left_elbow_flex"),
+    ],
+    ids=["old lists", "phosphobot", "so100", "main_", "_joint", "left_"],
+)
+def test_files_of_other_programs_are_known_by_name(content, message):
+    with pytest.raises(ConfigurationError) as caught:
+        cal.loads(json.dumps(content))
+    assert message in str(caught.value)
+    assert "expected LeRobot's file of today" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("joint", "values", "message"),
+    [
+        ("elbow_flex", {"range_min": 0, "range_max": 4095}, "(360 degrees), but this joint goes"),
+        ("gripper", {"range_min": 500, "range_max": 2500}, "(176 degrees), but this joint goes"),
+        ("shoulder_lift", {"range_min": 60, "range_max": 2000}, "is 89 degrees from count 2047"),
+        ("wrist_roll", {"range_min": 2000, "range_max": 4095}, "is 88 degrees from count 2047"),
+    ],
+)
+def test_a_range_that_the_joint_cannot_have_is_refused(joint, values, message):
+    with pytest.raises(ConfigurationError, match=f"arm.json: {joint}: ") as caught:
+        cal.loads(edited(joint, **values), "arm.json")
+    assert message in str(caught.value)
+    assert "so101-setup calibrate" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("joint", "values", "message"),
+    [
+        (
+            "wrist_flex",
+            {"range_min": 1700, "range_max": 2400},
+            "less than half of this joint's 190",
+        ),
+        ("elbow_flex", {"range_min": 1400, "range_max": 3600}, "is 40 degrees from count 2047"),
+        ("gripper", {"drive_mode": 1}, "drive_mode is 1"),
+    ],
+)
+def test_what_is_odd_is_warned_of_with_what_to_do(joint, values, message):
+    (text,) = doubts(cal.loads(edited(joint, **values)))
+    assert text.startswith(f"{joint}: ")
+    assert message in text
+
+
+def test_published_and_emulated_arms_leave_no_doubt():
+    assert doubts(cal.loads(PUBLISHED)) == []
+    assert doubts(emulated_calibration()) == []
+
+
+def test_a_mark_in_front_of_the_text_is_no_fault(tmp_path):
+    path = tmp_path / "arm.json"
+    path.write_text(PUBLISHED, encoding="utf-8-sig")
+    assert cal.load(path) == cal.loads(PUBLISHED)
+    path.write_bytes(b" " * (cal.LARGEST_FILE + 1))
+    with pytest.raises(ConfigurationError, match="that is no calibration"):
+        cal.load(path)

@@ -10,6 +10,7 @@ from so101_driver import registers as reg
 from so101_driver.bus import Bus
 from so101_driver.emulator.arm import emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import FaultScript
 from so101_driver.emulator.memory_transport import MemoryTransport
 from so101_driver.emulator.servo import EmulatedServo
 
@@ -19,12 +20,14 @@ BY_NAME = {joint.name: joint for joint in JOINTS}
 class Table:
     """Servos on a bus in virtual time. Joints stay where a hand puts them."""
 
-    def __init__(self, servos: Sequence[EmulatedServo] | None = None) -> None:
+    def __init__(
+        self, servos: Sequence[EmulatedServo] | None = None, faults: FaultScript | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.servos = list(servos) if servos is not None else emulated_servos([0.0] * 6)
         for servo in self.servos:
             servo.motor.joint.blocked = True
-        self.wire = EmulatedBus(self.servos)
+        self.wire = EmulatedBus(self.servos, faults=faults)
         self.opened: list[int] = []  # baud rates
 
     def open(self, baud: int = 1_000_000) -> Bus:

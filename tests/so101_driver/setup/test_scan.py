@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from so101_driver import registers as reg
 from so101_driver.emulator.arm import emulated_servos
+from so101_driver.emulator.faults import FaultScript
 from so101_driver.setup.scan import JOINT_BY_ID, problems, scan, table
 
 from tests.so101_driver.setup.arms import Table
@@ -85,3 +87,14 @@ def test_different_firmware_and_complaints_are_said_but_stop_nothing():
     assert "different firmware (3.9, 3.10)" in said
     assert "servo 3 complains: voltage" in said
     assert not any(problem.fatal for problem in found)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_busy_computer_gives_no_servo_another_id(seed):
+    """One reply in eight comes too late, is lost or damaged."""
+    script = FaultScript(seed, rates={"late": 0.06, "lost": 0.04, "corrupt": 0.03})
+    arm = Table(faults=script)
+    servos = scan(arm.open, JOINT_BY_ID)
+    assert [servo.servo_id for servo in servos] == list(JOINT_BY_ID)
+    assert not any(problem.fatal for problem in problems(servos))
+    assert any("the computer is busy, or a lead is loose" in text for text in texts(servos))

@@ -157,7 +157,7 @@ def check_position(here: Vector, limits: JointLimits, tolerance_rad: float) -> N
 def read_calibration(arm: So101Arm) -> dict[str, dict[str, int]]:
     """What the servos hold: joint -> homing_offset, range_min, range_max [counts]."""
     return {
-        joint: {key: arm.bus.read(i, r) for key, r in CALIBRATION_REGISTERS.items()}
+        joint: {key: arm.bus.read_sure(i, r) for key, r in CALIBRATION_REGISTERS.items()}
         for joint, i in zip(JOINT_NAMES, arm.servo_ids, strict=True)
     }
 

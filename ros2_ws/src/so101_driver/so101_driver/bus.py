@@ -122,6 +122,19 @@ class Bus:
             raise NoReplyError((servo_id,), f"read {_names(registers)}")
         return values
 
+    def read_sure(self, servo_id: int, register: Register) -> int:
+        """A register's value that two readings in a row agree on: for what is judged or kept.
+
+        One damaged packet in 256 has a right checksum by chance. Raises BusError where none agree.
+        """
+        before = self.read(servo_id, register)
+        for _ in range(5):
+            value = self.read(servo_id, register)
+            if value == before:
+                return value
+            before = value
+        raise BusError(f"servo {servo_id}: readings of {register.name} do not agree")
+
     def _read(
         self,
         servo_id: int,

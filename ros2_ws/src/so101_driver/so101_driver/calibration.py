@@ -16,16 +16,20 @@ from pathlib import Path
 
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
+from act_core.files import write_file
 from act_core.limits import JointLimits, clip
 from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
+from so101_driver import calibration_checks
 from so101_driver.registers import COUNTS_PER_TURN, HOMING_OFFSET
 
 Vector = NDArray[np.float64]
 
 RAD_PER_COUNT = 2 * math.pi / COUNTS_PER_TURN
 SMALLEST_RANGE = 100  # counts, 9 degrees: less is a joint that was not moved during calibration
+
+LARGEST_FILE = 1 << 20  # bytes; LeRobot's has about a thousand
 
 HOW_TO_CALIBRATE = "`so101-setup calibrate` makes one; a path to a file will do as well"
 
@@ -63,7 +67,8 @@ class JointCalibration:
         if not 0 <= self.range_min <= self.range_max < COUNTS_PER_TURN:
             raise ConfigurationError(
                 f"the range is {self.range_min} to {self.range_max}, expected two counts from 0 to "
-                f"{COUNTS_PER_TURN - 1}, the smaller first"
+                f"{COUNTS_PER_TURN - 1}, the smaller first (a joint that went over the end of its "
+                "encoder's turn was not in its middle at first: calibrate again)"
             )
         if self.range_max - self.range_min < SMALLEST_RANGE:
             raise ConfigurationError(
@@ -108,20 +113,23 @@ class Calibration(Mapping[str, JointCalibration]):
         return json.dumps({name: asdict(joint) for name, joint in self.joints.items()}, indent=4)
 
     def save(self, path: Path) -> None:
-        """Writes LeRobot's file; the folder is made where it does not exist."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.dumps(), encoding="utf-8")
+        """Writes LeRobot's file, whole or not at all; the folder is made where there is none."""
+        write_file(path, self.dumps())
 
 
 def loads(text: str, source: str = "calibration") -> Calibration:
     """A calibration from LeRobot's JSON. Raises ConfigurationError that names ``source``."""
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{source} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: expected an object with a key for each joint")
     known = [field.name for field in fields(JointCalibration)]
+    try:
+        calibration_checks.check_layout(content)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
     joints = {}
     for name, values in content.items():
         try:
@@ -137,7 +145,9 @@ def loads(text: str, source: str = "calibration") -> Calibration:
         except ConfigurationError as error:
             raise ConfigurationError(f"{source}: {name}: {error}") from error
     try:
-        return Calibration(joints)
+        calibration = Calibration(joints)
+        calibration_checks.check_travel(calibration)
+        return calibration
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from error
 
@@ -145,7 +155,9 @@ def loads(text: str, source: str = "calibration") -> Calibration:
 def load(path: Path) -> Calibration:
     """Reads LeRobot's file. Raises ConfigurationError where there is none or it is damaged."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise ConfigurationError(f"{path} has {size} bytes: that is no calibration")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"no calibration can be read from {path}: {error}") from error
     return loads(text, str(path))

@@ -18,6 +18,7 @@ from so101_driver.arm import So101Arm
 from so101_driver.arm_driver import ArmDriver, Cycle
 from so101_driver.bus import Bus
 from so101_driver.calibration import find, load
+from so101_driver.calibration_checks import doubts
 from so101_driver.driver_parameters import DriverParameters
 from so101_driver.exit_policy import HOLD
 from so101_driver.request_queue import RefusedError
@@ -42,6 +43,8 @@ class DriverNode(ArmNode):
         p = self.parameters = ros.declare_parameters(self, DriverParameters)
         path = find(p.calibration)
         calibration = load(path)  # wrong ones end the node here, with their reason
+        for text in doubts(calibration):
+            self.get_logger().warning(f"{path}: {text}")
 
         def open_arm() -> So101Arm:
             bus = Bus(SerialTransport(p.port, p.baud), reply_slack_s=p.reply_slack_s())

@@ -21,7 +21,7 @@ def find_single_servo(open_bus: OpenBus) -> Servo:
         raise ConfigurationError(
             "no servo answers: is the power supply on, and this one servo plugged into the adapter?"
         )
-    if len(servos) > 1 or servos[0].damaged:
+    if len(servos) > 1 or servos[0].is_garbled:
         ids = ", ".join(str(servo.servo_id) for servo in servos)
         raise ConfigurationError(
             f"more than one servo answers (ids {ids}): unplug the others, or all of one id would "

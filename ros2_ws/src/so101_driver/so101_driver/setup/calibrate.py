@@ -20,6 +20,7 @@ from so101_driver.arm_checks import CALIBRATION_REGISTERS, write_calibration
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError
 from so101_driver.calibration import Calibration, JointCalibration
+from so101_driver.calibration_checks import check_travel
 from so101_driver.registers import COUNTS_PER_TURN, HOMING_OFFSET, MIDDLE_COUNT
 from so101_driver.setup.console import Console
 from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
@@ -36,7 +37,8 @@ class EepromBackup:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._held = {
-            joint.servo_id: [(r, bus.read(joint.servo_id, r)) for r in HELD] for joint in JOINTS
+            joint.servo_id: [(r, bus.read_sure(joint.servo_id, r)) for r in HELD]
+            for joint in JOINTS
         }
 
     def restore(self) -> None:
@@ -130,4 +132,6 @@ def _calibration(offsets: Mapping[int, int], recording: Sweep) -> Calibration:
             )
         except ConfigurationError as error:
             raise ConfigurationError(f"{joint.name}: {error}") from error
-    return Calibration(joints)
+    calibration = Calibration(joints)
+    check_travel(calibration)
+    return calibration

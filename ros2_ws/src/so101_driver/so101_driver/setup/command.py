@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from act_core.errors import ConfigurationError
+from act_core.files import write_file
 from act_core.so101 import JOINT_NAMES, JOINTS
 
 from so101_driver import calibration as stored
@@ -16,6 +17,7 @@ from so101_driver.arm import So101Arm
 from so101_driver.arm_checks import check_calibration, write_calibration
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import ArmError, BusError, PortError
+from so101_driver.calibration_checks import doubts
 from so101_driver.registers import BAUD_RATES
 from so101_driver.setup import ports
 from so101_driver.setup.assign_id import assign_id, find_single_servo
@@ -127,8 +129,10 @@ def run_calibrate(arguments: argparse.Namespace, console: Console) -> int:
             return DIFFERENT
         calibration = calibrate(bus, console)
     if path.exists():
-        path.replace(path.with_suffix(".json.old"))
+        write_file(path.with_suffix(".json.old"), path.read_bytes())
     calibration.save(path)
+    for text in doubts(calibration):
+        console.say(text)
     for name, joint in calibration.items():
         console.say(f"  {name:13s}  {joint.range_min:4d} to {joint.range_max:4d} counts")
     console.say(f"Calibrated: {path}")
@@ -139,6 +143,8 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     """Compares the arm with its calibration: registers, positions and, with --sweep, its ends."""
     path = stored.find(arguments.name, arguments.role)
     calibration = stored.load(path)
+    for text in doubts(calibration):
+        console.say(text)
     with arm_bus(arguments.port, console) as bus:
         arm = So101Arm(bus, calibration)
         if arguments.restore:

@@ -46,8 +46,12 @@ def outside_range(bus: Bus, calibration: Calibration) -> list[str]:
     """Joints that are now where the calibration says that they cannot be."""
     texts = []
     for name, joint in calibration.items():
-        position = bus.read(joint.id, reg.PRESENT_POSITION)
-        beyond = max(joint.range_min - position, position - joint.range_max)
+        # The better of two readings: one may be damaged.
+        readings = [bus.read(joint.id, reg.PRESENT_POSITION) for _ in range(2)]
+        beyond, position = min(
+            (max(joint.range_min - position, position - joint.range_max), position)
+            for position in readings
+        )
         if degrees(beyond) > DRIFT_WARN_DEG:
             texts.append(
                 f"{name} is at {position} counts, {degrees(beyond):.1f} degrees past its range of "

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from act_core.so101 import JOINTS
 
 from so101_driver import registers as reg
-from so101_driver.bus import Bus, Identity
+from so101_driver.bus import ONE_SERVO_RETRIES, Bus, Identity
 from so101_driver.bus_errors import NoReplyError
 from so101_driver.protocol import MAX_ID
 from so101_driver.registers import BAUD_RATES, MODEL_NUMBERS, Status
@@ -22,6 +22,11 @@ FEEDBACK = (
     reg.PRESENT_VOLTAGE, reg.PRESENT_TEMPERATURE,
 )  # fmt: skip
 TRIES = 10  # readings that two servos with one id would have to give alike
+# A busy computer reads late now and then, a bad lead spoils a reply: where anything went wrong, so
+# many readings more decide. Two servos with one id garble nearly all.
+MORE_TRIES = 30
+RETRIES = 1  # of the first look at each id
+GARBLED = 0.5  # share of replies
 
 
 class Servo(NamedTuple):
@@ -34,7 +39,13 @@ class Servo(NamedTuple):
     celsius: int
     status: Status
     torque_on: bool
-    damaged: int  # replies out of `TRIES` that were damaged or did not come
+    damaged: int  # replies that were damaged or did not come
+    asked: int = TRIES  # of so many
+
+    @property
+    def is_garbled(self) -> bool:
+        """Whether several servos seem to answer at once."""
+        return self.damaged > GARBLED * self.asked
 
     @property
     def servo_id(self) -> int:
@@ -54,28 +65,41 @@ def scan(
     ids = tuple(servo_ids)
     for baud in bauds:
         on_baud(baud)
-        bus = open_bus(baud)
-        try:
-            found = [
-                servo for servo_id in ids if (servo := _examine(bus, servo_id, baud)) is not None
-            ]
-        finally:
-            bus.close()
+        found = _scan_at(open_bus, ids, baud, RETRIES)
         if found:
-            return found
+            # Those that an arm has and that did not answer are asked once more, with patience.
+            silent = [i for i in ids if i in JOINT_BY_ID and i not in {s.servo_id for s in found}]
+            found += _scan_at(open_bus, silent, baud, ONE_SERVO_RETRIES) if silent else []
+            return sorted(found, key=lambda servo: servo.servo_id)
     return []
 
 
-def _examine(bus: Bus, servo_id: int, baud: int) -> Servo | None:
-    damaged_before = bus.counters.damaged
-    identity = bus.ping(servo_id, retries=1)
-    if identity is None and bus.counters.damaged == damaged_before:
+def _scan_at(open_bus: OpenBus, ids: Iterable[int], baud: int, retries: int) -> list[Servo]:
+    bus = open_bus(baud)
+    try:
+        servos = [_examine(bus, servo_id, baud, retries) for servo_id in ids]
+    finally:
+        bus.close()
+    return [servo for servo in servos if servo is not None]
+
+
+def _examine(bus: Bus, servo_id: int, baud: int, retries: int) -> Servo | None:
+    before = bus.counters.damaged
+    identity = bus.ping(servo_id, retries)
+    if identity is None and bus.counters.damaged == before:
         return None
-    readings = [_feedback(bus, servo_id) for _ in range(TRIES)]
-    whole = [reading for reading in readings if reading is not None]
-    damaged = bus.counters.damaged - damaged_before + TRIES - len(whole)
+    readings: list[tuple[int, ...] | None] = []
+    damaged = asked = 0
+    for tries in (TRIES, MORE_TRIES):
+        asked_before, bad_before = _requests(bus), _bad_replies(bus)
+        readings += [_feedback(bus, servo_id) for _ in range(tries)]
+        asked += _requests(bus) - asked_before
+        damaged += _bad_replies(bus) - bad_before
+        if not damaged:
+            break
     if identity is None:
-        identity = Identity(servo_id, 0, (0, 0))
+        identity = bus.ping(servo_id) or Identity(servo_id, 0, (0, 0))
+    whole = [reading for reading in readings if reading is not None]
     position, _, _, voltage, temperature = whole[-1] if whole else (0, 0, 0, 0, 0)
     try:
         status, torque = bus.read(servo_id, reg.STATUS), bus.read(servo_id, reg.TORQUE_ENABLE)
@@ -83,8 +107,16 @@ def _examine(bus: Bus, servo_id: int, baud: int) -> Servo | None:
         status, torque, damaged = 0, 0, damaged + 1
     return Servo(
         identity, baud, position, voltage * reg.VOLTS_PER_COUNT, temperature,
-        Status.of(status), torque == 1, damaged,
+        Status.of(status), torque == 1, damaged, asked,
     )  # fmt: skip
+
+
+def _requests(bus: Bus) -> int:
+    return bus.counters.transactions + bus.counters.retries
+
+
+def _bad_replies(bus: Bus) -> int:
+    return sum(bus.counters.lost.values())  # a reply that is damaged is one that did not come
 
 
 def _feedback(bus: Bus, servo_id: int) -> tuple[int, ...] | None:
@@ -142,14 +174,23 @@ def problems(
 
 def _servo_problems(servo: Servo) -> list[Problem]:
     who, result = f"servo {servo.servo_id}", []
-    if servo.damaged:
+    if servo.is_garbled:
         result.append(
             Problem(
-                f"{who}: {servo.damaged} replies damaged or missing: two servos with this id "
-                "(connect them one at a time and run so101-setup assign-id), or a bad lead"
+                f"{who}: {servo.damaged} of {servo.asked} replies damaged or missing: two servos "
+                "with this id (connect them one at a time and run so101-setup assign-id), or a bad "
+                "lead"
             )
         )
-    elif not servo.identity.is_sts3215:
+    elif servo.damaged:
+        result.append(
+            Problem(
+                f"{who}: {servo.damaged} of {servo.asked} replies late or damaged: the computer is "
+                "busy, or a lead is loose",
+                fatal=False,
+            )
+        )
+    if not servo.is_garbled and not servo.identity.is_sts3215:
         known = " or ".join(map(str, MODEL_NUMBERS))
         result.append(
             Problem(
