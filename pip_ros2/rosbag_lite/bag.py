@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from rosbag_lite import mcap_file, metadata, sqlite_file
+from rosbag_lite import mcap_file, mcap_records, metadata, sqlite_file
 from rosbag_lite.compression import FILE_SUFFIX, ZSTD_MAGIC, unpack_message, unpacked_file
 from rosbag_lite.errors import BagError, DamageError
 from rosbag_lite.metadata import BagFile, BagMetadata, BagTopic, Told, qos_from_yaml
@@ -267,13 +267,13 @@ def _counted(path: Path) -> tuple[list[BagTopic], int, int]:
 def _walked(path: Path) -> tuple[list[BagTopic], int, int]:
     """The same of a file whose end tells nothing."""
     counts: dict[int, int] = {}
-    channels: dict[int, mcap_file.Channel] = {}
+    channels: dict[int, mcap_records.Channel] = {}
     low = high = 0
     try:
         for record in mcap_file.records(path):
-            if isinstance(record, mcap_file.Channel):
+            if isinstance(record, mcap_records.Channel):
                 channels[record.id] = record
-            elif isinstance(record, mcap_file.Message):
+            elif isinstance(record, mcap_records.Message):
                 low = min(low, record.log_ns) if counts else record.log_ns
                 high = max(high, record.log_ns)
                 counts[record.channel.id] = counts.get(record.channel.id, 0) + 1
@@ -282,7 +282,7 @@ def _walked(path: Path) -> tuple[list[BagTopic], int, int]:
     return [topic_of(c, counts.get(number, 0)) for number, c in channels.items()], low, high
 
 
-def topic_of(channel: mcap_file.Channel, count: int = 0) -> BagTopic:
+def topic_of(channel: mcap_records.Channel, count: int = 0) -> BagTopic:
     """The topic that an MCAP channel stands for."""
     return BagTopic(
         channel.topic,

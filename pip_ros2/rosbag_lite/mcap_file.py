@@ -1,7 +1,7 @@
 """Walks through an MCAP file without copying what is large. Layout: https://mcap.dev/spec
 
 Records are read in the order of the file, up to the first that is damaged or cut off; an index is
-not needed. A wrong size, number or text raises `DamageError` and nothing else.
+not needed.
 """
 
 from __future__ import annotations
@@ -12,24 +12,35 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate, count
 from pathlib import Path
-from typing import NamedTuple
 
 from rosbag_lite.compression import unpack
 from rosbag_lite.errors import BagError, CutOffError, DamageError
+from rosbag_lite.mcap_records import (
+    ATTACHMENT,
+    CHANNEL,
+    CHUNK,
+    DATA_END,
+    FOOTER,
+    MAX_TIME_NS,
+    MESSAGE,
+    MESSAGE_HEAD,
+    METADATA,
+    SCHEMA,
+    STATISTICS,
+    Attachment,
+    Message,
+    Names,
+    Record,
+    Summary,
+    read_statistics,
+)
 
 MAGIC = b"\x89MCAP0\r\n"
-FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK = 0x02, 0x03, 0x04, 0x05, 0x06
-ATTACHMENT, STATISTICS, METADATA, DATA_END = 0x09, 0x0B, 0x0C, 0x0F
-
-LARGE_BYTES = 4096  # from here on, a view of the file or chunk in place of a copy
-MAX_TIME_NS = 2**63 - 1  # ROS times are signed
-
 # Chunks are unpacked, and their checksums computed, beside the reading: all but a little of that
 # time needs no Python.
 THREADS = 2
@@ -37,69 +48,8 @@ AHEAD = 4  # chunks; each holds up to a few pictures
 HELD_BYTES = 256 * 1024 * 1024  # of messages that wait for earlier ones from later chunks
 
 _RECORD = struct.Struct("<BQ")  # opcode, length
-_MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 _CHUNK = struct.Struct("<QQQII")  # first and last time, size, checksum, length of compression name
 _FOOTER = struct.Struct("<QQI")  # where the summary is, where its offsets are, checksum
-_STATISTICS = struct.Struct("<QHIIIIQQ")  # messages; schemas, channels, ...; first and last time
-_COUNT = struct.Struct("<HQ")
-
-
-class Schema(NamedTuple):
-    """A message type."""
-
-    id: int
-    name: str
-    encoding: str
-    data: bytes
-
-
-class Channel(NamedTuple):
-    """A topic."""
-
-    id: int
-    schema: Schema
-    topic: str
-    encoding: str
-    metadata: Mapping[str, str]
-
-
-class Message(NamedTuple):
-    """One message; times are nanoseconds since the epoch."""
-
-    channel: Channel
-    sequence: int
-    log_ns: int
-    publish_ns: int
-    data: bytes | memoryview
-
-
-class Attachment(NamedTuple):
-    """A file within the file."""
-
-    log_ns: int
-    create_ns: int
-    name: str
-    media_type: str
-    data: bytes
-
-
-class Metadata(NamedTuple):
-    """Names and values that somebody attached."""
-
-    name: str
-    values: Mapping[str, str]
-
-
-Record = Schema | Channel | Message | Attachment | Metadata
-
-
-class Summary(NamedTuple):
-    """What the end of a whole file says of it."""
-
-    channels: tuple[Channel, ...]
-    counts: Mapping[int, int]  # messages by channel
-    start_ns: int
-    end_ns: int
 
 
 def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator[Message]:
@@ -110,7 +60,7 @@ def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator
         go: whoever recorded them out of order by more than that gets the later ones late.
     """
     view = _mapped(path)
-    units = _units(view, _Names(), verify, (MESSAGE, SCHEMA, CHANNEL, CHUNK))
+    units = _units(view, Names(), verify, (MESSAGE, SCHEMA, CHANNEL, CHUNK))
     if by_time:
         yield from _by_time(units, _first_times(view))
         return
@@ -123,13 +73,13 @@ def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator
 def records(path: Path) -> Iterator[Record]:
     """Everything in the file, verified, up to the end or the first damage."""
     kinds = (MESSAGE, SCHEMA, CHANNEL, CHUNK, ATTACHMENT, METADATA)
-    for unit in _units(_mapped(path), _Names(), True, kinds):
+    for unit in _units(_mapped(path), Names(), True, kinds):
         yield from unit
 
 
 def attachments(path: Path) -> Iterator[Attachment]:
     """Those before the first message."""
-    for unit in _units(_mapped(path), _Names(), True, (SCHEMA, CHANNEL, CHUNK, ATTACHMENT)):
+    for unit in _units(_mapped(path), Names(), True, (SCHEMA, CHANNEL, CHUNK, ATTACHMENT)):
         for record in unit:
             if not isinstance(record, Attachment):
                 return
@@ -149,7 +99,7 @@ def summary(path: Path) -> Summary | None:
     if not is_closed(path):
         return None
     view = _mapped(path)
-    names = _Names()
+    names = Names()
     statistics = None
     try:
         at = len(view) - len(MAGIC) - _RECORD.size - _FOOTER.size
@@ -164,7 +114,7 @@ def summary(path: Path) -> Summary | None:
             if kind in (SCHEMA, CHANNEL):
                 names.read(kind, content)
             elif kind == STATISTICS:
-                statistics = _read_statistics(content)
+                statistics = read_statistics(content)
     except (DamageError, struct.error):
         return None
     if statistics is None or not set(statistics[0]) <= set(names.channels):
@@ -182,83 +132,6 @@ def _mapped(path: Path) -> memoryview:
         if len(head) < len(MAGIC):
             return memoryview(MAGIC)  # killed before its first byte was on the disk
         return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-@dataclass
-class _Names:
-    """What the numbers in the records stand for."""
-
-    schemas: dict[int, Schema] = field(default_factory=lambda: {0: Schema(0, "", "", b"")})
-    channels: dict[int, Channel] = field(default_factory=dict)
-
-    def read(self, opcode: int, content: memoryview) -> Record:
-        """The record; later ones may refer to it."""
-        if opcode == MESSAGE:
-            return self._message(content)
-        fields = _Fields(content)
-        if opcode == SCHEMA:
-            schema = Schema(fields.uint(2), fields.text(), fields.text(), fields.block(4))
-            return self.schemas.setdefault(schema.id, schema)
-        if opcode == CHANNEL:
-            number, schema_id = fields.uint(2), fields.uint(2)
-            if schema_id not in self.schemas:
-                raise DamageError(f"channel {number} is of schema {schema_id}, which is not there")
-            channel = Channel(
-                number, self.schemas[schema_id], fields.text(), fields.text(), fields.texts()
-            )
-            return self.channels.setdefault(number, channel)
-        if opcode == METADATA:
-            return Metadata(fields.text(), fields.texts())
-        log_ns, create_ns = fields.uint(8), fields.uint(8)
-        return Attachment(log_ns, create_ns, fields.text(), fields.text(), fields.block(8))
-
-    def _message(self, content: memoryview) -> Message:
-        if len(content) < _MESSAGE.size:
-            raise DamageError(f"a message of {len(content)} bytes")
-        number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(content)
-        channel = self.channels.get(number)
-        if channel is None:
-            raise DamageError(f"a message of channel {number}, which is not there")
-        if log_ns > MAX_TIME_NS:
-            raise DamageError(f"a message of the time {log_ns}, beyond the year 2262")
-        data = content[_MESSAGE.size :]
-        return Message(
-            channel, sequence, log_ns, publish_ns, data if len(data) > LARGE_BYTES else bytes(data)
-        )
-
-
-class _Fields:
-    """Reads the fields of one record in their order, without going beyond its end."""
-
-    def __init__(self, content: memoryview) -> None:
-        self._content = content
-        self._at = 0
-
-    def uint(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "little")
-
-    def block(self, prefix: int) -> bytes:
-        return bytes(self.take(self.uint(prefix)))
-
-    def text(self) -> str:
-        try:
-            return str(self.take(self.uint(4)), "utf-8")
-        except UnicodeDecodeError:
-            raise DamageError("a text that is no UTF-8") from None
-
-    def texts(self) -> dict[str, str]:
-        end = self.uint(4) + self._at
-        found = {}
-        while self._at < end:
-            name = self.text()
-            found[name] = self.text()
-        return found
-
-    def take(self, size: int) -> memoryview:
-        start, self._at = self._at, self._at + size
-        if self._at > len(self._content):
-            raise DamageError("a record ends in one of its fields")
-        return self._content[start : self._at]
 
 
 def _split(view: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -285,7 +158,7 @@ def _data(view: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _units(
-    view: memoryview, names: _Names, verify: bool, kinds: tuple[int, ...]
+    view: memoryview, names: Names, verify: bool, kinds: tuple[int, ...]
 ) -> Iterator[Iterator[Record]]:
     """What the file holds, as the contents of chunks and single records."""
     for opcode, content, chunk in _ahead(view, verify, kinds):
@@ -295,7 +168,7 @@ def _units(
             yield _inside(chunk.result(), names)
 
 
-def _inside(chunk: memoryview, names: _Names) -> Iterator[Record]:
+def _inside(chunk: memoryview, names: Names) -> Iterator[Record]:
     try:
         for opcode, content in _split(chunk):
             if opcode in (MESSAGE, SCHEMA, CHANNEL):
@@ -352,16 +225,6 @@ def _unpacked(chunk: memoryview, verify: bool) -> memoryview:
     return unpacked
 
 
-def _read_statistics(content: memoryview) -> tuple[dict[int, int], int, int]:
-    """Messages by channel, first and last log time."""
-    fields = _Fields(content)
-    total, *_, start_ns, end_ns = _STATISTICS.unpack(fields.take(_STATISTICS.size))
-    counts = dict(_COUNT.iter_unpack(fields.block(4)))
-    if sum(counts.values()) != total or end_ns > MAX_TIME_NS:
-        raise DamageError("the statistics contradict themselves")
-    return counts, start_ns, end_ns
-
-
 def _first_times(view: memoryview) -> list[int]:
     """Of each unit, the earliest log time as its header has it; 0 for one without messages."""
     found = []
@@ -369,8 +232,8 @@ def _first_times(view: memoryview) -> list[int]:
         for opcode, content in _data(view):
             if opcode == CHUNK and len(content) >= _CHUNK.size:
                 found.append(_CHUNK.unpack_from(content)[0])
-            elif opcode == MESSAGE and len(content) >= _MESSAGE.size:
-                found.append(_MESSAGE.unpack_from(content)[2])
+            elif opcode == MESSAGE and len(content) >= MESSAGE_HEAD.size:
+                found.append(MESSAGE_HEAD.unpack_from(content)[2])
             elif opcode in (MESSAGE, SCHEMA, CHANNEL, CHUNK):
                 found.append(MAX_TIME_NS)
     except DamageError:

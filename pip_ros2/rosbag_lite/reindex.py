@@ -13,7 +13,7 @@ from mcap.writer import Writer
 from rosbag_lite import mcap_file, metadata
 from rosbag_lite.bag import MCAP, Bag, check_one_storage, open_bag, stored_files
 from rosbag_lite.errors import BagError, CutOffError, DamageError
-from rosbag_lite.mcap_file import Attachment, Channel, Message, Metadata, Schema
+from rosbag_lite.mcap_records import Attachment, Channel, Message, Metadata, Schema
 from rosbag_lite.metadata import BagMetadata
 from rosbag_lite.writer import CHUNK_BYTES, COMPRESSIONS
 
