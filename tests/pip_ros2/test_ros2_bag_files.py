@@ -14,6 +14,7 @@ from ros2cli.main import main
 from ros2cli.packages import ensure_prefix_path
 from rosbag_lite import BagTopic, metadata, open_bag
 
+from tests.rosbag_lite import test_dress as dress
 from tests.rosbag_lite.samples import CHATTER, RELIABLE_LATCHED, serialized, write_bag
 from tests.rosbag_lite.test_files import VERSION_9
 
@@ -162,7 +163,9 @@ class FakePublisher:
         self.sent.append((round(self.clock.now_s - 100.0, 6), data))
 
 
-def play_once(folder: Path, monkeypatch, *words: str, node: FakeNode | None = None):
+def play_once(
+    folder: Path, monkeypatch, *words: str, node: FakeNode | None = None, topics=("/chatter",)
+):
     clock = FakeTime()
     monkeypatch.setattr(bag_play, "time", clock)
     parser = argparse.ArgumentParser()
@@ -171,7 +174,7 @@ def play_once(folder: Path, monkeypatch, *words: str, node: FakeNode | None = No
     args = parser.parse_args([str(folder), *words])
     bag = open_bag(folder)
     node = node or FakeNode()
-    player = bag_play._Player(node, bag, bag.contents(), {"/chatter": publisher}, args)
+    player = bag_play._Player(node, bag, bag.contents(), dict.fromkeys(topics, publisher), args)
     return player.play_once(), publisher.sent
 
 
@@ -186,6 +189,39 @@ def test_each_message_goes_out_at_its_time(tmp_path, monkeypatch):
         tmp_path / "run", monkeypatch, "--start-offset", "0.055", "--playback-duration", "0.02"
     )
     assert sent == [(0.005, data[6]), (0.015, data[7])]
+
+
+@pytest.mark.parametrize(("storage", "compression"), dress.DRESSES)
+def test_what_info_tells_is_what_is_played(tmp_path, monkeypatch, capsys, storage, compression):
+    folder = dress.write(tmp_path / "run", dress.sent(10), storage, compression)
+    assert main(["bag", "info", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert "Messages:          10\n" in told.out
+    assert f"Storage id:        {storage.name.lower()}\n" in told.out
+    assert told.err == ""
+    _, sent = play_once(folder, monkeypatch, topics=("/topic_0", "/topic_1"))
+    wanted = [(round(index * 0.01, 6), data) for index, (_, data, _) in enumerate(dress.sent(10))]
+    assert sent == wanted
+
+
+def test_metadata_that_disagrees_with_the_files_is_told_and_the_files_count(tmp_path, capsys):
+    write_bag(tmp_path / "run")
+    dress.changed(tmp_path / "run", message_count=12)
+    assert main(["bag", "info", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr()
+    assert "Messages:          10\n" in told.out
+    assert "metadata.yaml tells of 12 messages, the files hold 10; 'ros2 bag reindex" in told.err
+    assert main(["bag", "reindex", str(tmp_path / "run")]) == 0
+    assert main(["bag", "info", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_names_of_others_do_not_steer_the_terminal(tmp_path, capsys):
+    messages = [("/\x1b[2Jtopic\n", data, log_ns) for _, data, log_ns in dress.sent(2)]
+    dress.write_mcap(tmp_path / "run.mcap", messages)
+    for words in (["info"], ["info", "-t"], ["info", "-v"]):
+        assert main(["bag", *words, str(tmp_path / "run.mcap")]) == 0
+        assert "\x1b" not in capsys.readouterr().out
 
 
 def test_playing_ends_when_it_is_shut_down(tmp_path, monkeypatch):

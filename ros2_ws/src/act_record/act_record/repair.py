@@ -28,7 +28,10 @@ def repair(folder: Path) -> Repaired | None:
     try:
         bag = open_bag(folder)
         if bag.is_whole and bag.told is not None and not bag.notes:
-            return None
+            with bag_errors():
+                as_told = bag.contents().count == bag.told.count
+            if as_told and not bag.damage:
+                return None
     except BagError:
         pass  # that is what is mended
     with bag_errors():
