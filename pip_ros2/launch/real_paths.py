@@ -28,9 +28,16 @@ def install(
         vars(module).update(__path__=[], __getattr__=module_getattr(name))
     for path, module in public.items():
         for public_name in module.__all__:
-            sys.modules.setdefault(f"{package}.{path}.{_file_name(public_name)}", module)
+            _alias(f"{package}.{path}.{_file_name(public_name)}", module)
     for path, module in other.items():
-        sys.modules[f"{package}.{path}"] = module
+        _alias(f"{package}.{path}", module)
+
+
+def _alias(name: str, module: ModuleType) -> None:
+    """`import <name>`, and the attribute that an import leaves behind in the module above it."""
+    above, _, last = name.rpartition(".")
+    sys.modules.setdefault(name, module)
+    vars(sys.modules[above]).setdefault(last, module)
 
 
 def _file_name(name: str) -> str:

@@ -147,3 +147,11 @@ def test_import_path(path: str) -> None:
         pytest.skip(f"this launch is older than {path}")
     module = importlib.import_module(path)
     assert {name for name in names if not hasattr(module, name)} <= may_lack
+
+
+def test_an_import_leaves_the_whole_path_behind() -> None:
+    for path in ("launch.launch_context", "launch.actions.execute_process", "launch.substitution"):
+        importlib.import_module(path)
+    assert launch.launch_context.LaunchContext is launch.LaunchContext
+    assert launch.actions.execute_process.ExecuteProcess is launch.actions.ExecuteProcess
+    assert launch.substitution.Substitution is launch.Substitution
