@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_so101_bundles_name_its_joints(folder):
     assert spec.joint_input.joints == spec.output.joints == JOINT_NAMES
     assert spec.joint_input.unit == spec.output.unit == "rad"
     assert {"preset", "seed", "commit", "success"} <= set(spec.provenance)
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda folder: folder.name)
+def test_a_shipped_graph_has_no_notes_of_the_computer_that_made_it(folder):
+    """torch's exporter writes a stack trace for each node; see `act_training.onnx_notes`."""
+    for graph in folder.glob("*.onnx"):
+        content = graph.read_bytes()
+        assert re.findall(rb"[\w/.-]+\.py\b", content) == []
+        assert b"stack_trace" not in content
 
 
 def test_the_demo_policy_does_its_task():

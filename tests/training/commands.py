@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import re
 import resource
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(module: str, *arguments: object, largest_file: int | None = None) -> subprocess.Popen:
@@ -46,3 +52,25 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+SHORT_NAME = 5  # a user or host called "vm" or "root" is found by chance in any binary file
+
+
+def traces_of_this_computer(folder: Path) -> list[str]:
+    """Which files in `folder` hold what of it: a folder, the user's name, the host's, in their
+    content or in their name."""
+    home, names = Path.home(), {getpass.getuser(), socket.gethostname()}
+    traces = {str(folder), str(ROOT), str(Path.cwd()), sys.prefix, tempfile.gettempdir() + "/"}
+    traces |= {str(home)} if len(home.parts) > 2 else {f"{home}/"}
+    traces |= {name for name in names if len(name) >= SHORT_NAME}
+    found = []
+    for path in sorted(folder.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        found += [
+            f"{path.relative_to(folder)} holds {t!r}" for t in traces if t.encode() in content
+        ]
+        host = socket.gethostname()
+        if host in re.split(r"[._-]", path.name):
+            found.append(f"{path.relative_to(folder)} is named after the host")
+    return found

@@ -12,18 +12,24 @@ pytest.importorskip("metaworld", reason="MetaWorld is not installed (training on
 from act_policy.load_policy import load_policy
 from act_training.checkpoint import load_checkpoint
 from act_training.collect import CollectOptions, collect
+from act_training.compare import CompareOptions, compare
 from act_training.config import get_preset
 from act_training.datasets.episode_file import episode_files
 from act_training.evaluate import EvaluateOptions, evaluate
 from act_training.export import ExportOptions, export
+from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
+from act_training.import_dataset import ImportOptions, import_source
 from act_training.report import ReportOptions, report
 from act_training.train import TrainOptions, train
 from act_training.training_log import read_log
+
+from tests.training.commands import traces_of_this_computer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Constant")
 
 
 def test_from_nothing_to_a_success_rate(tmp_path, capsys):
+    """And nothing of what is left on the way tells on which computer, by whom, in which folder."""
     data, run, bundle = tmp_path / "data", tmp_path / "run", tmp_path / "bundle"
 
     options = CollectOptions(
@@ -68,3 +74,15 @@ def test_from_nothing_to_a_success_rate(tmp_path, capsys):
     (video,) = out.glob("*.mp4")
     assert video.stat().st_size > 1000
     assert "[0.0%, 79.3%]" in capsys.readouterr().out or result.successes == 1
+
+    compare(CompareOptions((out, out), out=tmp_path / "comparison"))
+    report(ReportOptions((out, run), out=tmp_path / "results.md"))
+    evaluate(EvaluateOptions(policy=run, dataset=data, out=tmp_path / "replay", videos=1))
+    export_lerobot(ExportLerobotOptions(data, tmp_path / "lerobot"))
+    import_source(
+        ImportOptions("lerobot", str(tmp_path / "lerobot"), tmp_path / "imported", units="m")
+    )
+    shared = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert {".hdf5", ".json", ".jsonl", ".png", ".safetensors", ".pt", ".onnx", ".npz", ".mp4",
+            ".parquet", ".md", ".0"} <= shared  # fmt: skip
+    assert traces_of_this_computer(tmp_path) == []

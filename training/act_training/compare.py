@@ -93,7 +93,14 @@ def draw_rows(rows: list[Row], path: Path) -> None:
 
 
 def main() -> None:
-    run_command(compare, CompareOptions)
+    run_command(
+        compare,
+        CompareOptions,
+        then=lambda options: (
+            f"open {options.out / 'comparison.png'}; more starts (act-evaluate "
+            "--episodes) make intervals narrower"
+        ),
+    )
 
 
 if __name__ == "__main__":

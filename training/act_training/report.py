@@ -40,7 +40,13 @@ def report(options: ReportOptions) -> None:
 
 
 def main() -> None:
-    run_command(report, ReportOptions)
+    run_command(report, ReportOptions, then=_next)
+
+
+def _next(options: ReportOptions) -> str:
+    if options.out is None and not any(options.folders[0].rglob(RECORD_FILE)):
+        return f"act-train --data {options.folders[0]}"
+    return "look at the page; act-compare puts evaluations side by side"
 
 
 if __name__ == "__main__":

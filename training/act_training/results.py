@@ -10,7 +10,7 @@ policies/<policy>/training/config.json, log.jsonl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ def write_results(folders: Iterable[Path], page: Path) -> None:
     if not rows:
         names = ", ".join(map(str, folders))
         raise ConfigurationError(f"no {RECORD_FILE} below {names}: make one with act-evaluate")
-    runs = [path.parent for folder in folders for path in sorted(folder.rglob(LOG_FILE))]
+    logs = [path.parent for folder in folders for path in sorted(folder.rglob(LOG_FILE))]
+    runs = {run: config for run in logs if (config := _config_file(run)) is not None}
     notes = folders[0] / NOTES_FILE
     shown = " ".join(shared_path(folder, Path.cwd()) for folder in folders)
     command = f"act-report {shown} --out {shared_path(page, Path.cwd())}"
@@ -133,11 +134,17 @@ def _latency(row: Row) -> str:
     return row.condition.partition(", latency ")[2]
 
 
-def _training_table(runs: list[Path]) -> str:
+def _config_file(run: Path) -> Path | None:
+    """Of the record of a run, or of a run with its checkpoints; None before there is one."""
+    places = (run, *(run / name for name in ("final", "best", "last")))
+    return next((p / CONFIG_FILE for p in places if (p / CONFIG_FILE).is_file()), None)
+
+
+def _training_table(runs: Mapping[Path, Path]) -> str:
     lines = ["| run | preset | model | demonstrations | steps x batch | validation L1 | dataset "
              "| commit |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
-    for run in runs:
-        config = read_json(run / CONFIG_FILE)
+    for run, config_file in runs.items():
+        config = read_json(config_file)
         model, settings = config["model"], config["training"]
         validation = [e["validation_l1"] for e in read_log(run) if "validation_l1" in e]
         kind = "modified ACT" if model["vae_images"] else "ACT"

@@ -27,10 +27,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from act_core.files import replacing
+from act_core.files import write_file
 from numpy.typing import NDArray
 
 from act_training.datasets.errors import DatasetError
+from act_training.datasets.hdf5_file import attribute, find_node, read_rows
 from act_training.features import Camera, Features
 
 FORMAT = "act-episode"
@@ -122,11 +123,11 @@ def write_episode(path: Path, episode: Episode) -> None:
             _write(file, episode)
             file.flush()
             content = file.id.get_file_image()
-        with replacing(path) as partial:
-            partial.write_bytes(content)
+        write_file(path, content)
     except OSError as error:
         raise OSError(
-            error.errno, f"{path} could not be written ({error}); earlier episodes are whole"
+            error.errno,
+            f"{path} could not be written ({error.strerror}); earlier episodes are whole",
         ) from error
 
 
@@ -180,11 +181,12 @@ def read_episode(path: Path, *, with_images: bool = True) -> Episode:
             return _read(file, with_images)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
-    except KeyError as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        why = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise DatasetError(
-            f"{path} is not an episode of this project: {error.args[0]}; delete it or leave it out"
+            f"{path} is not an episode of this project: {why}; delete it or leave it out"
         ) from error
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise DatasetError(
             f"{path} cannot be read ({error}): it is probably truncated; delete it, or collect "
             "its seed again"
@@ -205,13 +207,27 @@ def read_first_image(path: Path, camera: str) -> NDArray[np.uint8]:
         return file[f"observations/images/{camera}"][0]
 
 
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    node = find_node(file, name)
+    if not isinstance(node, h5py.Dataset):
+        raise KeyError(f"there is no '{name}' in it")
+    return node
+
+
+def _rows(file: h5py.File, name: str) -> NDArray:
+    """All of a dataset, once it is known that so much is stored in the file."""
+    return read_rows(_dataset(file, name))
+
+
 def _read(file: h5py.File, with_images: bool) -> Episode:
     attributes = file.attrs
     if attributes.get("format") != FORMAT or attributes["version"] != VERSION:
         got = f"{attributes.get('format')!r} version {attributes.get('version')}"
         raise DatasetError(f"format is {got}, expected {FORMAT!r} version {VERSION}")
-    images = file["observations/images"]
-    names = tuple(attributes["camera_names"])
+    for name in attributes:
+        attribute(file, name)  # is short
+    names = tuple(map(str, attributes["camera_names"]))
+    images = {name: _dataset(file, f"observations/images/{name}") for name in names}
     features = Features(
         joints=tuple(attributes["joint_names"]),
         joint_units=tuple(attributes["joint_units"]),
@@ -220,18 +236,18 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         cameras=tuple(Camera(name, *map(int, images[name].shape[1:3])) for name in names),
         rate_hz=float(attributes["rate_hz"]),
     )
-    velocities = file.get("observations/qvel")
+    has_velocities = find_node(file, "observations/qvel") is not None
     return Episode(
         features=features,
         task=str(attributes["task"]),
         seed=int(attributes["seed"]),
         success=bool(attributes["success"]) if "success" in attributes else None,
-        joints=file["observations/qpos"][:].astype(np.float32),
-        actions=file["action"][:].astype(np.float32),
-        stamps_ns=file["stamps_ns"][:],
-        images={name: images[name][:] for name in names} if with_images else {},
-        joint_velocities=None if velocities is None else velocities[:],
-        placement=dict(zip(attributes["placement_names"], file["placement"][:], strict=True)),
+        joints=_rows(file, "observations/qpos").astype(np.float32),
+        actions=_rows(file, "action").astype(np.float32),
+        stamps_ns=_rows(file, "stamps_ns"),
+        images={name: read_rows(images[name]) for name in names} if with_images else {},
+        joint_velocities=_rows(file, "observations/qvel") if has_velocities else None,
+        placement=dict(zip(attributes["placement_names"], _rows(file, "placement"), strict=True)),
         simulated=bool(attributes["sim"]),
         begun_by=str(attributes.get("begun_by", "")),
         source=str(attributes.get("source", "")),

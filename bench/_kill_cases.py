@@ -1,0 +1,240 @@
+"""The commands that `bench.kills` interrupts: what stands before, how to start, what counts."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+State = dict[str, str]  # name -> digest of what a reader gets
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command and the folder that it works in.
+
+    Attributes:
+        prepare: makes the folder, with inputs and what stands before.
+        command: the command, in this process; also the one that goes on after an interruption.
+        state: what is in the folder, as its readers see it; raises for what is not whole.
+        grows: whether a mixture of the two states is whole: a folder of episodes.
+    """
+
+    name: str
+    prepare: Callable[[Path], None]
+    command: Callable[[Path], None]
+    read: Callable[[Path], State]
+    grows: bool = False
+
+    def state(self, folder: Path) -> State:
+        try:
+            return self.read(folder)
+        except Exception as error:  # whatever it is, it is the finding
+            return {"cannot be read": repr(error)}
+
+    def compare(self, found: State, before: State, after: State) -> str | None:
+        """What is wrong with what an interruption left, if anything."""
+        if found in (before, after):
+            return None
+        if self.grows and "cannot be read" not in found:
+            lost = [name for name in before if name not in found]
+            odd = [n for n, d in found.items() if d not in (before.get(n), after.get(n))]
+            return f"lost {lost}, not whole {odd}" if lost or odd else None
+        return f"neither the old nor the new one: {found}"
+
+
+def _call(main: Callable[[], None], *arguments: object) -> None:
+    """The command as a shell would call it."""
+    sys.argv = [main.__module__, *map(str, arguments)]
+    main()
+
+
+def _digest(*parts: object) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def _episodes(folder: Path) -> State:
+    from act_training.datasets.episode_file import read_episode
+
+    state = {}
+    for path in sorted(folder.glob("episode_*.hdf5")):
+        episode = read_episode(path)
+        images = [image for _, image in sorted(episode.images.items())]
+        state[path.name] = _digest(episode.task, episode.joints, episode.actions, *images)
+    return state
+
+
+def _make_episodes(folder: Path, count: int) -> None:
+    from act_training.datasets.episode_file import Episode, episode_path, write_episode
+    from act_training.features import Camera, Features
+
+    folder.mkdir(parents=True)
+    features = Features(("a", "b"), ("rad",) * 2, ("a", "b"), ("rad",) * 2,
+                        (Camera("front", 24, 32),), 20.0)  # fmt: skip
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        joints = (np.linspace(0, 1, 30)[:, None] * rng.uniform(-1, 1, 2)).astype(np.float32)
+        episode = Episode(
+            features=features, task="toy", seed=seed, success=True, joints=joints, actions=joints,
+            stamps_ns=np.arange(30, dtype=np.int64) * 50_000_000,
+            images={"front": rng.integers(0, 256, (30, 24, 32, 3), dtype=np.uint8)},
+            placement={"x": float(joints[-1, 0])},
+        )  # fmt: skip
+        write_episode(episode_path(folder, seed), episode)
+
+
+# ------------------------------------------------------------------------------------- collect
+
+
+def _prepare_collect(folder: Path) -> None:
+    _collect(folder, episodes=1)
+
+
+def _collect(folder: Path, episodes: int = 3) -> None:
+    from act_training.collect import main
+
+    _call(main, "--env", "so101/reach", "--out", folder / "data", "--episodes", episodes,
+          "--workers", 1, "--height", 24, "--width", 32, "--cameras", "front")  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------- train
+
+_TRAIN = ("--preset", "debug", "--training.precision", "fp32", "--training.steps", "12",
+          "--training.log-every", "2", "--training.validate-every", "4")  # fmt: skip
+
+
+def _train(folder: Path) -> None:
+    from act_training.train import main
+
+    run = folder / "run"
+    if (run / "last").exists():
+        _call(main, "--resume", run)
+    else:
+        _call(main, *_TRAIN, "--data", folder / "data", "--out", run)
+
+
+def _prepare_resume(folder: Path) -> None:
+    from act_training.train import main
+
+    _make_episodes(folder / "data", 4)
+    data, run = folder / "data", folder / "run"
+    _call(main, *_TRAIN, "--data", data, "--out", run, "--stop-after", 4)
+
+
+def _checkpoints(folder: Path) -> State:
+    """Of a run, whatever has been reached; the end is bit for bit that of an unbroken run."""
+    from act_training.checkpoint import load_checkpoint, load_training_state
+
+    state = {}
+    for name in ("last", "best", "final"):
+        if (folder / "run" / name).exists():
+            checkpoint = load_checkpoint(folder / "run" / name)
+            tensors = [tensor.numpy() for tensor in checkpoint.policy.state_dict().values()]
+            state[f"{name} {checkpoint.step}"] = _digest(*tensors)
+    if (folder / "run/last").exists():
+        load_training_state(folder / "run/last")
+    return state
+
+
+class _TrainCase(Case):
+    def compare(self, found: State, before: State, after: State) -> str | None:
+        """A run has had many checkpoints between; each is whole where it can be loaded."""
+        if "cannot be read" in found:
+            return str(found)
+        kinds = {name.split()[0] for name in found}
+        return None if {name.split()[0] for name in before} <= kinds else f"lost: {found}"
+
+
+# -------------------------------------------------------------------------------------- export
+
+
+def _prepare_export(folder: Path) -> None:
+    _prepare_resume(folder)
+    _export(folder, "first")
+
+
+def _export(folder: Path, name: str = "second") -> None:
+    from act_training.export import main
+
+    _call(main, "--checkpoint", folder / "run", "--out", folder / "bundle", "--name", name,
+          "--no-fast")  # fmt: skip
+
+
+def _bundle(folder: Path) -> State:
+    from act_policy.load_policy import load_policy
+
+    policy = load_policy(folder / "bundle", engine="cpu", threads=1)
+    names = sorted(path.name for path in (folder / "bundle").iterdir())
+    return {"bundle": f"{policy.spec.name} {names}"}
+
+
+# -------------------------------------------------------------------------------------- import
+
+
+def _prepare_import(folder: Path) -> None:
+    import h5py
+
+    (folder / "theirs").mkdir(parents=True)
+    for number in range(6):  # the layout of the original ACT
+        rng = np.random.default_rng(number)
+        with h5py.File(folder / f"theirs/episode_{number}.hdf5", "w") as file:
+            file.attrs["sim"] = True
+            file["action"] = rng.uniform(-1, 1, (30, 2)).astype(np.float32)
+            file["observations/qpos"] = rng.uniform(-1, 1, (30, 2)).astype(np.float32)
+            images = rng.integers(0, 256, (30, 24, 32, 3), dtype=np.uint8)
+            file["observations/images/top"] = images
+    _import(folder)
+    for number in (1, 4):
+        (folder / f"data/episode_{number:06d}.hdf5").unlink()
+
+
+def _import(folder: Path) -> None:
+    from act_training.import_dataset import main
+
+    _call(main, "act", folder / "theirs", "--out", folder / "data", "--units", "rad",
+          "--rate-hz", 20, "--joint-names", "a", "b")  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------- calibrate
+
+
+def _calibrate(folder: Path, middle: int = 2000) -> None:
+    """As `so101-setup calibrate` writes it in the end."""
+    from act_core.so101 import JOINT_NAMES
+    from so101_driver.calibration import Calibration, JointCalibration
+
+    joints = {
+        name: JointCalibration(number + 1, 0, middle - 2047, 800, 3300)
+        for number, name in enumerate(JOINT_NAMES)
+    }
+    for _ in range(10):
+        try:
+            Calibration(joints).save(folder / "arm.json")
+        except OSError as error:
+            raise SystemExit(f"error: the disk is full: {error}") from error
+
+
+def _calibration(folder: Path) -> State:
+    from so101_driver.calibration import load
+
+    return {"arm": repr(load(folder / "arm.json"))}
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("collect", _prepare_collect, _collect, lambda f: _episodes(f / "data"), grows=True),
+        _TrainCase("train", lambda f: _make_episodes(f / "data", 4), _train, _checkpoints),
+        _TrainCase("resume", _prepare_resume, _train, _checkpoints),
+        Case("export", _prepare_export, _export, _bundle),
+        Case("import", _prepare_import, _import, lambda f: _episodes(f / "data"), grows=True),
+        Case("calibrate", lambda f: _calibrate(f, 2047), _calibrate, _calibration),
+    )
+}
