@@ -32,6 +32,7 @@ class So101:
         level: of domain randomization, from 0 (only the start varies).
         rate_hz: steps per second; demonstrations are made at the rate of the policy.
         render_height, render_width: before shrinking; `sim_node` publishes 640x480.
+        look: "plain" or "room" (see `act_sim.scene`); None: that of the level.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class So101:
         rate_hz: int = 30,
         render_height: int = 480,
         render_width: int = 640,
+        look: str | None = None,
     ) -> None:
         self.name = f"so101/{task}"
-        self._sim = Simulation(task, level=level, control_hz=rate_hz)
+        self._sim = Simulation(task, level=level, control_hz=rate_hz, look=look)
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)
         self.features = Features(

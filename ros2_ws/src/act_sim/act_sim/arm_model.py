@@ -128,8 +128,11 @@ def shipped_mjcf() -> Path:
     return path
 
 
-def load_arm(mjcf: str | Path | None = None) -> mujoco.MjSpec:
+def load_arm(mjcf: str | Path | None = None, faces_per_mesh: int | None = None) -> mujoco.MjSpec:
     """The arm as an MjSpec with one root body ``base``, ready to be attached to a scene.
+
+    ``faces_per_mesh`` says how fine the shipped meshes are drawn; None: as fine as `mesh_cache` has
+    it.
 
     ``mjcf`` names another model file, used as it is. It has to hold what the simulation looks up by
     name (the six joints of `JOINT_NAMES`, position actuators of the same names, the body ``base``,
@@ -138,7 +141,7 @@ def load_arm(mjcf: str | Path | None = None) -> mujoco.MjSpec:
     Raises ConfigurationError when the file cannot be read or misses one of them.
     """
     if mjcf is None:
-        return _so101()
+        return _so101(faces_per_mesh or mesh_cache.FACES_PER_MESH)
     path = Path(mjcf).expanduser()
     if not path.is_file():
         raise ConfigurationError(f"no MJCF file at '{path}'")
@@ -169,11 +172,13 @@ def _check_names(spec: mujoco.MjSpec, path: Path) -> None:
             )
 
 
-def _so101() -> mujoco.MjSpec:
+def _so101(faces_per_mesh: int) -> mujoco.MjSpec:
     path = shipped_mjcf()
     spec = mujoco.MjSpec.from_file(str(path))
     for mesh in spec.meshes:
-        vertices, faces = mesh_cache.decimated(path.parent / spec.meshdir / mesh.file)
+        vertices, faces = mesh_cache.decimated(
+            path.parent / spec.meshdir / mesh.file, faces_per_mesh
+        )
         mesh.name = mesh.name or Path(mesh.file).stem
         mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
         mesh.file = ""

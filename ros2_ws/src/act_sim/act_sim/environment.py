@@ -30,7 +30,7 @@ _ANGLE_LIMIT_RAD = 2.0 * np.pi  # a joint's stop is soft: measured positions may
 class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One task as an environment that runs at 30 Hz.
 
-    task, level, arms, mjcf: as for `Simulation`.
+    task, level, arms, mjcf, look: as for `Simulation`.
     cameras: names of the cameras to draw; with none, nothing is rendered and there is no "images".
     image_size: (height, width) of every camera.
 
@@ -62,6 +62,7 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
         level: int = 0,
         arms: int = 1,
         mjcf: str | Path | None = None,
+        look: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         modes = self.metadata["render_modes"]
@@ -69,7 +70,12 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise ConfigurationError(suggest("render mode", render_mode, modes))
         self.render_mode = render_mode
         self.sim = Simulation(
-            task, arms=arms, level=level, control_hz=self.metadata["render_fps"], mjcf=mjcf
+            task,
+            arms=arms,
+            level=level,
+            control_hz=self.metadata["render_fps"],
+            mjcf=mjcf,
+            look=look,
         )
         self.cameras = _checked_cameras(cameras, self.sim.cameras)
         self.image_size = _checked_size(image_size)

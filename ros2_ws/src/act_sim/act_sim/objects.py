@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from act_sim.colours import hsv_to_rgb, other_colour
 from act_sim.randomization import Ranges, around, tinted
 from act_sim.task import Task
+from act_sim.textures import draw_worn_faces
+
+if TYPE_CHECKING:
+    from act_sim.simulation import Simulation
 
 CUBE, BOWL, MARKER = "cube", "bowl", "marker"  # bodies; the cube's geom has the body's name
 
 CUBE_HALF_SIZE_M = 0.015
+CUBE_HUE_DEG = 0.0
+CUBE_TEXTURE_SIZE = 64
 CUBE_MASS_KG = 0.030  # a 3 cm cube of beech
 CUBE_RGBA = (0.85, 0.10, 0.10, 1.0)
 
@@ -34,23 +41,74 @@ class CubeAndBowlTask(Task):
     so the same seed goes on giving the same light and the same camera.
     """
 
+    hues_deg = (CUBE_HUE_DEG,)
+
+    def dress(self, spec: mujoco.MjSpec) -> None:
+        cube = next((geom for geom in spec.geoms if geom.name == CUBE), None)
+        if cube is None:
+            return
+        spec.add_texture(
+            name=CUBE, type=mujoco.mjtTexture.mjTEXTURE_CUBE,
+            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT, rgb1=(1, 1, 1), rgb2=(1, 1, 1),
+            width=CUBE_TEXTURE_SIZE, height=6 * CUBE_TEXTURE_SIZE,
+        )  # fmt: skip
+        material = spec.add_material(name=CUBE, specular=0.2, shininess=0.3)
+        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = CUBE
+        cube.material = CUBE
+
+    def textures(self, drawn: dict[str, Any]) -> dict[str, NDArray[np.uint8]]:
+        if "cube_wear" not in drawn:
+            return {CUBE: np.full((6 * CUBE_TEXTURE_SIZE, CUBE_TEXTURE_SIZE, 3), 255, np.uint8)}
+        rgb, wear, seed = drawn["cube_rgb"], drawn["cube_wear"], drawn["cube_seed"]
+        return {CUBE: draw_worn_faces(np.array(rgb), wear, seed, CUBE_TEXTURE_SIZE)}
+
     def draw_looks(self, rng: np.random.Generator, ranges: Ranges) -> dict[str, Any]:
+        if ranges.room is not None:
+            return {
+                "cube_rgb": hsv_to_rgb(
+                    CUBE_HUE_DEG + around(rng, 0.0, ranges.room.cube_hue_deg),
+                    rng.uniform(*ranges.room.cube_saturation),
+                    rng.uniform(*ranges.room.cube_value),
+                ),
+                "cube_wear": float(rng.uniform(0.0, 1.0)),
+                "cube_seed": int(rng.integers(2**31)),
+                "bowl_rgb": other_colour(rng, self.hues_deg),
+            }
         return {
             "cube_colour": around(rng, 0.0, ranges.colour, 3),
             "bowl_colour": around(rng, 0.0, 0.5 * ranges.colour),
         }
 
     def draw_bodies(self, rng: np.random.Generator, ranges: Ranges) -> dict[str, Any]:
-        return {
+        bowl = {}
+        if ranges.room is not None:
+            bowl = {"bowl_size": float(rng.uniform(*ranges.room.bowl_size))}
+        return bowl | {
             "cube_size": around(rng, 1.0, ranges.cube_size),
             "cube_mass": around(rng, 1.0, ranges.cube_mass),
             "cube_friction": around(rng, 1.0, ranges.friction),
         }
 
     def randomize(self, model: mujoco.MjModel, drawn: dict[str, Any]) -> None:
-        for body, key in ((CUBE, "cube_colour"), (BOWL, "bowl_colour")):
-            for i in geoms_of(model, body):
-                model.geom_rgba[i] = tinted(model.geom_rgba[i], drawn[key])
+        for i in geoms_of(model, CUBE):
+            if "cube_rgb" in drawn:
+                model.geom_rgba[i] = 1.0  # the colour is in the texture
+            else:
+                model.geom_rgba[i] = tinted(model.geom_rgba[i], drawn["cube_colour"])
+        for i in geoms_of(model, BOWL):
+            if "bowl_rgb" in drawn:
+                model.geom_rgba[i, :3] = drawn["bowl_rgb"]
+                model.geom_size[i] *= drawn["bowl_size"]
+                model.geom_pos[i] *= drawn["bowl_size"]
+                model.geom_rbound[i] *= drawn["bowl_size"]
+                model.geom_aabb[i] *= drawn["bowl_size"]
+            else:
+                model.geom_rgba[i] = tinted(model.geom_rgba[i], drawn["bowl_colour"])
+        for body in geoms_of(model, BOWL)[:1]:
+            scale = drawn.get("bowl_size", 1.0)
+            first = model.body_bvhadr[model.geom_bodyid[body]]
+            count = model.body_bvhnum[model.geom_bodyid[body]]
+            model.bvh_aabb[first : first + count] *= scale
         for cube in geoms_of(model, CUBE):
             half = model.geom_size[cube] * drawn["cube_size"]
             body_id = model.geom_bodyid[cube]
@@ -63,6 +121,11 @@ class CubeAndBowlTask(Task):
             mass = model.body_mass[body_id] * drawn["cube_mass"]
             model.body_mass[body_id] = mass
             model.body_inertia[body_id] = mass * (2.0 * half[0]) ** 2 / 6.0  # of a solid cube
+
+
+def bowl_scale(sim: Simulation) -> float:
+    """How many times as large as the nominal bowl that of this episode is."""
+    return float(sim.record["randomization"].get("bowl_size", 1.0))
 
 
 def geoms_of(model: mujoco.MjModel, body_name: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 
 import mujoco
 import numpy as np
@@ -11,8 +12,6 @@ from numpy.typing import NDArray
 
 from act_sim.graphics import GraphicsContext
 
-# What a camera image does not need: each costs a second pass over the scene.
-_OFF = (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION)
 _MAX_GEOMS = 1000
 
 
@@ -23,11 +22,12 @@ class Renderer:
     Close it when done, or use it in a ``with``.
     """
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    def __init__(self, model: mujoco.MjModel, shadows: bool = False) -> None:
         self._model = model
         self._scene = mujoco.MjvScene(model, _MAX_GEOMS)
-        for flag in _OFF:
-            self._scene.flags[flag] = 0
+        # Each costs a second pass over the scene, shadows one for each light.
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -56,6 +56,14 @@ class Renderer:
             mujoco.mjr_render(viewport, self._scene, mjr)
             mujoco.mjr_readPixels(pixels, None, viewport, mjr)
         return np.ascontiguousarray(pixels[::-1])  # OpenGL counts rows from the bottom
+
+    def upload(self, textures: Iterable[int]) -> None:
+        """Takes over the pictures that the model now has for these textures."""
+        for texture in textures:
+            if not self._context.usable:
+                return  # the next context begins with all of them
+            with self._context as mjr:
+                mujoco.mjr_uploadTexture(self._model, mjr, texture)
 
     def close(self) -> None:
         """Frees the graphics context. Closing twice does nothing."""

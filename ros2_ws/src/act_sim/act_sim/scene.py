@@ -1,5 +1,8 @@
 """The table that the arms stand on: surface, lights, cameras and where the arms are.
 
+Two looks: "plain", in which the shipped policy was trained, and "room" (`room`), in which level 3
+is drawn. Physics is the same in both. `DEFAULT_LOOK` is that of levels 0 to 2.
+
 World frame: x away from the arms, y to their left, z up, table surface at z = 0. One arm has its
 base at the origin. Two arms stand at y = +-`TWO_ARMS_HALF_DISTANCE_M` ("left_" and "right_" before
 every name), the right one the mirror image of the left one (`mirror`). Everything else is
@@ -13,9 +16,10 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from act_core.errors import ConfigurationError
+from act_core.errors import ConfigurationError, suggest
 from numpy.typing import ArrayLike, NDArray
 
+from act_sim import room
 from act_sim.arm_model import load_arm
 from act_sim.mirror import mirror_arm
 
@@ -27,6 +31,9 @@ ARM_PREFIXES: dict[int, tuple[str, ...]] = {1: ("",), 2: ("left_", "right_")}
 TABLE_GEOM, FLOOR_GEOM = "table", "floor"
 TABLE_MATERIALS = ("table_plain", "table_wood", "table_checker", "table_speckle")
 SCENE_CAMERAS = ("front", "top")
+PLAIN, ROOM = "plain", "room"
+LOOKS = (PLAIN, ROOM)
+DEFAULT_LOOK = PLAIN
 
 _TABLE_CENTER = (0.25, 0.0, 0.0)
 
@@ -35,6 +42,7 @@ def build_scene(
     arms: int = 1,
     mjcf: str | Path | None = None,
     add_objects: Callable[[mujoco.MjSpec], None] | None = None,
+    look: str = PLAIN,
 ) -> mujoco.MjSpec:
     """The whole scene as an MjSpec. ``add_objects`` puts a task's own objects on the table.
 
@@ -42,6 +50,8 @@ def build_scene(
     two arms and an ``mjcf``: only the shipped arm is known to be told completely by what
     `mirror_arm` reflects.
     """
+    if look not in LOOKS:
+        raise ConfigurationError(suggest("look", str(look), LOOKS))
     if arms not in ARM_PREFIXES:
         raise ConfigurationError(f"arms is {arms!r}, expected 1 or 2")
     if arms == 2 and mjcf is not None:
@@ -52,10 +62,13 @@ def build_scene(
     spec.modelname = "so101_table"
     _set_options(spec)
     _add_table(spec)
-    _add_lights(spec)
-    _add_cameras(spec, arms)
+    if look == ROOM:
+        room.add_room(spec)
+    else:
+        _add_lights(spec)
+    _add_cameras(spec, arms, look)
     for index, prefix in enumerate(ARM_PREFIXES[arms]):
-        arm = load_arm(mjcf)
+        arm = load_arm(mjcf, room.ROOM_FACES_PER_MESH if look == ROOM else None)
         if index == 1:
             mirror_arm(arm)
         side = 0.0 if arms == 1 else TWO_ARMS_HALF_DISTANCE_M * (1 - 2 * index)
@@ -163,12 +176,16 @@ def _add_lights(spec: mujoco.MjSpec) -> None:
     )
 
 
-def _add_cameras(spec: mujoco.MjSpec, arms: int) -> None:
+def _add_cameras(spec: mujoco.MjSpec, arms: int, look: str) -> None:
     back = 0.0 if arms == 1 else 0.18  # two arms: further away
     front, top = (0.62 + back, 0.0, 0.42 + back), (0.24, 0.0, 0.70 + back)
-    for name, pos, target, up in (
-        ("front", front, (0.20, 0.0, 0.03), (0, 0, 1)),
-        ("top", top, (0.24, 0.0, 0.0), (1, 0, 0)),
-    ):
-        camera = spec.worldbody.add_camera(name=name, pos=pos, fovy=45.0)
+    placed: dict[str, tuple[ArrayLike, ArrayLike, ArrayLike, float]] = {
+        "front": (front, (0.20, 0.0, 0.03), (0, 0, 1), 45.0),
+        "top": (top, (0.24, 0.0, 0.0), (1, 0, 0), 45.0),
+    }
+    if look == ROOM:
+        at, towards, fovy = room.front_camera(arms)
+        placed["front"] = (at, towards, (0, 0, 1), fovy)
+    for name, (pos, target, up, fovy_deg) in placed.items():
+        camera = spec.worldbody.add_camera(name=name, pos=pos, fovy=fovy_deg)
         camera.quat = look_at(pos, target, up)

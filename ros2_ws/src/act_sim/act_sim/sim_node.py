@@ -20,6 +20,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
 from act_sim.randomization import MAX_LEVEL
+from act_sim.scene import LOOKS
 from act_sim.sim_bridge import Sample, SimBridge
 from act_sim.simulation import Simulation
 from act_sim.task_registry import task_names
@@ -36,6 +37,9 @@ class SimParameters(ArmParameters):
     arms: int = parameter(1, "one arm or two", low=1, high=2)
     level: int = parameter(
         0, f"domain randomization: 0 none, {MAX_LEVEL} most", low=0, high=MAX_LEVEL
+    )
+    look: str = parameter(
+        "", "how the scene is drawn: plain, room; empty: that of the level", choices=("", *LOOKS)
     )
     seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
     episodes: int = parameter(0, "end after so many; 0: never", low=0)
@@ -287,7 +291,12 @@ class SimNode(ArmNode):
     def _simulation(self) -> Simulation:
         p = self.params
         return Simulation(
-            p.task, arms=p.arms, level=p.level, control_hz=p.rate_hz, mjcf=p.mjcf or None
+            p.task,
+            arms=p.arms,
+            level=p.level,
+            control_hz=p.rate_hz,
+            mjcf=p.mjcf or None,
+            look=p.look or None,
         )
 
 

@@ -38,9 +38,9 @@ from act_sim.chosen_start import check_record, checked_pose, with_objects
 from act_sim.command_check import checked_target
 from act_sim.episode import Episode
 from act_sim.mirror import MIRROR_SIGNS
-from act_sim.randomization import Randomization, check_level
+from act_sim.randomization import Randomization, check_level, needs_room
 from act_sim.renderer import Renderer
-from act_sim.scene import ARM_PREFIXES, PHYSICS_HZ, build_scene
+from act_sim.scene import ARM_PREFIXES, DEFAULT_LOOK, PHYSICS_HZ, ROOM, build_scene
 from act_sim.task import EpisodeReport, Progress, Task
 from act_sim.task_registry import check_task, find_task
 
@@ -57,6 +57,8 @@ SETTLE_S = 0.5  # after placing everything, before the episode starts
 
 # Far beyond what the servos can do (5.4 rad/s): the solver has lost it.
 MAX_SPEED = 200.0  # [rad/s] or [m/s]
+
+_SEEN_DISTANCE_M = (0.05, 2.0)  # least and most that a picture's middle is taken to be away
 
 # Separate streams of one seed: the placement does not change with the randomization level.
 _PLACEMENT_STREAM, _RANDOMIZATION_STREAM, _IMAGE_STREAM = 0, 1, 2
@@ -98,6 +100,7 @@ class Simulation:
     level: how much is randomized, from 0 (nothing but the start); see `randomization.LEVELS`.
     control_hz: steps a second; has to divide `PHYSICS_HZ`.
     mjcf: another model file for the arm (see `arm_model.load_arm`).
+    look: "plain" or "room" (see `scene`); None: that of the level. Level 3 needs "room".
 
     Raises ConfigurationError for a value outside these.
     """
@@ -110,6 +113,7 @@ class Simulation:
         level: int = 0,
         control_hz: int = 30,
         mjcf: str | Path | None = None,
+        look: str | None = None,
     ) -> None:
         if control_hz <= 0 or PHYSICS_HZ % control_hz:
             divisors = [str(hz) for hz in range(1, PHYSICS_HZ + 1) if PHYSICS_HZ % hz == 0]
@@ -122,7 +126,8 @@ class Simulation:
             check_task(type(task), getattr(task, "name", "?"))
         self.task = find_task(task) if isinstance(task, str) else task
         self.arms, self.level, self.control_hz, self.mjcf = arms, level, control_hz, mjcf
-        self.model = build_scene(arms, mjcf, self.task.add_objects).compile()
+        self.look = look or (ROOM if needs_room(level) else DEFAULT_LOOK)
+        self.model = build_scene(arms, mjcf, self._add_objects, self.look).compile()
         # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
@@ -171,6 +176,11 @@ class Simulation:
             raise ConfigurationError(f"seed is {seed!r}, expected an integer of at least 0")
         level = self.level if level is None else level
         check_level(level)
+        if needs_room(level) and self.look != ROOM:
+            raise ConfigurationError(
+                f"level {level} is drawn in the look '{ROOM}' only: make the simulation with "
+                f"look='{ROOM}' (this one has '{self.look}')"
+            )
         placement = np.random.default_rng([int(seed), _PLACEMENT_STREAM])
         chance = np.random.default_rng([int(seed), _RANDOMIZATION_STREAM])
         jitter = placement.uniform(-START_JITTER_RAD, START_JITTER_RAD, len(self.joint_names))
@@ -184,8 +194,8 @@ class Simulation:
             "level": int(level),
             "arm_start_rad": pose.tolist(),
             "objects": with_objects(self.task.draw_start(placement), objects),
-            "randomization": self._randomization.draw(chance, level),
         }
+        record["randomization"] = self._randomization.draw(chance, level, record["objects"])
         self.replay(self._checked_record(record))
         return self.record
 
@@ -207,9 +217,11 @@ class Simulation:
         self._commands: deque[_Command] = deque()
         self._snapshots: deque[_Snapshot] = deque()
         self._touching = (False, False)
-        start = np.array(record["arm_start_rad"])
+        start = np.array(record["arm_start_rad"]) + self.joint_offset_rad
         self.data.qpos[self._qpos] = start
         self.data.ctrl[self._ctrl] = start
+        for body, (position, quat) in self._randomization.placed.items():
+            self.put(body, position, quat)
         self.task.apply_start(self, record["objects"])
         self._advance(round(SETTLE_S * PHYSICS_HZ))
         self._steps = 0
@@ -252,10 +264,17 @@ class Simulation:
         end = self._steps + steps
         while self._steps < end:
             while self._commands and self._commands[0].due_step <= self._steps:
-                self.data.ctrl[self._ctrl] = self._commands.popleft().target
+                self._follow(self._commands.popleft().target)
             until = min(end, self._commands[0].due_step) if self._commands else end
             mujoco.mj_step(self.model, self.data, nstep=until - self._steps)
             self._steps = until
+
+    def _follow(self, target: Vector) -> None:
+        """Gives the servos a new target, through the play of their gears."""
+        target = target + self.joint_offset_rad
+        play = self._randomization.half_backlash_rad[self._ctrl]
+        held = self.data.ctrl[self._ctrl]
+        self.data.ctrl[self._ctrl] = np.clip(held, target - play, target + play)
 
     def _observe(self) -> None:
         """Brings everything that is read after a step to the end of the period."""
@@ -302,8 +321,8 @@ class Simulation:
 
     @property
     def joint_position(self) -> Vector:
-        """(J,) [rad], in the order of `joint_names`."""
-        return self.data.qpos[self._qpos]
+        """(J,) [rad], in the order of `joint_names`, as the arm's calibration has it."""
+        return self.data.qpos[self._qpos] - self.joint_offset_rad
 
     @property
     def joint_effort(self) -> Vector:
@@ -318,7 +337,17 @@ class Simulation:
     @property
     def command(self) -> Vector:
         """(J,) [rad], the joint targets that the servos follow now."""
-        return self.data.ctrl[self._ctrl]
+        return self.data.ctrl[self._ctrl] - self.joint_offset_rad
+
+    @property
+    def joint_offset_rad(self) -> Vector:
+        """(J,) how far the joints really are beyond what the arm's calibration says: level 3."""
+        return self._randomization.joint_offset_rad[self._ctrl]
+
+    @property
+    def base_height_m(self) -> float:
+        """How far the first arm's base stands above the table: level 3."""
+        return float(self.model.body(ARM_PREFIXES[self.arms][0] + "base").pos[2])
 
     @property
     def touching(self) -> tuple[bool, bool]:
@@ -363,14 +392,36 @@ class Simulation:
         if camera not in self.cameras:
             raise ConfigurationError(suggest("camera", camera, self.cameras))
         if self._renderer is None:
-            self._renderer = Renderer(self.model)
+            self._renderer = Renderer(self.model, shadows=self.look == ROOM)
+        repainted = self._randomization.repainted
+        self._renderer.upload(repainted)
+        repainted.clear()
         camera_id = self.cameras.index(camera)
         image = self._renderer.render(self._seen_data(), camera_id, height, width)
         effects = self._randomization.image_effects
         if effects is None:
             return image
         stream = [self.record["seed"], _IMAGE_STREAM, self._steps, camera_id]
-        return add_effects(image, effects, np.random.default_rng(stream))
+        rng = np.random.default_rng(stream)
+        return add_effects(image, effects, rng, self._flow_per_s(camera_id))
+
+    def _flow_per_s(self, camera_id: int) -> tuple[float, float]:
+        """How fast the middle of a camera's picture moves: (right, down) in image heights a second.
+
+        What it shows is taken to be the table, and not to move.
+        """
+        velocity = np.zeros(6)  # (turning, moving) in the camera's frame: right, up, backwards
+        camera = mujoco.mjtObj.mjOBJ_CAMERA
+        mujoco.mj_objectVelocity(self.model, self.data, camera, camera_id, velocity, 1)
+        falls = float(
+            self.data.cam_xmat[camera_id, 8]
+        )  # of a metre of sight, how much is downwards
+        height_m = float(self.data.cam_xpos[camera_id, 2])
+        distance_m = float(np.clip(height_m / max(falls, 1e-3), *_SEEN_DISTANCE_M))
+        heights_per_rad = 0.5 / np.tan(0.5 * np.radians(self.model.cam_fovy[camera_id]))
+        right = velocity[1] - velocity[3] / distance_m
+        down = velocity[0] + velocity[4] / distance_m
+        return float(heights_per_rad * right), float(heights_per_rad * down)
 
     def _seen_data(self) -> mujoco.MjData:
         if not self._snapshots:
@@ -441,6 +492,11 @@ class Simulation:
                 + (f" ({again})" if isinstance(again, Exception) else "")
             )
         return record
+
+    def _add_objects(self, spec: mujoco.MjSpec) -> None:
+        self.task.add_objects(spec)
+        if self.look == ROOM:
+            self.task.dress(spec)
 
     def _geoms_to_grasp(self) -> NDArray[np.bool_]:
         """(G,) whether a geom is of the body that the task has to grasp."""

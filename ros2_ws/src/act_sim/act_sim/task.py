@@ -86,6 +86,12 @@ class Task:
     grasped: ClassVar[str | None] = None
     """The body whose grasps are counted, if any."""
 
+    hues_deg: ClassVar[tuple[float, ...]] = ()
+    """Hues, 0 red to 360, that nothing else on the table may have: those that tell what to do."""
+
+    def dress(self, spec: mujoco.MjSpec) -> None:
+        """Adds what the look "room" shows of the objects and "plain" does not: textures."""
+
     def make_expert(self, sim: Simulation) -> Expert:
         """A scripted demonstrator for the episode that ``sim`` is in."""
         raise ConfigurationError(
@@ -98,6 +104,10 @@ class Task:
 
     def draw_bodies(self, rng: np.random.Generator, ranges: Ranges) -> dict[str, Any]:
         """Draws sizes, masses and the like of the task's objects; not at level 0."""
+        return {}
+
+    def textures(self, drawn: dict[str, Any]) -> dict[str, NDArray[np.uint8]]:
+        """The pictures (height, width, 3), by name, of the textures that `dress` added."""
         return {}
 
     def randomize(self, model: mujoco.MjModel, drawn: dict[str, Any]) -> None:

@@ -75,15 +75,19 @@ class HandGuide:
         )
         self._limits = [mink.ConfigurationLimit(model)]
         self._limiter = CommandLimiter(_calm_limits(sim), 1.0 / sim.control_hz)
+        # It sees where joints really are and thinks in that; commands are in what the arm's
+        # calibration says.
+        self._offset = sim.joint_offset_rad[: len(JOINT_NAMES)]
+        self._base = np.array([0.0, 0.0, sim.base_height_m])
         last = sim.command  # not the measured joints: a closed gripper goes on pressing
-        self._limiter.reset(last[: len(JOINT_NAMES)])
+        self._limiter.reset(last[: len(JOINT_NAMES)] + self._offset)
         self._others = last[len(JOINT_NAMES) :]
         self._creep = np.zeros(3)
 
     def position(self) -> Vector:
         """(3,) [m], the measured grasp point in the frame of the arm's base."""
         self._set_joints(self._measured())
-        return self._configuration.data.site_xpos[self._site].copy()
+        return self._configuration.data.site_xpos[self._site] + self._base
 
     def spin(self) -> float:
         """The measured angle [rad] of the closing direction about the approach (see `Goal`)."""
@@ -105,7 +109,10 @@ class HandGuide:
         target = measured
         target[_BODY] = self._inverse_kinematics(ahead, goal.spin_rad)[_BODY] + sag
         target[GRIPPER] = goal.gripper_rad
-        return np.concatenate([self._limiter.limit(target).position_rad, self._others])
+        sent = self._limiter.limit(target).position_rad - self._offset
+        first = slice(0, len(JOINT_NAMES))
+        sent = np.clip(sent, self._sim.limits.lower_rad[first], self._sim.limits.upper_rad[first])
+        return np.concatenate([sent, self._others])
 
     def _missing(self, way: Vector, distance: float) -> Vector:
         """What to ask for beyond the goal (3,) [m], because the arm stays short of it.
@@ -126,7 +133,9 @@ class HandGuide:
 
     def _inverse_kinematics(self, position: Vector, spin_rad: float) -> Vector:
         rotation = mink.SO3.from_matrix(approach_frame(position, spin_rad))
-        self._task.set_target(mink.SE3.from_rotation_and_translation(rotation, position))
+        self._task.set_target(
+            mink.SE3.from_rotation_and_translation(rotation, position - self._base)
+        )
         for _ in range(_IK_ITERATIONS):
             velocity = mink.solve_ik(
                 self._configuration, [self._task], 1.0, "daqp", damping=1e-6, limits=self._limits
@@ -146,7 +155,7 @@ class HandGuide:
         self._configuration.update(q)
 
     def _measured(self) -> Vector:
-        return np.array(self._sim.joint_position[: len(JOINT_NAMES)])
+        return self._sim.joint_position[: len(JOINT_NAMES)] + self._offset
 
 
 def _calm_limits(sim: Simulation) -> JointLimits:

@@ -15,6 +15,7 @@ from act_sim.objects import (
     CubeAndBowlTask,
     add_bowl,
     add_cube,
+    bowl_scale,
     yaw_quat,
 )
 from act_sim.task import Expert, Progress, draw_position, outside_reach
@@ -55,10 +56,11 @@ class PickPlace(CubeAndBowlTask):
     def progress(self, sim: Simulation) -> Progress:
         cube, bowl = sim.position(CUBE), sim.position(BOWL)
         distance = float(np.linalg.norm(cube[:2] - bowl[:2]))
-        inside = distance < BOWL_RIM_RADIUS_M and cube[2] < BOWL_HEIGHT_M
+        scale = bowl_scale(sim)
+        inside = distance < scale * BOWL_RIM_RADIUS_M and cube[2] < scale * BOWL_HEIGHT_M
         resting = sim.speed(CUBE) < REST_SPEED_M_S
         released = not any(sim.touching)
-        lost = cube[2] < BOWL_HEIGHT_M and outside_reach(cube[0], cube[1])
+        lost = cube[2] < scale * BOWL_HEIGHT_M and outside_reach(cube[0], cube[1])
         failure = "the cube is out of reach" if lost and released else None
         return Progress(inside and resting and released, distance, failure)
 

@@ -17,7 +17,7 @@ from act_sim.experts.grasp import (
     rise_first,
 )
 from act_sim.experts.hand_guide import Goal, HandGuide
-from act_sim.objects import BOWL, BOWL_HEIGHT_M, BOWL_RIM_RADIUS_M, CUBE
+from act_sim.objects import BOWL, BOWL_HEIGHT_M, BOWL_RIM_RADIUS_M, CUBE, bowl_scale
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
@@ -47,7 +47,8 @@ class PickPlaceExpert:
         cube, bowl = self._sim.position(CUBE), self._sim.position(BOWL)
         here = self._guide.position()
         off = float(np.linalg.norm(cube[:2] - bowl[:2]))
-        if off < BOWL_RIM_RADIUS_M and cube[2] < BOWL_HEIGHT_M:
+        scale = bowl_scale(self._sim)
+        if off < scale * BOWL_RIM_RADIUS_M and cube[2] < scale * BOWL_HEIGHT_M:
             away = np.array([bowl[0], bowl[1], _RETREAT_M])
             return Goal(away, MIDDLE_SPIN_RAD, OPEN_RAD, FAST_M_S)
         taking = self._grasp.goal()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from act_sim.objects import MARKER, CubeAndBowlTask, add_marker
 from act_sim.task import Expert, Progress, draw_position
@@ -22,6 +23,7 @@ TOLERANCE_M = 0.015
 class Reach(CubeAndBowlTask):  # for its draws alone, see there
     """Success: the grasp point stays within `TOLERANCE_M` of the ball's centre."""
 
+    hues_deg = (136.0,)
     time_limit_s = 5.0
     hold_s = 0.5
 
@@ -30,6 +32,9 @@ class Reach(CubeAndBowlTask):  # for its draws alone, see there
 
     def draw_start(self, rng: np.random.Generator) -> dict[str, Any]:
         return {"marker": [*draw_position(rng), float(rng.uniform(*HEIGHT_M))]}
+
+    def textures(self, drawn: dict[str, Any]) -> dict[str, NDArray[np.uint8]]:
+        return {}
 
     def apply_start(self, sim: Simulation, start: dict[str, Any]) -> None:
         sim.put(MARKER, start["marker"])
