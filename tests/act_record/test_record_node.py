@@ -163,3 +163,41 @@ def test_a_wrong_calibration_ends_the_start(ros, tmp_path):
     parameters = [Parameter("out", value=str(tmp_path)), Parameter("calibration", value="/no/such")]
     with pytest.raises(ConfigurationError, match="no calibration can be read from /no/such"):
         RecordNode(parameter_overrides=parameters)
+
+
+def report(node: RecordNode):
+    (found,) = node._reports()
+    return found
+
+
+def test_a_camera_that_stops_is_in_the_status_within_a_second_and_out_of_it_again(
+    nodes, spin_until
+):
+    node, robot = nodes(cameras=["front", "wrist"])
+    spin_until(lambda: heard(node) and report(node).level == "ok", node, robot)
+    node.start()
+    wrist = robot._images.pop("wrist")
+    spin_until(lambda: report(node).level == "error", node, robot)
+    assert report(node).text.startswith("nothing on camera/wrist/image_raw for ")
+    robot._images["wrist"] = wrist
+    spin_until(lambda: report(node).level == "ok", node, robot)
+    assert report(node).values["recording"] == "true"
+    node.stop()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\0\1\0\0", b"\0\1\0\0garbage", b"\0\1\0\0" + b"\xff" * 60, b"\xff" * 64]
+)
+def test_bytes_that_are_no_message_are_recorded_and_end_nothing(nodes, spin_until, tmp_path, data):
+    node, robot = nodes(auto=False)
+    spin_until(lambda: heard(node), node, robot)
+    node.start()
+    before = node._streams[topics.JOINT_STATES].traffic.total
+    for publisher in (robot._joints, robot._status, robot._images["front"]):
+        publisher.publish(data)
+    spin_until(lambda: node._streams[topics.JOINT_STATES].traffic.total > before + 20, node, robot)
+    node.stop()
+    found = list(open_bag(tmp_path / "episode_000000").messages())
+    padded = data + bytes(-len(data) % 4)  # as the middleware hands it over
+    assert sum(message.data in (data, padded) for message in found) == 3
+    assert Timeline.of(open_bag(tmp_path / "episode_000000")).damaged.total() >= 2

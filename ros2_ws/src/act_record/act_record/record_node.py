@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,10 @@ from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_publishers import PublisherWatch
 from act_core.topics import Topic
-from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.client import Client
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 from rclpy.timer import Timer
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
@@ -227,7 +226,8 @@ class RecordNode(Node):
             arrival_ns = self._arrival.time_ns(info["source_timestamp"], stamp_ns)
         self._recorder.write(name, data, arrival_ns)
         if topic is topics.EPISODE_STATUS:
-            self._on_status(deserialize_message(data, DiagnosticStatus))
+            # Not by rclpy, which raises RuntimeError for bytes that are no message.
+            self._on_status(cdr.read_status(data))
 
     def _on_clock(self, message: ClockMessage, info: MessageInfo) -> None:
         assert self._arrival is not None
@@ -236,8 +236,7 @@ class RecordNode(Node):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_status(self, message: DiagnosticStatus) -> None:
-        values = {"message": message.message, **ros.diagnostic_values(message)}
+    def _on_status(self, values: Mapping[str, str]) -> None:
         if not self.params.task:
             self._task = values.get("task", "")
         events = self._watch.update(values)
