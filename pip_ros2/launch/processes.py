@@ -10,10 +10,10 @@ import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from logging import Logger
-from pathlib import Path
 from typing import Any, cast
 
 from .process_guard import guard
+from .process_record import group_is_alive, record
 
 # How long the output of an ended process is still waited for. It is complete at once, unless a
 # process in the background holds the pipes open.
@@ -92,6 +92,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
         self.pid = self._transport.get_pid()
         guard.watch(self.pid)
+        record.add(self.pid)
         self._on_started(self.pid)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -125,7 +126,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
     async def group_ended(self) -> None:
         """Wait until the process and all that it has started have ended."""
         await self._exited.wait()
-        while _group_is_alive(self.pid):
+        while group_is_alive(self.pid):
             await asyncio.sleep(_POLL_S)
 
     def close(self) -> None:
@@ -150,29 +151,6 @@ class _TerminalReader(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         # A terminal whose other end is closed reads as an error (EIO) rather than as an end.
         self._child.pipe_connection_lost(self._fd, None)
-
-
-def _group_is_alive(pgid: int) -> bool:
-    """Return whether the process group has a member that is not a zombie."""
-    try:
-        os.killpg(pgid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # The signal reached a zombie or a live process. Orphaned zombies may stay for good where
-    # process 1 does not collect them (containers), so /proc is asked where there is one.
-    stats = list(Path("/proc").glob("[0-9]*/stat"))
-    return not stats or any(_is_live_member(stat, pgid) for stat in stats)
-
-
-def _is_live_member(stat: Path, pgid: int) -> bool:
-    try:
-        # "pid (name) state ppid pgrp ...", where the name may contain anything: proc(5)
-        state, _, group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-    except (OSError, ValueError):
-        return False
-    return int(group) == pgid and state not in "ZX"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from ros2cli import packages
+from ros2cli import log_folder, packages
 from ros2cli.errors import CliError, unknown
 
 
@@ -167,6 +167,11 @@ def _launch(path: Path, passed: dict[str, str], args: argparse.Namespace) -> int
     from launch import LaunchDescription, LaunchService
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import AnyLaunchDescriptionSource
+    from launch.process_record import end_left_over
+
+    if ended := end_left_over(log_folder.wanted()):
+        listed = ", ".join(map(str, ended))
+        print(f"ros2: ended what a launch that was killed had left running (pid {listed})")
 
     service = LaunchService(
         argv=[f"{name}:={value}" for name, value in passed.items()],

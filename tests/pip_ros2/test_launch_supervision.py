@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +206,49 @@ def test_exit_code(entity, return_code) -> None:
         check=False,
     )
     assert result.returncode == return_code
+
+
+def test_what_a_killed_launcher_and_its_killed_guard_left_is_ended_by_the_next(tmp_path) -> None:
+    """As after the system has run out of memory."""
+    from launch.process_record import end_left_over, group_is_alive, started
+
+    pid_file = tmp_path / "pid"
+    file = tmp_path / "sleep.launch.py"
+    file.write_text(
+        "from launch import LaunchDescription\n"
+        "from launch.actions import ExecuteProcess\n"
+        "def generate_launch_description():\n"
+        f"    words = ['sh', '-c', 'echo $$ > {pid_file}; exec sleep 1000']\n"
+        "    return LaunchDescription([ExecuteProcess(cmd=words)])\n"
+    )
+    logs = tmp_path / "logs"
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "ros2cli", "launch", str(file)],
+        env={**os.environ, "ROS_LOG_DIR": str(logs)}, start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not (pid_file.exists() and pid_file.read_text().endswith("\n")):
+        assert launcher.poll() is None
+        time.sleep(0.02)
+    pid = int(pid_file.read_text())
+    assert end_left_over(logs) == [], "the launcher lives"
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    guards = [int(child) for child in children if int(child) != pid]
+    assert len(guards) == 1
+    launcher.send_signal(signal.SIGSTOP)  # it shall not start another guard
+    os.kill(guards[0], signal.SIGKILL)
+    launcher.kill()
+    launcher.wait()
+    assert started(pid), "it still runs"
+    assert end_left_over(logs) == [pid]
+    assert end_left_over(logs) == []
+    assert not group_is_alive(pid)
+
+
+def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path) -> None:
+    from launch.process_record import NAME, end_left_over
+
+    (tmp_path / "old").mkdir()
+    for content in (f"{os.getpid()} 1\n", "garbage\n", "99999999 \n", ""):
+        (tmp_path / "old" / NAME).write_text(content)
+        assert end_left_over(tmp_path) == []
