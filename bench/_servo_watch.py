@@ -22,8 +22,9 @@ OVERSHOOT = (
 )
 SETTLES_RAD = 0.3  # of the gripper twice as much: it stays pressed on what it holds
 AT_REST_RAD_S, AT_REST_S = 0.02, 0.3
-# After a command the joints catch up; after an outage the driver needs some periods to look.
-CATCHES_UP_S, LOOKS_S = 0.4, 0.15
+# After a command the joints catch up. After an outage the driver reads the arm twice, and stops
+# what moves: with the losses of these scripts within so long.
+CATCHES_UP_S, LOOKS_S = 0.4, 0.4
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class WatchedJoint(LocalJoint):
         self.motions: list[Motion] = []
         self._driven_rad = 0.0
         self._still_s = 0.0
+        self._began_away = False
         self._told = {"fast": -1.0, "uncommanded": -1.0}
 
     def step(self, drive: Drive, dt_s: float) -> None:
@@ -65,6 +67,10 @@ class WatchedJoint(LocalJoint):
         drives &= self.push_nm * moved <= 0.0  # a hand does
         resting = abs(self.velocity_rad_s) < AT_REST_RAD_S
         self._still_s = self._still_s + dt_s if resting else 0.0
+        if not self.in_reach:
+            self._began_away = True  # until it has been stopped
+        elif self._still_s > AT_REST_S or self.time_s - self.reached_s > LOOKS_S:
+            self._began_away = False
         if drives and abs(self.velocity_rad_s) > self._allowed_rad_s:
             self._tell("fast", abs(self.velocity_rad_s))
         if self.time_s - self.commanded_s < CATCHES_UP_S or self._still_s > AT_REST_S:
@@ -73,15 +79,15 @@ class WatchedJoint(LocalJoint):
             self._driven_rad += abs(moved)
             if self._driven_rad > self._settles_rad:
                 self._tell("uncommanded", self._driven_rad)
-        if drives and self.in_reach:
+        if drives and not self._began_away:
             self.fastest = max(self.fastest, abs(self.velocity_rad_s))
             self.most = max(self.most, self._driven_rad)
 
     def _tell(self, kind: str, value: float) -> None:
         """Once for each incident."""
         if self.time_s - self._told[kind] > 0.5:
-            away = not self.in_reach or self.time_s - self.reached_s < LOOKS_S
-            self.motions.append(Motion(self.name, round(self.time_s, 3), kind, value, away))
+            at_s = round(self.time_s, 3)
+            self.motions.append(Motion(self.name, at_s, kind, value, self._began_away))
         self._told[kind] = self.time_s
 
 

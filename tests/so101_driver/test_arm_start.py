@@ -7,6 +7,7 @@ import pytest
 from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
 from so101_driver import registers as reg
 from so101_driver.arm_driver import ArmDriver
+from so101_driver.bus_errors import NoPortError
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.request_queue import RefusedError
 
@@ -143,3 +144,22 @@ def test_a_held_joint_past_its_limit_is_left_alone_too(emulated):
     assert "shoulder_pan is at 2.200 rad" in cycle.hold
     assert operator.sent == []
     assert not operator.driver.torque
+
+
+def test_a_port_that_is_not_there_yet_is_waited_for_before_it_is_an_error(emulated):
+    is_there = False
+
+    def open_arm():
+        if not is_there:
+            raise NoPortError("there is no port arm: is the adapter plugged in?")
+        return emulated.arm()
+
+    driver = ArmDriver(open_arm, DriverSettings(port_patience_s=5.0), clock=emulated.clock)
+    operator = Operator(emulated, driver)
+    assert "there is no port" in operator.cycles(4.5)[-1].hold
+    assert operator.texts("error") == ""
+    assert operator.texts("info") == "waiting: there is no port arm: is the adapter plugged in?"
+    operator.cycles(6.0)
+    assert operator.texts("error") == "there is no port arm: is the adapter plugged in?"
+    is_there = True
+    operator.until(following, TARGET)

@@ -16,7 +16,7 @@ from so101_driver.arm import ArmState, So101Arm
 from so101_driver.arm_drive import ArmDrive
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
-from so101_driver.bus_errors import ArmError, BusError, PortError
+from so101_driver.bus_errors import ArmError, BusError, NoPortError, PortError
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.health_round import HealthRound
@@ -76,6 +76,8 @@ class ArmDriver:
         self._gate = self._drive.gate
         self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
+        self._born_ns = self._clock.now_ns()
+        self._was_connected = self._is_patient = False
         self._silent = 0  # cycles without a state
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
@@ -285,15 +287,23 @@ class ArmDriver:
                 if problem := self._drive.adopt(arm, now_ns):
                     self._note("error", problem)
                 self._silent = 0
+                self._was_connected = True
                 self._note("info", "connected to six servos")
         except BusError as error:
             self._link.drop()
-            if str(error) != self._gate.reason:
-                self._note("error", str(error))
+            if str(error) != self._gate.reason or self._is_patient != self._waits_for_port(error):
+                self._is_patient = self._waits_for_port(error)
+                level = "info" if self._is_patient else "error"
+                self._note(level, f"waiting: {error}" if self._is_patient else str(error))
             self._gate.shut(str(error))
             self.counts["failed_connections"] += 1
         if self._link.arm is None:
             self._requests.carry_out(now_ns)  # they find no arm, and their futures say why
+
+    def _waits_for_port(self, error: BusError) -> bool:
+        """Whether there is no port yet, because what offers it (an emulator) starts as well."""
+        young = self._clock.now_ns() - self._born_ns < to_ns(self.settings.port_patience_s)
+        return isinstance(error, NoPortError) and young and not self._was_connected
 
     def _disconnect(self, text: str) -> None:
         self._link.drop()

@@ -13,6 +13,10 @@ class PortError(BusError):
     """The serial port cannot be opened, or is gone."""
 
 
+class NoPortError(PortError):
+    """There is no port of that name."""
+
+
 class NoReplyError(BusError):
     """Servos did not answer, however often they were asked."""
 

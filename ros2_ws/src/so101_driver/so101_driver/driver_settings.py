@@ -24,6 +24,7 @@ class DriverSettings:
     # A joint may be so far past a limit when torque is switched on: it is moved onto the limit.
     start_tolerance_rad: float = 0.1
     health_hz: float = 1.5  # looks at each servo's temperature, voltage, current
+    port_patience_s: float = 10.0  # for a port to appear at the start, before that is an error
     reconnect_first_s: float = 0.2  # pause after the first failed attempt; each next one doubles it
     reconnect_longest_s: float = 2.0
     faults: FaultLimits = field(default_factory=FaultLimits)

@@ -12,7 +12,7 @@ from typing import Protocol
 import serial
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
 
-from so101_driver.bus_errors import PortError
+from so101_driver.bus_errors import NoPortError, PortError
 
 DEFAULT_BAUD = 1_000_000
 READ_SIZE = 4096
@@ -61,7 +61,8 @@ class SerialTransport:
                 port, baud, timeout=0, write_timeout=1.0, exclusive=True
             )  # fmt: skip
         except (serial.SerialException, OSError) as error:
-            raise PortError(_why_not(port, error)) from error
+            kind = NoPortError if _is_missing(port, error) else PortError
+            raise kind(_why_not(port, error)) from error
         except ValueError as error:
             raise PortError(f"{port}: {baud} baud is refused: {error}") from error
         _ask_for_low_latency(self._serial, port)
@@ -123,10 +124,14 @@ class SerialTransport:
         return PortError(f"{self.port} is gone{why}: was it unplugged?")
 
 
+def _is_missing(port: str, error: OSError) -> bool:
+    return error.errno == errno.ENOENT or (error.errno is None and not Path(port).exists())
+
+
 def _why_not(port: str, error: OSError) -> str:
     """What keeps a port from being opened, and what to do."""
     number = error.errno
-    if number == errno.ENOENT or (number is None and not Path(port).exists()):
+    if _is_missing(port, error):
         candidates = sorted(str(path) for path in Path("/dev").glob("tty[AU][CS][MB]*"))
         found = f"there are {', '.join(candidates)}" if candidates else "there is no other either"
         return f"there is no port {port}: is the adapter plugged in? ({found})"

@@ -106,7 +106,8 @@ class Motor:
 
     def reset(self) -> None:
         """As after power-up."""
-        self._status = 0  # bits of Status: as plain numbers, which are fast
+        # Bits of Status: as plain numbers, which are fast. A sensor that failed is not repaired.
+        self._status = 0 if self._frozen is None else _ENCODER
         self.release()
         self._positions: deque[int] = deque([self.position], maxlen=WINDOW + 1)
 
