@@ -57,7 +57,7 @@ def rig(ros, tmp_path):
     """The node, its simulation and the file name of the port."""
     port = tmp_path / "arm"
     # No priority: the node's thread is the test run's, and later tests would starve their helpers.
-    parameters = {"port": str(port), "realtime_priority": 0}
+    parameters = {"port": str(port), "realtime_priority": 0, "linger_s": 0.0}
     node = EmulatorNode(parameter_overrides=[Parameter(k, value=v) for k, v in parameters.items()])
     simulation = Simulation()
     yield node, simulation, port

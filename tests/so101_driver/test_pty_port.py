@@ -235,3 +235,24 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
     assert "faults: " in output
     assert not path.is_symlink()
     assert calibration.read_text() == emulated_calibration().dumps()
+
+
+def test_a_port_that_a_killed_emulator_left_is_taken_over_and_one_in_use_is_not(tmp_path):
+    path = tmp_path / "arm"
+    script = "import sys; from so101_driver.emulator.command import main; sys.exit(main())"
+    line = [sys.executable, "-c", script, "--pty", str(path)]
+    process = subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    try:
+        assert wait_for_port(path, 30.0)
+        bus = EmulatedBus(emulated_servos())
+        with pytest.raises(ConfigurationError, match=f"port {path}"):
+            PtyPort(bus, path)
+    finally:
+        process.kill()
+        process.wait()
+    assert path.is_symlink(), "left behind"
+    with PtyPort(bus, path):
+        assert path.exists()
+    assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,7 @@ from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from act_core.realtime import prepare_process, request_fifo
 from act_core.so101 import JOINT_NAMES
+from act_core.timing import MonotonicClock, to_ns
 from rclpy.client import Client
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -41,6 +42,9 @@ class EmulatorParameters:
         60, "SCHED_FIFO of the servos, above the driver's: hardware never waits; 0: none",
         low=0, high=99,
     )  # fmt: skip
+    linger_s: float = parameter(
+        1.0, "the bus stays so long at the end: hardware does not go before its driver", low=0.0
+    )
     faults: str = parameter("", "YAML script of faults; see so101_driver/emulator/faults.py")
 
 
@@ -73,7 +77,10 @@ class EmulatorNode(Node):
         self.get_logger().info("waiting for the simulated arm")
 
     def close(self) -> None:
-        """Takes the port away."""
+        """Takes the port away, after those who use it had time to end."""
+        if self.bus is not None:
+            clock = MonotonicClock()
+            clock.sleep_until_ns(clock.now_ns() + to_ns(self.params.linger_s))
         self._serving.close()
 
     def _on_joints(self, message: JointState) -> None:

@@ -8,9 +8,11 @@ import select
 import termios
 import threading
 import tty
+from contextlib import ExitStack
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
+from act_core.files import lock
 from act_core.realtime import request_fifo
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 
@@ -28,7 +30,7 @@ class PtyPort:
     """Serves ``bus`` under the file name ``path``, a link to a pseudo-terminal.
 
     While the bus' ``port_gone`` is set, there is no such file and open ports are hung up. Raises
-    ConfigurationError where ``path`` is something else already.
+    ConfigurationError where ``path`` is something else already, or another process serves it.
 
     priority: SCHED_FIFO of the serving thread, where it is granted; 0 for none. A servo never waits
     for a processor: without priority, other programs make replies late on a loaded machine.
@@ -37,6 +39,10 @@ class PtyPort:
     def __init__(self, bus: EmulatedBus, path: Path, priority: int = 0) -> None:
         if path.exists() and not path.is_symlink():
             raise ConfigurationError(f"{path} exists already and is no link: choose another name")
+        self._locked = ExitStack()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A link that was left behind is replaced; that of another emulator is not.
+        self._locked.enter_context(lock(path.with_name(f".{path.name}.lock"), f"port {path}"))
         self.bus = bus
         self.path = path
         self._priority = priority
@@ -58,6 +64,7 @@ class PtyPort:
         if self._thread is not None:
             self._thread.join()
         self._unplug()
+        self._locked.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
@@ -110,7 +117,6 @@ class PtyPort:
         os.set_blocking(inner, False)
         self._descriptors = (inner, outer)
         self.path.unlink(missing_ok=True)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.symlink_to(os.ttyname(outer))
 
     def _unplug(self) -> None:
