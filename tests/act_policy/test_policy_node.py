@@ -391,7 +391,7 @@ def test_control_rate_is_free_of_the_policys(running):
     ({"bundle": ""}, "parameter bundle is empty, expected a policy bundle's folder"),
     ({"bundle": "/nowhere"}, "no policy.json in /nowhere: no such folder"),
     ({"control_rate_hz": 501.0}, "got 501.0, expected 1.0 to 500.0"),
-    ({"mode": "newst"}, "unknown mode 'newst'; did you mean 'newest'"),
+    ({"mode": "newst"}, "unknown execution mode 'newst'; did you mean 'newest'.*file.py:Name"),
     ({"mode": "open_loop", "open_loop_rows": 9}, "open_loop_rows is 9, expected at most"),
     ({"variant": "int8"}, "unknown variant 'int8'"),
 ])  # fmt: skip

@@ -22,6 +22,7 @@ from act_core.policy_json import spec_to_json
 from act_core.policy_spec import PolicySpec
 from act_policy.bundle import RECORD_FOLDER, SPEC_FILE, read_bundle
 from act_policy.load_policy import check_recorded, cpu_engine, load_policy
+from act_policy.modes import make_mode
 from act_policy.policy import Policy
 from tqdm import tqdm
 
@@ -69,7 +70,8 @@ class EvaluateOptions:
     first_seed: Annotated[int, tyro.conf.arg(aliases=["--seed"])] = FIRST_SEED
     """Seeds are this one and the following."""
     mode: tuple[str, ...] = ()
-    """Any of ensemble, newest, open_loop, one after the other; none takes the policy's own."""
+    """Any of ensemble, newest, open_loop and modes of your own (file.py:Class), one after the
+    other; none takes the policy's own."""
     m: float | None = None
     """Ensemble weights exp(-m i); None takes the policy's own."""
     open_loop_rows: int | None = None
@@ -221,6 +223,8 @@ def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
     conditions = []
     for mode in options.mode or (own.mode,):
         changes: dict[str, Any] = {"mode": mode}
+        if mode != own.mode:
+            changes["options"] = {}  # they are of the mode that it has
         if mode != "open_loop":
             changes["open_loop_rows"] = None
         elif options.open_loop_rows is not None:
@@ -228,6 +232,7 @@ def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
         if options.m is not None:
             changes["m"] = options.m
         execution = dataclasses.replace(own, **changes)
+        make_mode(execution, spec)  # raises for one that is not there
         conditions += [
             Condition(execution, latency / 1e3, options.camera_rate_hz)
             for latency in options.latency_ms

@@ -30,6 +30,7 @@ from act_policy.bundle import (
     write_bundle,
 )
 from act_policy.load_policy import cpu_engine, load_policy
+from act_policy.modes import text_of
 from act_policy.openvino_policy import has_bf16
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ class ExportOptions:
     """Add what is accurate enough: the variant bf16 (for OpenVINO), and an int8 graph, if one is
     faster, as the variant fast."""
     mode: str = "ensemble"
-    """Default execution: ensemble, newest or open_loop."""
+    """Default execution: ensemble, newest, open_loop or a mode of one's own."""
     m: float = 0.01
     """Ensemble weights are exp(-m i), i = 0 for the oldest."""
     open_loop_rows: int | None = None
@@ -110,6 +111,7 @@ def _export(options: ExportOptions, out: Path) -> None:
     checkpoint = load_checkpoint(options.checkpoint)
     config = checkpoint.config
     execution = ExecutionSpec(options.mode, options.m, options.open_loop_rows)
+    text_of(execution)  # raises for a mode that is not there
     spec = make_spec(config, checkpoint.step, name=options.name, execution=execution)
     graphs = {FP32: to_onnx(checkpoint.policy, spec)}
     data = options.data or checkpoint.data

@@ -19,6 +19,7 @@ from act_core.errors import ConfigurationError
 from act_core.policy_spec import ExecutionSpec, PolicySpec
 from act_core.policy_units import check_units
 from act_policy.inference_worker import VirtualWorker
+from act_policy.modes import text_of
 from act_policy.observation import Observation
 from act_policy.policy import Policy
 from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
@@ -38,14 +39,8 @@ class Condition:
     """None: an image for every row of the policy's chunks."""
 
     def __str__(self) -> str:
-        execution = self.execution
-        how = {
-            "ensemble": f"ensemble m={execution.m:g}",
-            "newest": "newest chunk",
-            "open_loop": f"open loop, {execution.open_loop_rows or 'all'} rows",
-        }[execution.mode]
         camera = f", camera {self.camera_rate_hz:g} Hz" if self.camera_rate_hz else ""
-        return f"{how}, latency {self.latency_s * 1e3:.0f} ms{camera}"
+        return f"{text_of(self.execution)}, latency {self.latency_s * 1e3:.0f} ms{camera}"
 
 
 class Result(NamedTuple):

@@ -129,12 +129,19 @@ def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
             "name": spec.output.name, "kind": "joints", "shape": list(spec.chunk_shape),
             "dtype": "float32", "unit": spec.output.unit, "joints": list(spec.output.joints),
         },
-        "execution": dataclasses.asdict(spec.execution),
+        "execution": _execution_to_json(spec.execution),
         "parity": dataclasses.asdict(spec.parity),
         "variants": {name: dataclasses.asdict(v) for name, v in spec.variants.items()},
         "provenance": dict(spec.provenance),
         **start,
     }  # fmt: skip
+
+
+def _execution_to_json(execution: ExecutionSpec) -> dict[str, Any]:
+    content = dataclasses.asdict(execution)
+    if not content["options"]:
+        del content["options"]
+    return content
 
 
 def spec_from_json(content: Any) -> PolicySpec:

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from act_core.errors import ConfigurationError, suggest
-
-MODES = ("ensemble", "newest", "open_loop")
+from act_core.errors import ConfigurationError
 
 MAX_NAMES = 256  # joints, or inputs
 MAX_NAME_LENGTH = 200
@@ -132,9 +130,10 @@ class ActionOutput:
 
 @dataclass(frozen=True)
 class ExecutionSpec:
-    """How chunks become commands; `PolicyRunner` documents the modes."""
+    """How chunks become commands."""
 
     mode: str = "ensemble"
+    """A name of `act_policy.modes`, which is where it is looked for."""
     m: float = 0.01
     """Ensemble weights are exp(-m i), i = 0 for the oldest prediction (the paper's m)."""
     open_loop_rows: int | None = None
@@ -142,11 +141,16 @@ class ExecutionSpec:
     max_jump: float | None = 0.005
     """What a command may move beyond the policy's own motion, in the output's unit; None for
     actions that are no positions (deltas, velocities), which are passed on as they are."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What a mode of one's own is told beyond these."""
 
     def __post_init__(self) -> None:
         check(isinstance(self.mode, str), f"execution.mode is {self.mode!r:.60}, expected text")
-        if self.mode not in MODES:
-            raise BundleError(suggest("execution mode", self.mode, MODES))
+        check_names("execution.mode", (self.mode,))
+        check(
+            isinstance(self.options, Mapping),
+            f"execution.options is {self.options!r:.60}, expected an object",
+        )
         check_number("execution.m", self.m, "a finite number", -LARGEST, LARGEST)
         rows = self.open_loop_rows
         check(

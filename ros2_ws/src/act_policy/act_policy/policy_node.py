@@ -41,6 +41,7 @@ from act_core.ros import (
     has_simulated_time,
     image_to_array,
     joint_state,
+    override_of,
     publisher,
     read_joints,
     run_node,
@@ -72,10 +73,11 @@ from act_policy.graph_policy import GraphPolicy
 from act_policy.image_fit import resize
 from act_policy.inference_worker import ThreadWorker
 from act_policy.load_policy import check_recorded, load_policy
+from act_policy.modes import make_mode, text_of
 from act_policy.observation import Observation
 from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
 from act_policy.policy import Policy
-from act_policy.policy_parameters import PolicyParameters
+from act_policy.policy_parameters import PolicyParameters, parameters_of
 from act_policy.policy_report import PolicyState, control_report, inference_report, true_result
 from act_policy.policy_runner import Action, Hold, PolicyRunner
 from act_policy.start_gate import StartGate
@@ -97,7 +99,8 @@ class PolicyNode(Node):
 
     def __init__(self, policy: Policy | None = None, **overrides: Any) -> None:
         super().__init__("act_policy", **overrides)
-        self.parameters = declare_parameters(self, PolicyParameters)
+        mode = override_of(self, "mode", PolicyParameters.mode)
+        self.parameters = declare_parameters(self, parameters_of(mode))
         self._realtime = fifo_is_granted(self.parameters.realtime_priority)
         cores = inference_cores(self._realtime)
         if policy is None:
@@ -162,8 +165,9 @@ class PolicyNode(Node):
         self._memory_locked = prepare_process() if priority else False
         self._loop = ControlLoop(self._tick, rate_hz, self._on_tick_error, priority)
         self.get_logger().info(
-            f"{self._policy_text}; control at {rate_hz:g} Hz, {self.runner.execution}, inference "
-            f"on cores {', '.join(map(str, cores))}; {self._grants()}"
+            f"{self._policy_text}; control at {rate_hz:g} Hz, "
+            f"{text_of(self.runner.execution)}, inference on cores "
+            f"{', '.join(map(str, cores))}; {self._grants()}"
         )
         self._loop.start()
         request_fifo(priority // 2)  # this thread, which will spin; see act_core.realtime
@@ -193,7 +197,9 @@ class PolicyNode(Node):
         parameters = self.parameters
         if not parameters.bundle:
             raise ConfigurationError("parameter bundle is empty, expected a policy bundle's folder")
-        check_units(read_spec(parameters.bundle))  # before minutes of loading
+        spec = read_spec(parameters.bundle)  # what can be refused before minutes of loading
+        check_units(spec)
+        make_mode(parameters.execution(spec), spec)
         policy = load_policy(
             parameters.bundle,
             engine=parameters.engine,

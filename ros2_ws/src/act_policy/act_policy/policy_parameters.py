@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 
+from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
-from act_core.policy_spec import MODES, ExecutionSpec, PolicySpec
+from act_core.policy_spec import ExecutionSpec, PolicySpec
 
 from act_policy.load_policy import ENGINES
+from act_policy.modes import MODES, option_names
 from act_policy.observation_sync import SyncLimits
 from act_policy.policy_runner import RunnerLimits
 
@@ -29,9 +33,10 @@ class PolicyParameters:
     )
     control_rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=500.0)
     mode: str = parameter(
-        FROM_BUNDLE, "how chunks become commands; bundle: as policy.json says",
-        choices=(FROM_BUNDLE, *MODES),
-    )  # fmt: skip
+        FROM_BUNDLE,
+        f"how chunks become commands: {', '.join(MODES.names())}, or one of your own "
+        f"(file.py:Class); {FROM_BUNDLE}: as policy.json says",
+    )
     m: float = parameter(0.01, "ensemble: weights are exp(-m i), i = 0 for the oldest chunk")
     open_loop_rows: int = parameter(0, "open_loop: rows played of a chunk; 0 for all", low=0)
     engine: str = parameter("auto", "what computes", choices=ENGINES)
@@ -59,10 +64,33 @@ class PolicyParameters:
         if self.mode == FROM_BUNDLE:
             return spec.execution
         rows = self.open_loop_rows or None
-        return ExecutionSpec(self.mode, self.m, rows, spec.execution.max_jump)
+        options = {name: getattr(self, name) for name in option_names(self.mode)}
+        return ExecutionSpec(self.mode, self.m, rows, spec.execution.max_jump, options)
 
     def sync_limits(self) -> SyncLimits:
         return SyncLimits(self.max_image_age_s, self.max_joint_age_s, self.max_skew_s)
 
     def runner_limits(self) -> RunnerLimits:
         return RunnerLimits(self.max_observation_age_s, self.max_plan_age_s)
+
+
+@lru_cache
+def parameters_of(mode: str) -> type[PolicyParameters]:
+    """The parameters of a policy node in that mode, those of the mode's own included.
+
+    Raises ConfigurationError for a mode that is not there or that calls a parameter of its own like
+    one that every policy node has.
+    """
+    if mode == FROM_BUNDLE:
+        return PolicyParameters
+    own = option_names(mode)
+    common = {field.name for field in dataclasses.fields(PolicyParameters)}
+    for name in own:
+        if name in common:
+            raise ConfigurationError(
+                f"execution mode '{mode}': its parameter '{name}' is one of every policy node"
+            )
+    if not own:
+        return PolicyParameters
+    options = MODES.find(mode).Options
+    return dataclass(frozen=True)(type("PolicyParameters", (options, PolicyParameters), {}))

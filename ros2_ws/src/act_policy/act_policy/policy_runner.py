@@ -15,11 +15,10 @@ from act_core.timing import NS_PER_S, to_ns
 from numpy.typing import NDArray
 
 from act_policy.chunk import Chunk
-from act_policy.chunk_buffer import ChunkBuffer
 from act_policy.inference_worker import Failure, InferenceWorker
+from act_policy.modes import make_mode
 from act_policy.observation import Observation
-from act_policy.plan_follower import Plan, PlanFollower
-from act_policy.temporal_ensemble import TemporalEnsemble
+from act_policy.plan_follower import PlanFollower
 
 
 class Hold(NamedTuple):
@@ -80,16 +79,11 @@ class RunnerLimits:
 class PolicyRunner:
     """Turns observations into one command per call of `act`, however long inference takes.
 
-    Modes (``execution.mode``):
-
-    - ensemble: the paper's mean over all live chunks (`TemporalEnsemble`), by time.
-    - newest: the newest chunk alone; the follower's fade is the cross-fade between chunks.
-    - open_loop: plays ``open_loop_rows`` rows of a chunk, then infers the next.
-
-    Commands are free of jumps (`PlanFollower`) with one exception. A chunk whose observation is of
-    the very instant that is commanded is not late, so there is nothing to smooth: the plan is
-    followed as it is. That makes this the paper's algorithm exactly when inference takes no time
-    and control runs at the policy's rate; on a robot, stamps always precede commands.
+    ``execution.mode`` is a name of `act_policy.modes`. Commands are free of jumps (`PlanFollower`)
+    with one exception. A chunk whose observation is of the very instant that is commanded is not
+    late, so there is nothing to smooth: the plan is followed as it is. That makes this the paper's
+    algorithm exactly when inference takes no time and control runs at the policy's rate; on a
+    robot, stamps always precede commands.
 
     All times are ROS time [ns]. `act` and the rest may be called from two threads.
 
@@ -102,7 +96,8 @@ class PolicyRunner:
         execution: in place of the bundle's.
         limits: ages.
 
-    Raises BundleError for a policy in other units than the topics', see `check_units`.
+    Raises BundleError for a policy in other units than the topics', see `check_units`, and
+    ConfigurationError for a mode that is not there.
     """
 
     def __init__(
@@ -119,7 +114,7 @@ class PolicyRunner:
         self.execution = spec.execution
         self.limits = limits if limits is not None else RunnerLimits()
         self._worker = worker
-        self._plan: Plan = _make_plan(self.execution, spec)
+        self._plan = make_mode(self.execution, spec)
         self._follower = PlanFollower(self.execution.max_jump, self.limits.fade_s)
         self._measured = _measured_index(spec)
         self._reach = Reach(spec.output.joints)
@@ -135,8 +130,6 @@ class PolicyRunner:
         self._failures = 0
         self._last_failure: str | None = None
         self._latency_s: deque[float] = deque(maxlen=256)
-        rows = self.execution.open_loop_rows or spec.chunk_size
-        self._open_loop_s = rows / spec.rate_hz if self.execution.mode == "open_loop" else 0.0
 
     def start(self, now_ns: int) -> None:
         """Acts from now on, on observations from now on."""
@@ -165,7 +158,7 @@ class PolicyRunner:
             self._observation, self._unobserved = observation, ""
             if not self._plan.wants_inference(now_ns):
                 return
-            if self.execution.mode == "open_loop" and self._requested:
+            if self._plan.plays_s and self._requested:
                 return  # the answer to the last request will do
             self._requested = True
         # Outside the lock, which `act` needs too: the worker's thread has a low priority.
@@ -263,11 +256,11 @@ class PolicyRunner:
             return Hold("no_observation", f"the newest is {age_s:.2f} s old "
                         f"(limit {limits.max_observation_age_s} s){why}")  # fmt: skip
         plan_age_s = _age_s(self._plan.newest, now_ns)
-        if plan_age_s is not None and plan_age_s > limits.max_plan_age_s + self._open_loop_s:
+        if plan_age_s is not None and plan_age_s > limits.max_plan_age_s + self._plan.plays_s:
             if self._failure is not None:
                 return Hold("inference_failed", self._failure)
             return Hold("inference_late", f"the newest chunk is from {plan_age_s:.2f} s ago "
-                        f"(limit {limits.max_plan_age_s + self._open_loop_s:.2f} s)")  # fmt: skip
+                        f"(limit {limits.max_plan_age_s + self._plan.plays_s:.2f} s)")  # fmt: skip
         return None
 
     def _no_plan(self, now_ns: int) -> Hold:
@@ -287,14 +280,6 @@ class PolicyRunner:
 
 def _age_s(stamped: Observation | Chunk | None, now_ns: int) -> float | None:
     return None if stamped is None else (now_ns - stamped.stamp_ns) / NS_PER_S
-
-
-def _make_plan(execution: ExecutionSpec, spec: PolicySpec) -> Plan:
-    if execution.mode == "ensemble":
-        return TemporalEnsemble(execution.m)
-    if execution.mode == "newest":
-        return ChunkBuffer()
-    return ChunkBuffer(execution.open_loop_rows or spec.chunk_size)
 
 
 def _measured_index(spec: PolicySpec) -> list[int] | None:
