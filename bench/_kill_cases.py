@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+UNREADABLE = "cannot be read"
 
 State = dict[str, str]  # name -> digest of what a reader gets
 
@@ -34,13 +36,13 @@ class Case:
         try:
             return self.read(folder)
         except Exception as error:  # whatever it is, it is the finding
-            return {"cannot be read": repr(error)}
+            return {UNREADABLE: repr(error)}
 
     def compare(self, found: State, before: State, after: State) -> str | None:
         """What is wrong with what an interruption left, if anything."""
         if found in (before, after):
             return None
-        if self.grows and "cannot be read" not in found:
+        if self.grows and UNREADABLE not in found:
             lost = [name for name in before if name not in found]
             odd = [n for n, d in found.items() if d not in (before.get(n), after.get(n))]
             return f"lost {lost}, not whole {odd}" if lost or odd else None
@@ -146,7 +148,7 @@ def _checkpoints(folder: Path) -> State:
 class _TrainCase(Case):
     def compare(self, found: State, before: State, after: State) -> str | None:
         """A run has had many checkpoints between; each is whole where it can be loaded."""
-        if "cannot be read" in found:
+        if UNREADABLE in found:
             return str(found)
         kinds = {name.split()[0] for name in found}
         return None if {name.split()[0] for name in before} <= kinds else f"lost: {found}"
@@ -205,18 +207,20 @@ def _import(folder: Path) -> None:
 # ----------------------------------------------------------------------------------- calibrate
 
 
-def _calibrate(folder: Path, middle: int = 2000) -> None:
-    """As `so101-setup calibrate` writes it in the end."""
-    from act_core.so101 import JOINT_NAMES
-    from so101_driver.calibration import Calibration, JointCalibration
+def _calibrate(folder: Path, shift: int = 1) -> None:
+    """As `so101-setup calibrate` writes it in the end: an arm whose horns were moved by a count."""
+    from so101_driver.calibration import Calibration
+    from so101_driver.emulator.arm import emulated_calibration
 
-    joints = {
-        name: JointCalibration(number + 1, 0, middle - 2047, 800, 3300)
-        for number, name in enumerate(JOINT_NAMES)
-    }
+    calibration = Calibration(
+        {
+            name: replace(joint, homing_offset=joint.homing_offset + shift)
+            for name, joint in emulated_calibration().items()
+        }
+    )
     for _ in range(10):
         try:
-            Calibration(joints).save(folder / "arm.json")
+            calibration.save(folder / "arm.json")
         except OSError as error:
             raise SystemExit(f"error: the disk is full: {error}") from error
 
@@ -235,6 +239,6 @@ CASES = {
         _TrainCase("resume", _prepare_resume, _train, _checkpoints),
         Case("export", _prepare_export, _export, _bundle),
         Case("import", _prepare_import, _import, lambda f: _episodes(f / "data"), grows=True),
-        Case("calibrate", lambda f: _calibrate(f, 2047), _calibrate, _calibration),
+        Case("calibrate", lambda f: _calibrate(f, 0), _calibrate, _calibration),
     )
 }

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench._kill_cases import CASES, Case
+from bench._kill_cases import CASES, UNREADABLE, Case
 
 LOG_FILE = "log.txt"
 
@@ -138,6 +138,8 @@ class Trials:
         self._took_s = end.took_s
         self._before = case.state(folder / "before")
         self._after = case.state(folder / "reference")
+        if UNREADABLE in self._before or UNREADABLE in self._after:
+            raise SystemExit(f"{case.name} makes what cannot be read: {self._after}")
         before, after = _bytes_in(folder / "before"), _bytes_in(folder / "reference")
         self._written = max(after - before, after // 2)  # about; a replaced file counts half
 

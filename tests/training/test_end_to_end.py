@@ -79,9 +79,7 @@ def test_from_nothing_to_a_success_rate(tmp_path, capsys):
     report(ReportOptions((out, run), out=tmp_path / "results.md"))
     evaluate(EvaluateOptions(policy=run, dataset=data, out=tmp_path / "replay", videos=1))
     export_lerobot(ExportLerobotOptions(data, tmp_path / "lerobot"))
-    import_source(
-        ImportOptions("lerobot", str(tmp_path / "lerobot"), tmp_path / "imported", units="m")
-    )
+    import_source(ImportOptions("lerobot", str(tmp_path / "lerobot"), tmp_path / "imported"))
     shared = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert {".hdf5", ".json", ".jsonl", ".png", ".safetensors", ".pt", ".onnx", ".npz", ".mp4",
             ".parquet", ".md", ".0"} <= shared  # fmt: skip
