@@ -212,14 +212,12 @@ def test_what_a_killed_launcher_and_its_killed_guard_left_is_ended_by_the_next(t
     """As after the system has run out of memory."""
     from launch.process_record import end_left_over, group_is_alive, started
 
-    pid_file = tmp_path / "pid"
     file = tmp_path / "sleep.launch.py"
     file.write_text(
         "from launch import LaunchDescription\n"
         "from launch.actions import ExecuteProcess\n"
         "def generate_launch_description():\n"
-        f"    words = ['sh', '-c', 'echo $$ > {pid_file}; exec sleep 1000']\n"
-        "    return LaunchDescription([ExecuteProcess(cmd=words)])\n"
+        "    return LaunchDescription([ExecuteProcess(cmd=['sleep', '1000'])])\n"
     )
     logs = tmp_path / "logs"
     launcher = subprocess.Popen(
@@ -227,16 +225,19 @@ def test_what_a_killed_launcher_and_its_killed_guard_left_is_ended_by_the_next(t
         env={**os.environ, "ROS_LOG_DIR": str(logs)}, start_new_session=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    while not (pid_file.exists() and pid_file.read_text().endswith("\n")):
+
+    def recorded() -> list[str]:
+        return [line for path in logs.glob("*/processes") for line in path.read_text().split("\n")]
+
+    while not any(recorded()):  # the guard is there by then, too
         assert launcher.poll() is None
         time.sleep(0.02)
-    pid = int(pid_file.read_text())
+    pid = int(recorded()[0].split()[0])
     assert end_left_over(logs) == [], "the launcher lives"
     children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
-    guards = [int(child) for child in children if int(child) != pid]
-    assert len(guards) == 1
+    (guard,) = (int(child) for child in children if int(child) != pid)
     launcher.send_signal(signal.SIGSTOP)  # it shall not start another guard
-    os.kill(guards[0], signal.SIGKILL)
+    os.kill(guard, signal.SIGKILL)
     launcher.kill()
     launcher.wait()
     assert started(pid), "it still runs"
