@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from act_core.so101 import JOINT_NAMES
+from act_training.datasets.episode_file import Episode
+from act_training.features import Camera, Features
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -181,3 +183,19 @@ def _write_v30(
         "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
         "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
     }
+
+
+def own_episode(joints: Sequence[str] = ("a", "b"), unit: str = "rad", steps: int = 6) -> Episode:
+    """An episode of this project, as if collected here."""
+    rows = np.random.default_rng(0).uniform(-0.1, 1.0, (steps, len(joints))).astype(np.float32)
+    names, units = tuple(joints), (unit,) * len(joints)
+    return Episode(
+        features=Features(names, units, names, units, (Camera("front", HEIGHT, WIDTH),), RATE_HZ),
+        task=TASK,
+        seed=0,
+        success=True,
+        joints=rows,
+        actions=rows,
+        stamps_ns=np.arange(steps) * (10**9 // RATE_HZ),
+        images={"front": np.stack([picture(0, i) for i in range(steps)])},
+    )

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from act_training.datasets.episode_file import episode_path, read_episode, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.foreign import fill_template, inside, topic_name
 from act_training.datasets.hdf5_source import Hdf5Source, demo_places
@@ -38,6 +39,7 @@ from tests.cases.foreign_datasets import (
     arm_degrees,
     camera,
     make_dataset,
+    own_episode,
     picture,
     targets,
 )
@@ -333,6 +335,41 @@ def test_any_hdf5_is_read_or_refused(tmp_path_factory, name, kind, shape, attrib
     read_all(source)
 
 
+def test_an_episode_of_this_project_may_be_a_strangers_too(tmp_path):
+    """From the hub: links, other types and black pictures are refused there as well."""
+    path = episode_path(tmp_path, 0)
+    write_episode(path, own_episode())
+    whole = path.read_bytes()
+
+    def linked(file):
+        del file["action"]
+        file["action"] = h5py.ExternalLink("other.h5", "/action")
+
+    def floats(file):
+        shape = file["observations/images/front"].shape
+        del file["observations/images/front"]
+        file["observations/images/front"] = np.zeros(shape)
+
+    def black(file):
+        images = file["observations/images/front"]
+        shape, chunks = images.shape, images.chunks
+        del file["observations/images/front"]
+        file.create_dataset("observations/images/front", shape, np.uint8, chunks=chunks)
+
+    def text(file):
+        file.attrs["rate_hz"] = "fast"
+
+    def names(file):
+        file.attrs["camera_names"] = 7
+
+    for change in (linked, floats, black, text, names):
+        path.write_bytes(whole)
+        with h5py.File(path, "a") as file:
+            change(file)
+        with pytest.raises(DatasetError, match="episode_000000.hdf5"):
+            read_episode(path)
+
+
 # JSON and parquet.
 
 NASTY = st.one_of(
@@ -521,7 +558,8 @@ BOMBS = """
     import json, resource, sys
     from pathlib import Path
     import h5py, numpy as np, pyarrow as pa, pyarrow.parquet as pq
-    from act_training.datasets.errors import DatasetError
+    from act_training.datasets.episode_file import episode_path, read_episode, write_episode
+from act_training.datasets.errors import DatasetError
     from act_training.datasets.hdf5_source import Hdf5Source, demo_places
     from act_training.datasets.lerobot.reader import LerobotSource
     from act_training.datasets.source import Declared

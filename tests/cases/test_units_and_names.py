@@ -11,9 +11,15 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from act_core.so101 import JOINT_NAMES, JOINTS
-from act_training.datasets.episode_file import episode_files, read_episode
+from act_training.datasets.episode_file import (
+    episode_files,
+    episode_path,
+    read_episode,
+    write_episode,
+)
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.hdf5_source import Hdf5Source, demo_places
 from act_training.datasets.lerobot.arm_names import find_arm
@@ -21,6 +27,7 @@ from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.datasets.lerobot.unit_evidence import Recorded, find_scheme
 from act_training.datasets.source import Declared
+from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.import_dataset import ImportOptions, import_dataset
 
 from tests.cases.foreign_datasets import (
@@ -28,6 +35,7 @@ from tests.cases.foreign_datasets import (
     RATE_HZ,
     arm_degrees,
     make_dataset,
+    own_episode,
     picture,
     targets,
 )
@@ -389,3 +397,39 @@ def test_the_dataset_says_the_unit_that_is_in_it(demos, tmp_path, caplog):
     assert {unit for e in episodes for unit in e.features.joint_units} == {"rad"}
     np.testing.assert_array_equal(episodes[1].images["camera"][3], picture(1, 3))
     assert caplog.messages[-1].startswith("warning: nothing names the six values: taken for")
+
+
+ORDERS = {
+    "in the alphabet's order": tuple(JOINT_NAMES[i] for i in ALPHABET),
+    "two arms": tuple(f"{side}_{name}" for side in ("left", "right") for name in JOINT_NAMES),
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+@pytest.mark.parametrize("units", ["degrees", "percent"])
+def test_an_export_converts_every_arm_and_comes_back(tmp_path, case, units):
+    """Joints by name: values in LeRobot's units there, the same radians here again."""
+    episode = own_episode(ORDERS[case])
+    write_episode(episode_path(tmp_path, 0), episode)
+    options = ExportLerobotOptions(tmp_path, tmp_path / "lerobot", units, codec="h264")
+    stored = pq.read_table(export_lerobot(options) / "data/chunk-000/file-000.parquet")
+    roll = next(i for i, name in enumerate(ORDERS[case]) if name.endswith("wrist_roll"))
+    scale = 180 / np.pi * 4096 / 4095 if units == "degrees" else 100 / (np.pi * 4095 / 4096)
+    rows = np.array(stored["observation.state"].to_pylist())
+    np.testing.assert_allclose(rows[:, roll], episode.joints[:, roll] * scale, rtol=1e-5)
+    back = LerobotSource(tmp_path / "lerobot", Declared()).read(0)
+    assert back.features.joints == ORDERS[case]
+    np.testing.assert_allclose(back.joints, episode.joints, atol=1e-5)
+
+
+def test_an_export_of_an_arm_in_other_units_is_refused(tmp_path):
+    """As an older release imported it: degrees, called degrees, and never converted."""
+    write_episode(episode_path(tmp_path, 0), own_episode(JOINT_NAMES, "degrees"))
+    with pytest.raises(DatasetError, match=r"in degrees: expected .*Import it again from its"):
+        export_lerobot(ExportLerobotOptions(tmp_path, tmp_path / "lerobot"))
+
+
+def test_an_export_of_another_robot_converts_nothing(tmp_path):
+    write_episode(episode_path(tmp_path, 0), own_episode())
+    with pytest.raises(DatasetError, match="--units and --calibration are for an SO-101 arm, and"):
+        export_lerobot(ExportLerobotOptions(tmp_path, tmp_path / "lerobot", units="degrees"))

@@ -18,6 +18,7 @@ from act_training.command import run_command
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import check_same_features
+from act_training.datasets.lerobot.arm_names import find_arm
 from act_training.datasets.lerobot.description import VERSION
 from act_training.datasets.lerobot.so101_units import DEGREES, RAD, So101Units, so101_units
 from act_training.datasets.lerobot.video_writer import OPTIONS
@@ -47,9 +48,9 @@ class ExportLerobotOptions:
     """Folder of a dataset of this project, or hf://owner/name."""
     out: Path
     """Folder of the new LeRobotDataset; must not exist."""
-    units: str = DEGREES
-    """Units of an SO-101 arm: degrees (LeRobot's default since 0.4.4), percent (before), rad.
-    Values of other robots stay as they are."""
+    units: str | None = None
+    """Units of an SO-101 arm: degrees (LeRobot's default since 0.4.4, and here), percent (before),
+    rad. Values of other robots stay as they are."""
     calibration: str | None = None
     """Calibration of the arm (a file, or an id in LeRobot's folder); makes percent exact."""
     codec: str = "libsvtav1"
@@ -108,16 +109,32 @@ def _add_episodes(writer: LerobotWriter, files: list[Path], features: Features) 
 
 
 def find_units(features: Features, options: ExportLerobotOptions) -> So101Units | None:
-    """The conversion for an SO-101 arm in rad; None for anything else."""
-    values = {*zip(features.joints, features.joint_units, strict=True)}
-    values |= {*zip(features.actions, features.action_units, strict=True)}
-    orders = {features.joints, features.actions}
-    if orders == {JOINT_NAMES} and {unit for _, unit in values} == {RAD}:
-        calibration = load(find(options.calibration)) if options.calibration else None
-        return so101_units(options.units, calibration)
-    if options.calibration:
-        raise DatasetError(f"a calibration is for an SO-101 arm; this dataset has {orders}")
-    return None
+    """The conversion for an SO-101 arm, or two, in rad; None for another robot.
+
+    Raises DatasetError for an arm whose values are not in rad, and for options that would convert
+    nothing.
+    """
+    arms = (find_arm(features.joints), find_arm(features.actions))
+    if arms[0] is None and arms[1] is None:
+        if options.calibration or options.units is not None:
+            raise DatasetError(
+                "--units and --calibration are for an SO-101 arm, and would convert nothing: this "
+                f"dataset has {', '.join(features.joints)}, whose values stay as they are"
+            )
+        return None
+    units = {*features.joint_units, *features.action_units}
+    arm = arms[0]
+    if arm is None or arm.left_out or features.joints != features.actions or units != {RAD}:
+        raise DatasetError(
+            f"the joints of this dataset are {', '.join(features.joints)} and its actions "
+            f"{', '.join(features.actions)}, in {', '.join(sorted(units))}: expected the joints of "
+            "an SO-101 for both, in rad. Import it again from its source with --units"
+        )
+    if options.calibration and len(arm.kinds) > len(JOINT_NAMES):
+        raise DatasetError("a calibration is of one arm, and this dataset is of two")
+    calibration = load(find(options.calibration)) if options.calibration else None
+    kinds = [arm.kinds[arm.columns.index(column)] for column in range(len(features.joints))]
+    return so101_units(options.units or DEGREES, calibration, kinds)
 
 
 def check_stamps(episode: Episode) -> None:

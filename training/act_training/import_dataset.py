@@ -26,7 +26,6 @@ from act_training.datasets.hdf5_source import Hdf5Source, act_places, demo_place
 from act_training.datasets.importing import ASIDE, RECORD_FILE, ImportRecord, import_episodes
 from act_training.datasets.lerobot.info import INFO_FILE
 from act_training.datasets.lerobot.reader import LerobotSource
-from act_training.datasets.lerobot.so101_units import DEGREES
 from act_training.datasets.source import Declared, EpisodeSource
 from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.hub import SCHEME, local_copy
@@ -179,7 +178,7 @@ def import_as_lerobot(options: ImportOptions, folder: Path) -> Path:
     record, source = _import(options, folder, episodes)
     _report(record, source, "on the way to a LeRobotDataset")
     is_bag = options.layout == "bag" or (episodes / STATISTICS_FILE).exists()
-    units = options.units if is_bag and options.units else DEGREES
+    units = options.units if is_bag else None
     export_lerobot(ExportLerobotOptions(episodes, options.out, units, options.calibration))
     for name in (RECORD_FILE, STATISTICS_FILE):
         if (episodes / name).exists():

@@ -83,13 +83,16 @@ class Episode:
             size = (len(self), camera.height, camera.width, 3)
             expected[f"images of '{camera.name}'"] = (self.images[camera.name], size)
         for name, (array, shape) in expected.items():
+            if name.startswith("images") and array.dtype != np.uint8:
+                raise DatasetError(f"{name} are {array.dtype}, expected uint8")
             if array.shape != shape:
                 raise DatasetError(f"{name} have shape {array.shape}, expected {shape}")
         if len(self) == 0:
             raise DatasetError("the episode has no steps")
-        for name in ("joints", "actions"):
-            if not np.isfinite(getattr(self, name)).all():
-                raise DatasetError(f"{name} hold values that are not finite")
+        for name in ("joints", "actions", "joint_velocities"):
+            values = getattr(self, name)
+            if values is not None and not np.isfinite(values).all():
+                raise DatasetError(f"{name.replace('_', ' ')} hold values that are not finite")
         if not all(map(math.isfinite, self.placement.values())):
             raise DatasetError("placement holds values that are not finite")
 

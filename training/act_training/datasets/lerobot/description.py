@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+from act_core.so101 import JOINT_NAMES
 
 from act_training.datasets.lerobot.file_series import DATA_PATH, VIDEO_PATH, FileSizes
 from act_training.datasets.lerobot.info import ACTION, STATE
@@ -58,7 +59,7 @@ def describe(
         described[name] = {"dtype": dtype, "shape": [1], "names": None}
     return {
         "codebase_version": VERSION,
-        "robot_type": ROBOT if is_so101 else None,
+        "robot_type": ROBOT if features.joints == JOINT_NAMES and is_so101 else None,
         "total_episodes": episodes,
         "total_frames": frames,
         "total_tasks": tasks,

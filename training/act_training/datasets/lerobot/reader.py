@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
-from act_core.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 from so101_driver.calibration import Calibration
 
@@ -304,10 +303,13 @@ class LerobotSource:
             conversion = So101Units(
                 sidecar.units, np.array(sidecar.scale), np.array(sidecar.offset)
             )
-            if names != [JOINT_NAMES, JOINT_NAMES] or len(sidecar.scale) != len(JOINT_NAMES):
+            if names[0] != names[1] or not (
+                len(names[0]) == len(sidecar.scale) == len(sidecar.offset)
+            ):
                 raise DatasetError(
-                    f"meta/act_episodes.json is of an SO-101 arm, the dataset has {names[0]}: it "
-                    "was edited since. Delete that file and say --units"
+                    f"meta/act_episodes.json knows {len(sidecar.scale)} joints of an SO-101, the "
+                    f"dataset has {', '.join(names[0])} and {', '.join(names[1])}: it was edited "
+                    "since. Delete that file and say --units"
                 )
         plans = []
         for vector, units, stored in (
