@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import mcap.writer
@@ -37,13 +38,14 @@ def write(
     storage: StoragePlugin = StoragePlugin.MCAP,
     compression: CompressionMode = CompressionMode.NONE,
     version: int = 9,
+    types: Mapping[str, str] | None = None,
 ) -> Path:
-    """A bag by `rosbags`."""
+    """A bag by `rosbags`; ``types`` of the topics, where they are not all strings."""
     writer = Writer(folder, version=version, storage_plugin=storage)
     writer.set_compression(compression, CompressionFormat.ZSTD)
     with writer:
         topics = {
-            name: writer.add_connection(name, TYPE, typestore=STORE)
+            name: writer.add_connection(name, (types or {}).get(name, TYPE), typestore=STORE)
             for name in dict.fromkeys(topic for topic, _, _ in messages)
         }
         for topic, data, log_ns in messages:

@@ -28,6 +28,7 @@ from sensor_msgs.msg import JointState
 
 from tests.act_record import bags
 from tests.act_record.bags import MS, T0
+from tests.rosbag_lite import test_dress as dress
 
 CONTRACTS = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0)}
 
@@ -649,3 +650,20 @@ def test_messages_that_are_none_are_counted_or_refused(tmp_path, seed):
             assert np.isfinite(source.read(position).actions).all()
         except DatasetError as error:
             assert str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(("storage", "compression"), dress.DRESSES)
+def test_bags_of_others_in_every_dress_become_the_same_episode(tmp_path, storage, compression):
+    messages = bags.episode(1.5)
+    expected = converted(tmp_path / "ours", messages)
+    rows = [(m.topic, m.data, m.log_ns) for m in messages]
+    types = {m.topic: m.type_name for m in messages}
+    folder = dress.write(tmp_path / "run", rows, storage, compression, types=types)
+    assert detect_layout(folder) == "bag"
+    assert detect_layout(next(p for p in folder.iterdir() if p.suffix != ".yaml")) == "bag"
+    source = source_of(folder, declared={"rate_hz": 30.0})
+    assert source.notes == []
+    episode = source.read(0)
+    assert np.array_equal(episode.stamps_ns, expected.stamps_ns)
+    assert np.array_equal(episode.actions, expected.actions)
+    assert np.array_equal(episode.images["front"], expected.images["front"])

@@ -194,7 +194,9 @@ def detect_layout(source: Path) -> str:
         return "lerobot"
     if source.is_dir() and any(source.glob("episode_*.h*5")):
         return "act"
-    if any(any(source.rglob(f"*{suffix}")) for suffix in SUFFIXES) or source.suffix in SUFFIXES:
+    if any(any(source.rglob(f"*{suffix}")) for suffix in SUFFIXES) or source.name.endswith(
+        SUFFIXES
+    ):
         return "bag"
     files = [*source.glob("*.hdf5"), *source.glob("*.h5")] if source.is_dir() else [source]
     if files and all(h5py.is_hdf5(path) for path in files):
