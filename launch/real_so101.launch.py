@@ -91,8 +91,8 @@ ARGUMENTS = (
 )
 # With emulated hardware handed on to the simulation behind it.
 SIM_ARGUMENTS = (
-    ("task", "pick_place", "emulated: pick_place, lift_cube or reach"),
-    ("level", "0", "emulated: domain randomization, 0 (none) to 2"),
+    ("task", "pick_place", "emulated: by name, or the place of one, file.py:Class"),
+    ("level", "0", "emulated: domain randomization, 0 (none) to 3 (a stranger's room)"),
     ("seed", "0", "emulated: of the first episode; the next ones count up"),
     ("episodes", "0", "emulated: end after so many; 0: never"),
     ("viewer", "false", "emulated: open a window to watch and push things"),

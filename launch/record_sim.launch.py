@@ -28,8 +28,8 @@ LOCKSTEP, REAL_TIME = "lockstep", "real_time"
 
 # Handed on to the sim node as they are: name, default, description.
 SIM_ARGUMENTS = (
-    ("task", "pick_place", "pick_place, lift_cube or reach"),
-    ("level", "0", "domain randomization, 0 (none) to 2"),
+    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
+    ("level", "0", "domain randomization, 0 (none) to 3 (a stranger's room)"),
     ("seed", "0", "episodes have the seeds after this one"),
     *IMAGE_ARGUMENTS,
     ("viewer", "false", "open a window to watch"),

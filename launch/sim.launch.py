@@ -25,8 +25,8 @@ DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_
 
 # Handed on to the sim node as they are: name, default, description.
 SIM_ARGUMENTS = (
-    ("task", "pick_place", "pick_place, lift_cube or reach"),
-    ("level", "0", "domain randomization, 0 (none) to 2"),
+    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
+    ("level", "0", "domain randomization, 0 (none) to 3 (a stranger's room)"),
     ("seed", "0", "of the first episode; the next ones count up"),
     ("episodes", "0", "end after so many; 0: never"),
     ("real_time_factor", "1.0", "speed of simulated time; other than 1 needs use_sim_time:=true"),

@@ -271,7 +271,7 @@ def test_it_ends_after_the_episodes_that_were_asked_for():
     [
         ({"task": "pick_plce"}, "unknown task 'pick_plce'; did you mean 'pick_place'"),
         ({"cameras": "[font]"}, "unknown camera 'font'; did you mean 'front'"),
-        ({"level": 3}, "got 3, expected 0 to 2"),
+        ({"level": 4}, "got 4, expected 0 to 3"),
         ({"rate_hz": 70}, "control_hz is 70, expected a divisor of 300"),
         ({"pacing": "lock"}, "unknown pacing 'lock'; did you mean 'lockstep'"),
         ({"real_time_factor": 2.0}, "only with publish_clock:=true"),

@@ -189,7 +189,7 @@ def test_bad_commands_are_refused_and_change_nothing(sim, target, names, text):
     ("arguments", "text"),
     [
         ({"task": "pik_place"}, "unknown task 'pik_place'; did you mean 'pick_place'?"),
-        ({"level": 3}, "randomization level is 3, expected one of 0, 1, 2"),
+        ({"level": 4}, "randomization level is 4, expected one of 0, 1, 2, 3"),
         ({"level": -1}, "randomization level is -1"),
         ({"arms": 3}, "arms is 3, expected 1 or 2"),
         ({"control_hz": 70}, "control_hz is 70, expected a divisor of 300: 1, 2, 3"),
