@@ -50,6 +50,17 @@ def test_everything_drawn_is_in_the_record_which_starts_the_episode_again(sim):
     assert np.array_equal(twin.render("front", 96, 128), picture)
 
 
+def test_another_simulation_draws_the_same_picture_of_a_state(sim):
+    """As the sim node does: physics in one thread, pictures in another."""
+    eye = Simulation("pick_place", level=3)
+    record = sim.reset(8)
+    for k in range(8):
+        sim.step(np.array(record["arm_start_rad"]) + 0.06 * k * PAN)
+    for camera in ("wrist", "front"):
+        eye.restore(sim.save())
+        assert np.array_equal(eye.render(camera, 48, 64), sim.render(camera, 48, 64))
+
+
 def test_draws_stay_inside_their_ranges_and_fill_them(records):
     def spans(values, low, high):
         values = np.array(values)

@@ -403,13 +403,16 @@ class Simulation:
             return image
         stream = [self.record["seed"], _IMAGE_STREAM, self._steps, camera_id]
         rng = np.random.default_rng(stream)
-        return add_effects(image, effects, rng, self._flow_per_s(camera_id))
+        flow = self._flow_per_s(camera_id) if effects.processing is not None else (0.0, 0.0)
+        return add_effects(image, effects, rng, flow)
 
     def _flow_per_s(self, camera_id: int) -> tuple[float, float]:
         """How fast the middle of a camera's picture moves: (right, down) in image heights a second.
 
         What it shows is taken to be the table, and not to move.
         """
+        mujoco.mj_comPos(self.model, self.data)  # a restored state has no velocities of bodies yet
+        mujoco.mj_comVel(self.model, self.data)
         velocity = np.zeros(6)  # (turning, moving) in the camera's frame: right, up, backwards
         camera = mujoco.mjtObj.mjOBJ_CAMERA
         mujoco.mj_objectVelocity(self.model, self.data, camera, camera_id, velocity, 1)
