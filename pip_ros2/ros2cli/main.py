@@ -75,6 +75,7 @@ def _run(argv: Sequence[str] | None) -> int:
         if chosen in WRITES_LOGS:
             log_folder.ensure()
         if chosen in ("launch", "run"):
+            network.warn_if_open()
             leftovers.clean()
         parser = build_parser(chosen)
         args, between = parser.parse_known_args(arguments)

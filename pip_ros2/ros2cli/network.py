@@ -9,6 +9,7 @@ the user's own stay; `ros2 doctor` tells what they amount to.
 from __future__ import annotations
 
 import os
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def choose() -> None:
         raise CliError(f"{SWITCH} is '{asked}', expected '{HOST}' (the default) or '{LAN}'")
     if not os.environ.get(VARIABLE) or is_ours(Path(os.environ[VARIABLE])):
         os.environ[VARIABLE] = str(PROFILES[asked])
+
+
+def warn_if_open() -> None:
+    """Say so, where processes are started that the whole network can reach."""
+    if os.environ.get(SWITCH) == LAN:
+        print(
+            f"{SWITCH}={LAN}: whoever is in the network can command what runs here", file=sys.stderr
+        )
 
 
 def in_force() -> list[Path]:

@@ -31,6 +31,15 @@ def test_the_switch(monkeypatch, switch, profile):
     assert network.in_force() == [profile]
 
 
+@pytest.mark.parametrize(("switch", "warns"), [("lan", True), ("host", False), ("", False)])
+def test_an_open_network_is_told_of_wherever_something_is_started(
+    monkeypatch, capsys, switch, warns
+):
+    monkeypatch.setenv(network.SWITCH, switch)
+    network.warn_if_open()
+    assert ("whoever is in the network can command" in capsys.readouterr().err) is warns
+
+
 def test_the_switch_works_in_a_shell_that_was_set_up_without_it(monkeypatch, tmp_path):
     copy = tmp_path / "fastdds.xml"
     copy.write_bytes(HOST.read_bytes())
