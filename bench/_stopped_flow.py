@@ -162,6 +162,7 @@ class Way:
     stop: Callable[[System], None]
     restore: Callable[[System], None]
     level: str = "warn"
+    starts: bool = False  # the node itself begins with it: its first word is waited for
 
 
 def paused(node: str, status: str, reason: str, level: str = "warn") -> Way:
@@ -229,8 +230,17 @@ WITH_POLICY = (
         "a second commander", DRIVER, "nodes send joint_commands at once, /act_policy, /watcher",
         "commands_on",
     ),
+    pretended("a second arm", POLICY, "/so101_driver, /watcher", "states_on"),
 )  # fmt: skip
 WITH_CLOCK = (
+    paused("simulation", POLICY, "simulated time has stood still"),
+    killed("simulation", POLICY, "simulated time has stood still"),
+    Way(
+        "a clock that never comes", POLICY, "simulated time has not begun",
+        lambda s: (s.kill("simulation"), s.kill("policy"), s.start("policy")),  # type: ignore
+        lambda s: s.start("simulation"),
+        starts=True,
+    ),
     paused("policy", SIM, "no command"),
     killed("policy", SIM, "no command"),
 )  # fmt: skip
@@ -388,6 +398,8 @@ def stop_in_every_way(kind: str, folder: Path, patience_s: float = 30.0) -> Iter
         for way in ways:
             began_ns = MonotonicClock().now_ns()
             way.stop(system)
+            if way.starts:
+                began_ns = _wait_for_a_word(system.watcher, way, patience_s) - 1
             told_ns, level, text = _wait_until_told(system.watcher, way, began_ns, patience_s)
             restored_ns = MonotonicClock().now_ns()
             way.restore(system)
@@ -397,6 +409,17 @@ def stop_in_every_way(kind: str, folder: Path, patience_s: float = 30.0) -> Iter
             yield Outcome(
                 way, level, text, (told_ns - began_ns) / NS_PER_S, (ok_ns - restored_ns) / NS_PER_S
             )
+
+
+def _wait_for_a_word(watcher: Watcher, way: Way, patience_s: float) -> int:
+    """When the next status of a node came."""
+    before_ns = MonotonicClock().now_ns()
+
+    def heard() -> int | None:
+        newer = (entry[0] for entry in list(watcher.heard.get(way.status, ())))
+        return next((at_ns for at_ns in newer if at_ns > before_ns), None)
+
+    return _wait(heard, watcher, [way.status], patience_s, way.name)
 
 
 def _wait_until_told(
