@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from pickle import UnpicklingError
@@ -56,8 +57,34 @@ def save_checkpoint(
         # Through Python's files: a full disk is an OSError then, and not each library's own error.
         (new / MODEL_FILE).write_bytes(save(tensors))
         if state is not None:
-            with open(new / STATE_FILE, "wb") as file:
-                torch.save(state, file)
+            _save_state(state, new / STATE_FILE)
+
+
+class _StateFile(io.FileIO):
+    """A file that remembers why it took no more, which torch's writer forgets."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        written = 0
+        try:
+            while written < len(left):
+                written += super().write(left[written:])
+        except OSError as error:
+            self.error = error
+            raise
+        return written
+
+
+def _save_state(state: dict[str, Any], path: Path) -> None:
+    with _StateFile(path, "wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            if file.error is None:
+                raise
+            raise OSError(file.error.errno, file.error.strerror, str(path)) from error
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
