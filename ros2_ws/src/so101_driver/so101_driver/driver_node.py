@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from act_core import ros, topics
 from act_core.arm_node import ArmNode, ArmSample
 from act_core.control_loop import ControlLoop
+from act_core.incidents import Incidents
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
 from act_core.so101 import JOINT_NAMES
@@ -25,6 +27,7 @@ from so101_driver.request_queue import RefusedError
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
 
+_DIGITS = re.compile(r"[0-9.]+")  # what differs between lines about one thing
 ANSWER_S = 3.0  # that a service waits for the control thread
 # Torque of a standing motor at full duty and 7.4 V, as identified (act_sim uses the same figure).
 STALL_TORQUE_NM = 3.35
@@ -54,6 +57,7 @@ class DriverNode(ArmNode):
         settings = p.driver_settings(ros.has_simulated_time(self))
         self.driver = ArmDriver(open_arm, settings, limits)
         self._cycle: Cycle | None = None
+        self._said = {level: Incidents() for level in ("error", "warning", "info")}
         self._guard: TorqueGuard | None = None
         if p.guard and p.exit_policy != HOLD:
             self._guard = TorqueGuard(p.port, p.baud, path, limits)
@@ -139,12 +143,13 @@ class DriverNode(ArmNode):
             logger.warning(text)
         while events:
             level, text = events.popleft()
-            if level == "error":
-                logger.error(text)  # rclpy wants one severity for each line of code
-            elif level == "warning":
-                logger.warning(text, throttle_duration_sec=1.0)
-            else:
-                logger.info(text)
+            self._said[level].saw(_DIGITS.sub("", text), text)
+        for text in self._said["error"].lines():
+            logger.error(text)  # rclpy wants one severity for each line of code
+        for text in self._said["warning"].lines():
+            logger.warning(text)
+        for text in self._said["info"].lines():
+            logger.info(text)
 
     def _reports(self) -> list[Report]:
         (control,) = super()._reports()
