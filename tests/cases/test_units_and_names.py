@@ -187,6 +187,17 @@ def test_an_action_beyond_the_joints_is_refused(tmp_path):
         LerobotSource(folder, DEGREES)
 
 
+@pytest.mark.parametrize("robot", ["so100", "so101_follower", "bi_so_follower", "so_follower"])
+def test_another_robot_with_the_same_names_is_told(tmp_path, robot):
+    """The Koch arm's joints have them, too, and another zero."""
+    own = LerobotSource(make_dataset(tmp_path / "d", info={"robot_type": robot}), DEGREES)
+    koch = make_dataset(tmp_path / "e", info={"robot_type": "koch_follower"})
+    assert own.warnings == []
+    assert LerobotSource(koch, DEGREES).warnings == [
+        "the robot is a 'koch_follower' whose joints are called as an SO-101's: read as one"
+    ]
+
+
 def test_a_gripper_alone_makes_no_so101():
     assert find_arm(["joint_1", "joint_2", "joint_3", "gripper"]) is None
     assert find_arm(JOINT_NAMES[:5]).names == JOINT_NAMES[:5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,7 @@ from act_training.datasets.still_images import decode_image
 from act_training.datasets.value_plan import Sample, ValuePlan, VectorPlan, plan_values
 from act_training.features import Camera, Features
 
+SO_ARM = re.compile(r"(^|_)so(\d|_|$)", re.IGNORECASE)  # so101_follower, bi_so_follower, ...
 VALUES = ("episode_index", STATE, ACTION)
 
 
@@ -279,7 +281,12 @@ class LerobotSource:
         info = self.info
         if self._sidecar is not None:
             return self._plan_of_sidecar(self._sidecar, declared, calibration)
-        return plan_values(declared, info.state, info.action, self._samples(), calibration)
+        plan = plan_values(declared, info.state, info.action, self._samples(), calibration)
+        if plan.joints.conversion is not None and info.robot and not SO_ARM.search(info.robot):
+            self.warnings.append(
+                f"the robot is a '{info.robot}' whose joints are called as an SO-101's: read as one"
+            )
+        return plan
 
     def _plan_of_sidecar(
         self, sidecar: Sidecar, declared: Declared, calibration: Calibration | None
