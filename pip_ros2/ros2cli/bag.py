@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from rosbag_lite import BagError
-
 from ros2cli import bag_info, bag_play, bag_record
 from ros2cli.command import Verb, add_verbs
 from ros2cli.errors import CliError
@@ -18,6 +16,8 @@ def _told(run: Run) -> Run:
     """What is wrong with a bag or a disk is told in a line, like any other mistake."""
 
     def verb(args: argparse.Namespace) -> int | None:
+        from rosbag_lite import BagError
+
         try:
             return run(args)
         except (BagError, OSError) as error:

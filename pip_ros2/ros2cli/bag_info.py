@@ -6,11 +6,12 @@ import argparse
 import sys
 import time
 from pathlib import Path
-
-from rosbag_lite import Bag, BagMetadata, open_bag
-from rosbag_lite import reindex as reindex_bag
+from typing import TYPE_CHECKING
 
 from ros2cli.errors import unknown
+
+if TYPE_CHECKING:
+    from rosbag_lite import Bag, BagMetadata
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 STORAGES = ("mcap", "sqlite3")
@@ -31,6 +32,8 @@ def opened(path: Path) -> tuple[Bag, BagMetadata]:
 
     Raises CliError with the nearest bag for a path that is none.
     """
+    from rosbag_lite import open_bag
+
     if not path.exists():
         bags = {p.parent.name for p in path.parent.glob("*/metadata.yaml")}
         raise unknown("bag", str(path), [str(path.parent / name) for name in bags])
@@ -104,6 +107,8 @@ def reindex(args: argparse.Namespace) -> None:
     Every whole chunk is kept; what was cut off at the end of a file is gone. A file with its index
     intact is left alone.
     """
+    from rosbag_lite import reindex as reindex_bag
+
     metadata, _, kept = reindex_bag(args.bag_path, args.compression)
     print(f"Reindexed {args.bag_path}: {metadata.count} messages on {len(metadata.topics)} topics")
     for name in kept:

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rosbag_lite import Bag, BagMetadata
-
 from ros2cli import discovery, graph
 from ros2cli.bag_info import STORAGES, opened, printable, warn_of_damage
 from ros2cli.command import non_negative_float, positive_float
@@ -24,6 +22,7 @@ from ros2cli.interfaces import import_interface
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+    from rosbag_lite import Bag, BagMetadata
 
 DEPTH = 100
 SLICE_S = 0.1  # longest sleep, so that SIGTERM is seen

@@ -6,10 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rosbag_lite import BagTopic
-
 if TYPE_CHECKING:
     from rclpy.qos import QoSProfile
+    from rosbag_lite import BagTopic
 
 POLICIES = ("history", "reliability", "durability", "liveliness")
 DURATIONS = ("deadline", "lifespan", "liveliness_lease_duration")

@@ -20,9 +20,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rosbag_lite import BagTopic, BagWriter
-from rosbag_lite.definitions import definition
-
 from ros2cli import graph, qos
 from ros2cli.command import positive_int
 from ros2cli.errors import CliError, unknown
@@ -30,6 +27,7 @@ from ros2cli.interfaces import definition_file, import_interface
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+    from rosbag_lite import BagTopic, BagWriter
 
 DEPTH = 100  # messages that DDS keeps for us while Python is busy
 FLUSH_S = 1.0
@@ -84,6 +82,7 @@ def record(args: argparse.Namespace) -> int:
         raise CliError(f"Output folder '{folder}' already exists.")
 
     from rclpy.executors import SingleThreadedExecutor
+    from rosbag_lite import BagWriter
 
     folder.mkdir(parents=True)
     # SIGTERM and SIGINT, whenever they come, end the recording and close the bag.
@@ -254,6 +253,8 @@ class _Recorder:
 
     def _subscribe(self, topic: str, type_name: str, publishers: list[Any]) -> None:
         from rclpy.event_handler import SubscriptionEventCallbacks
+        from rosbag_lite import BagTopic
+        from rosbag_lite.definitions import definition
 
         from ros2cli.bag_qos import qos_from_profile
 
