@@ -5,7 +5,9 @@ import math
 
 import pytest
 import torch
+from act_core.files import InUseError, working_in
 from act_training.checkpoint import load_checkpoint
+from act_training.collect import CollectOptions, collect
 from act_training.config import TrainingConfig, get_preset
 from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.errors import DatasetError
@@ -87,6 +89,29 @@ def test_a_second_run_in_the_same_folder_is_refused(options):
     train(options)
     with pytest.raises(ValueError, match=r"holds a run: continue it with --resume"):
         train(options)
+
+
+def test_a_run_or_a_collection_is_one_process(options, tmp_path):
+    with working_in(options.out), pytest.raises(InUseError, match=r"is in use by process"):
+        train(options)
+    with working_in(options.out), pytest.raises(InUseError, match=r"is in use by process"):
+        train(TrainOptions(resume=options.out))
+    data = tmp_path / "collection"
+    with working_in(data), pytest.raises(InUseError, match=r"is in use by process"):
+        collect(CollectOptions(env="so101/reach", out=data))
+    assert not options.out.exists()
+
+
+def test_a_run_that_was_killed_between_two_renames_is_found_by_all(options):
+    """On a file system that cannot exchange two folders; and by a fresh --out, which leaves it."""
+    train(dataclasses.replace(options, stop_after=2))
+    last = options.out / "last"
+    last.rename(options.out / ".last.old")
+    with pytest.raises(ValueError, match=r"holds a run: continue it with --resume"):
+        train(options)
+    last.rename(options.out / ".last.old")
+    train(TrainOptions(resume=options.out))
+    assert load_checkpoint(options.out).step == 4
 
 
 def test_a_changed_dataset_is_refused(options, make_episode):
