@@ -37,8 +37,8 @@ from tests.contract.node_table import NODES, Entry
 pytestmark = pytest.mark.usefixtures("no_context_is_left")
 
 EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-MESSAGES = 20_000 if EXPLORING else 40  # a node
-STARTS = 1_000 if EXPLORING else 6
+MESSAGES = 3_000 if EXPLORING else 40  # a node
+STARTS = 300 if EXPLORING else 6
 # What is drawn is small enough; shrinking it would take minutes.
 PHASES = list(Phase) if EXPLORING else [Phase.explicit, Phase.reuse, Phase.generate]
 

@@ -72,7 +72,7 @@ def test_show_args_lists_every_argument():
         (["task:=pick_plaec"], ["unknown task 'pick_plaec'; did you mean 'pick_place'"]),
         (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected expert, none or the folder"]),
         (["arms:=3"], ["arms", "3", "1", "2"]),
-        (["level:=7"], ["got 7, expected 0 to 2"]),
+        (["level:=7"], ["got 7, expected 0 to 3"]),
         (["cameras:=frnt"], ["unknown camera 'frnt'; did you mean 'front'"]),
         (["real_time_factor:=2.0"], ["only with publish_clock:=true"]),
     ],
