@@ -42,6 +42,9 @@ from so101_driver.emulator.pty_port import PtyPort
 T = TypeVar("T")
 
 HEIGHT, WIDTH, ROWS = 48, 64, 20
+# Of the emulated wires, above all that is measured here: servos answer in time on a busy machine,
+# too.
+PRIORITY = 10
 POLICY, DRIVER = "/act_policy: control", "/so101_driver: control"
 LEADER, SIM = "/leader: teleoperation", "/act_sim: control"
 LEVELS = {level: name for name, level in ros.DIAGNOSTIC_LEVELS.items()}
@@ -305,14 +308,19 @@ def plug_in(system: System, stack: ExitStack, folder: Path, arm: str) -> dict[st
         if isinstance(servo.motor.joint, LocalJoint):
             servo.motor.joint.load_nm = 0.0  # it stays up until torque is on
     bus = system.buses[arm] = EmulatedBus(servos)
-    port = stack.enter_context(PtyPort(bus, folder / f"{arm}_port"))
+    port = stack.enter_context(PtyPort(bus, folder / f"{arm}_port", PRIORITY))
     return {"port": port.path, "calibration": calibration}
 
 
 def _add_driver(system: System, stack: ExitStack, folder: Path) -> None:
     arm = plug_in(system, stack, folder, "arm")
     system.programs["driver"] = program(
-        "so101_driver.driver_node", **arm, rate_hz=50.0, guard=False, exit_policy="release"
+        "so101_driver.driver_node",
+        **arm,
+        rate_hz=50.0,
+        guard=False,
+        exit_policy="release",
+        realtime_priority=0,
     )
 
 
