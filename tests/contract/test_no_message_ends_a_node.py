@@ -34,9 +34,11 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from tests.contract.message_strategies import ABSURD_TEXTS, FLOATS, messages
 from tests.contract.node_table import NODES, Entry
 
-pytestmark = pytest.mark.usefixtures("no_context_is_left")
-
 EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+pytestmark = [
+    pytest.mark.usefixtures("no_context_is_left"),
+    pytest.mark.timeout(3600 if EXPLORING else 180),
+]
 MESSAGES = 3_000 if EXPLORING else 40  # a node
 STARTS = 300 if EXPLORING else 6
 # What is drawn is small enough; shrinking it would take minutes.
