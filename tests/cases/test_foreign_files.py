@@ -558,8 +558,7 @@ BOMBS = """
     import json, resource, sys
     from pathlib import Path
     import h5py, numpy as np, pyarrow as pa, pyarrow.parquet as pq
-    from act_training.datasets.episode_file import episode_path, read_episode, write_episode
-from act_training.datasets.errors import DatasetError
+    from act_training.datasets.errors import DatasetError
     from act_training.datasets.hdf5_source import Hdf5Source, demo_places
     from act_training.datasets.lerobot.reader import LerobotSource
     from act_training.datasets.source import Declared
