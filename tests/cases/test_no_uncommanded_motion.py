@@ -158,3 +158,16 @@ def test_random_faults_that_overlap_move_no_joint(seed):
     assert [motion for motion in soak.motions if not motion.out_of_reach] == []
     assert soak.outside_limits == 0
     assert soak.resumed > 0
+
+
+def test_a_released_arm_stays_off_whoever_switches_a_servo_on():
+    rig = Rig()
+    ask(rig.operator, lambda: rig.operator.driver.request_torque(False))
+    rig.operator.cycles(0.5)
+    here = rig.emulated.positions()[INDEX]
+    for _ in range(3):
+        rig.happen(("torque_off", 0.0))  # switches on
+        rig.operator.cycles(0.1)
+    assert rig.motions() == []
+    assert rig.emulated.positions()[INDEX] >= here, "it goes on sinking"
+    assert rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE] == 0
