@@ -59,7 +59,9 @@ class CollectOptions:
     """Image height in pixels; None takes the environment's default."""
     width: int | None = None
     level: int | None = None
-    """Domain randomization of the so101 tasks, 0 to 2."""
+    """Domain randomization of the so101 tasks, 0 to 3."""
+    look: str | None = None
+    """How the so101 tasks are drawn, plain or room; None: as the level is (docs/simulation.md)."""
     noise: float = 0.0
     """Command noise in units of the environment's scale (DART: disturbed steps, clean labels), so
     that demonstrations show how to recover. 1.0 is a centimetre of MetaWorld's hand, or 0.02 rad
@@ -79,7 +81,7 @@ class CollectOptions:
     """Processes."""
 
     def environment_options(self) -> dict[str, object]:
-        names = ("cameras", "height", "width", "level")
+        names = ("cameras", "height", "width", "level", "look")
         options = {name: getattr(self, name) for name in names}
         return {name: value for name, value in options.items() if value is not None}
 

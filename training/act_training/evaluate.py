@@ -82,7 +82,9 @@ class EvaluateOptions:
     control_rate_hz: int | None = None
     """Steps per second of the so101 tasks; None takes the policy's rate."""
     level: int | None = None
-    """Domain randomization of the so101 tasks, 0 to 2."""
+    """Domain randomization of the so101 tasks, 0 to 3."""
+    look: str | None = None
+    """How the so101 tasks are drawn, plain or room; None: as the level is (docs/simulation.md)."""
     variant: str = "fp32"
     """Graph of a bundle: fp32, bf16 (with OpenVINO), fast or auto."""
     videos: int = 0
@@ -267,7 +269,11 @@ def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
 
 
 def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment:
-    extra = {"level": options.level, "rate_hz": options.control_rate_hz}
+    extra = {
+        "level": options.level,
+        "look": options.look,
+        "rate_hz": options.control_rate_hz,
+    }
     given = {name: value for name, value in extra.items() if value is not None}
     return open_environment_for(spec, _environment_name(options, spec), **given)
 
