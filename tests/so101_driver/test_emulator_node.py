@@ -124,6 +124,32 @@ def test_a_refused_switching_is_asked_for_again(rig, spin_until):
     spin_until(lambda: simulation.torque == [False, False, False, True], node, simulation)
 
 
+@pytest.mark.parametrize(
+    ("joint_states", "text"),
+    [
+        ({"position": 1.7e308}, "far outside"),
+        ({"position": -25.7}, "probably degrees"),
+        ({"velocity": 1.7e308}, r"wrist_flex moves at 1.7e\+308 rad/s"),
+        ({"velocity": -1000.0}, "wrist_flex moves at -1000 rad/s"),
+    ],
+)
+def test_joints_that_no_arm_can_have_are_refused_and_the_bus_goes_on(
+    rig, spin_until, joint_states, text
+):
+    """Found by the fuzz of all nodes: a finite number overflowed in the servos' registers."""
+    node, simulation, port = rig
+    spin_until(lambda: node.bus is not None, node, simulation)
+    values = {"position": np.array(HOME_POSE_RAD), "velocity": np.zeros(6)}
+    for name, value in joint_states.items():
+        values[name][3] = value
+    with pytest.raises(ValueError, match=text):
+        node._arm.report(values["position"], values["velocity"])
+    node._on_joints(act_ros.joint_state(JOINT_NAMES, values["position"], 1, values["velocity"]))
+    driver = Driver(port, lambda arm: arm.read_state().position_rad)
+    spin_until(lambda: not driver.is_alive(), node, simulation)
+    assert driver.result == pytest.approx(HOME_POSE_RAD, abs=COUNT_RAD)
+
+
 def test_a_port_without_a_name_is_refused(ros):
     with pytest.raises(ConfigurationError, match="parameter port is empty"):
         EmulatorNode()

@@ -86,11 +86,11 @@ class EmulatorNode(Node):
     def _on_joints(self, message: JointState) -> None:
         try:
             reading = ros.read_joints(message, JOINT_NAMES)
+            speed = reading.velocity if reading.velocity is not None else [0.0] * len(JOINT_NAMES)
+            placed = self._arm.report(reading.position, speed)
         except ValueError as error:
             self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
             return
-        speed = reading.velocity if reading.velocity is not None else [0.0] * len(JOINT_NAMES)
-        placed = self._arm.report(reading.position, speed)
         if self.bus is None:
             self.bus = EmulatedBus(emulated_servos(joints=self._arm.joints), faults=self._faults)
             p = self.params

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from act_core.so101 import JOINT_NAMES
+from act_core.limits import far_outside
+from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import RAD_PER_COUNT
@@ -11,6 +12,7 @@ from so101_driver.emulator.joint import Drive
 
 Vector = NDArray[np.float64]
 
+FASTEST_RAD_S = 100.0  # a servo without load does 5.4 rad/s; a joint that falls is slower than this
 PLACED_RAD = 0.1  # between two reports: no joint moves that fast, somebody put the arm there
 
 
@@ -44,8 +46,17 @@ class RemoteArm:
         self._heard = False
 
     def report(self, position_rad: ArrayLike, velocity_rad_s: ArrayLike) -> bool:
-        """Takes in where the joints are (6,); true if somebody has put them there."""
+        """Takes in where the joints are (6,); true if somebody has put them there.
+
+        Raises ValueError for what no arm can be or do; nothing is taken in then.
+        """
         here, speed = np.asarray(position_rad), np.asarray(velocity_rad_s)
+        wrong = far_outside(here, SO101_LIMITS)
+        if wrong is None and not (np.abs(speed) <= FASTEST_RAD_S).all():
+            odd = int(np.argmin(np.abs(speed) <= FASTEST_RAD_S))
+            wrong = f"{JOINT_NAMES[odd]} moves at {speed[odd]:.4g} rad/s"
+        if wrong is not None:
+            raise ValueError(wrong)
         before = np.array([joint.position_rad for joint in self.joints])
         placed = self._heard and bool((np.abs(here - before) > PLACED_RAD).any())
         self._heard = True
