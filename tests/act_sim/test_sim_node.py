@@ -291,7 +291,7 @@ def test_a_viewer_needs_a_display(monkeypatch):
 
 
 def test_a_task_from_outside_is_a_parameter():
-    place = Path(__file__).parents[1] / "extending/point_at_ball.py"
+    place = Path(__file__).parents[2] / "examples/own_task.py"
     options = {"expert": True, "episodes": 1, "pause_s": 0.0, "pacing": "lockstep"}
     with running(task=f"{place}:PointAtBall", **options) as (_, client):
         heard = client.heard[topics.EPISODE_STATUS.name]

@@ -16,6 +16,7 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
+from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
@@ -131,8 +132,10 @@ class SimNode(ArmNode):
         if p.pacing == LOCKSTEP:
             self._step()
             self._repeat = self.create_timer(0.2, lambda: self._publish(*self._latest))
-        else:
-            self._physics.start()
+        else:  # once messages are heard: what the expert commanded before would be out of date
+            self._beginning = self.create_timer(
+                0.0, self._begin, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
         self.get_logger().info(
             f"task {p.task}, level {p.level}, {p.pacing} at {p.rate_hz} Hz, cameras "
             f"{', '.join(p.cameras) or 'none'} at {p.width}x{p.height}; waiting for commands"
@@ -158,6 +161,10 @@ class SimNode(ArmNode):
             self.get_logger().info(f"{self.bridge.successes} of {count} episodes succeeded")
 
     # -- control periods -----------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._beginning.cancel()
+        self._physics.start()
 
     def _run(self) -> None:
         """The physics thread."""
