@@ -191,7 +191,7 @@ class Randomization:
         self.joint_offset_rad = np.zeros(model.nu)  # in the order of the actuators
         self.half_backlash_rad = np.zeros(model.nu)
         self.placed: dict[str, tuple[list[float], list[float]]] = {}  # mocap bodies of the room
-        self.repainted: set[int] = set()  # textures that the graphics do not have yet
+        self.is_repainted = False  # there are textures that the graphics do not have yet
 
     def draw(
         self, rng: np.random.Generator, level: int, start: dict[str, Any] | None = None
@@ -330,8 +330,9 @@ class Randomization:
         pictures = room_textures(drawn["room"]) if "room" in drawn else self._bare_surfaces
         for name, picture in (pictures | self._task.textures(drawn)).items():
             texture = self._model.texture(name)
-            texture.data[:] = picture.reshape(texture.data.shape)
-            self.repainted.add(texture.id)
+            painted = picture.reshape(texture.data.shape)
+            self.is_repainted |= not np.array_equal(texture.data, painted)
+            texture.data[:] = painted
 
     def _apply_looks(self, drawn: dict[str, Any]) -> None:
         model = self._model

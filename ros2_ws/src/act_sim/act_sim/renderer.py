@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 
 import mujoco
 import numpy as np
@@ -57,13 +56,15 @@ class Renderer:
             mujoco.mjr_readPixels(pixels, None, viewport, mjr)
         return np.ascontiguousarray(pixels[::-1])  # OpenGL counts rows from the bottom
 
-    def upload(self, textures: Iterable[int]) -> None:
-        """Takes over the pictures that the model now has for these textures."""
-        for texture in textures:
-            if not self._context.usable:
-                return  # the next context begins with all of them
-            with self._context as mjr:
-                mujoco.mjr_uploadTexture(self._model, mjr, texture)
+    def repaint(self) -> None:
+        """Takes over the textures that the model has now.
+
+        With a context of its own (0.1 s): after ``mjr_uploadTexture`` (MuJoCo 3.3.0, Mesa) some
+        pictures still showed what the context had begun with, so that an episode's looks depended
+        on the one before.
+        """
+        self._release()
+        self._open_context()
 
     def close(self) -> None:
         """Frees the graphics context. Closing twice does nothing."""

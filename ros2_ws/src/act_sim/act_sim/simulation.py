@@ -393,9 +393,9 @@ class Simulation:
             raise ConfigurationError(suggest("camera", camera, self.cameras))
         if self._renderer is None:
             self._renderer = Renderer(self.model, shadows=self.look == ROOM)
-        repainted = self._randomization.repainted
-        self._renderer.upload(repainted)
-        repainted.clear()
+        elif self._randomization.is_repainted:
+            self._renderer.repaint()
+        self._randomization.is_repainted = False
         camera_id = self.cameras.index(camera)
         image = self._renderer.render(self._seen_data(), camera_id, height, width)
         effects = self._randomization.image_effects
