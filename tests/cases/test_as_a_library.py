@@ -233,7 +233,7 @@ def test_options_that_cannot_be_are_refused_by_name(options, said):
         (np.zeros(6, dtype=bool), "an action of bool"),
         ([0, 0, np.nan, 0, 0, 0], "elbow_flex: target nan is not finite"),
         ([0, 0, 0, 0, -np.inf, 0], "wrist_roll: target -inf is not finite"),
-        ([0.0, -68.75, 45.8, 74.5, -90.0, 17.2], "shoulder_lift at -68.75.*probably degrees"),
+        ([0.0, -68.75, 45.8, 74.5, -90.0, 17.2], "shoulder_lift: -68.75 rad .*probably degrees"),
     ],
 )
 def test_actions_that_are_none_are_refused_in_words(action, said):

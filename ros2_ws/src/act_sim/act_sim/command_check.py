@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from act_core.errors import suggest
-from act_core.limits import JointLimits
-from act_core.policy_units import Reach
+from act_core.limits import JointLimits, far_outside
 from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
@@ -43,7 +42,7 @@ def nearest_target(target_rad: ArrayLike, limits: JointLimits) -> Vector:
     target = joint_vector(target_rad, limits.names, "an action")
     if not np.isfinite(target).all():
         raise ValueError(_first_fault(target, limits))
-    beyond = Reach(limits.names).beyond(target)
+    beyond = far_outside(target, limits)
     if beyond is not None:
         raise ValueError(f"got an action with {beyond}")
     return np.clip(target, limits.lower_rad, limits.upper_rad)
@@ -79,7 +78,7 @@ def _order(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
 
 
 def _first_fault(target: Vector, limits: JointLimits) -> str:
-    beyond = Reach(limits.names).beyond(target) if np.isfinite(target).all() else None
+    beyond = far_outside(target, limits) if np.isfinite(target).all() else None
     if beyond is not None:
         return f"a target has {beyond}"
     inside = (target >= limits.lower_rad) & (target <= limits.upper_rad)
