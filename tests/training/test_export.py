@@ -80,6 +80,16 @@ def test_where_a_policy_got_to_is_not_where_episodes_start(options, make_episode
     assert start.upper == pytest.approx(first.max(axis=0), abs=1e-4)
 
 
+def test_pieces_that_begin_in_the_middle_say_nothing_of_the_start(
+    options, make_episode, tmp_path, capsys
+):
+    """A wider start would let a policy be enabled where no episode ever began."""
+    for seed in range(4):
+        write_episode(episode_path(tmp_path, seed), make_episode(seed, begun_by="a lost piece"))
+    assert start_range(load_checkpoint(options.checkpoint), tmp_path) is None
+    assert "no episode was recorded from its start" in capsys.readouterr().out
+
+
 def test_the_training_record_travels_with_the_bundle(options):
     folder = options.out / "training"
     assert (folder / "log.jsonl").read_text() == (options.checkpoint / "log.jsonl").read_text()

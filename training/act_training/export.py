@@ -268,16 +268,23 @@ class Observations:
     images: Mapping[str, NDArray[np.uint8]]
 
 
-def start_range(checkpoint: Checkpoint, data: Path) -> StartRange:
+def start_range(checkpoint: Checkpoint, data: Path) -> StartRange | None:
     """Where the joints were in the first frames of the demonstrations that are there.
 
-    Those that a policy has begun count only if there are no others.
+    None where all of them were begun by something else, a policy or the lost part of a recording:
+    where they begin is then no place to enable the policy at.
     """
     config = checkpoint.config
     names = (*config.training_episodes, *config.validation_episodes)
     paths = [data / name for name in names if (data / name).is_file()]
     episodes = [read_episode(path, with_images=False) for path in paths]
-    whole = [episode for episode in episodes if not episode.begun_by] or episodes
+    whole = [episode for episode in episodes if not episode.begun_by]
+    if not whole:
+        print(
+            "no episode was recorded from its start: the bundle does not say where the policy may "
+            "be enabled (start_pose of the policy node does)"
+        )
+        return None
     first = np.stack([episode.joints[0] for episode in whole])
     lowest, highest = first.min(axis=0).astype(float), first.max(axis=0).astype(float)
     return StartRange(tuple(lowest.round(4).tolist()), tuple(highest.round(4).tolist()))
