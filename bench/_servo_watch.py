@@ -21,7 +21,7 @@ OVERSHOOT = (
     1.25  # of the speed limit: the position loop overshoots where it catches up, faults or not
 )
 SETTLES_RAD = 0.3  # of the gripper twice as much: it stays pressed on what it holds
-AT_REST_RAD_S, AT_REST_S = 0.02, 0.3
+AT_REST_RAD_S, AT_REST_S = 0.05, 0.15
 # After a command the joints catch up. After an outage the driver reads the arm twice, and stops
 # what moves: with the losses of these scripts within so long.
 CATCHES_UP_S, LOOKS_S = 0.4, 0.4
@@ -73,7 +73,8 @@ class WatchedJoint(LocalJoint):
             self._began_away = False
         if drives and abs(self.velocity_rad_s) > self._allowed_rad_s:
             self._tell("fast", abs(self.velocity_rad_s))
-        if self.time_s - self.commanded_s < CATCHES_UP_S or self._still_s > AT_REST_S:
+        commanded = self.time_s - self.commanded_s < CATCHES_UP_S
+        if commanded or self._still_s > AT_REST_S or not drive.powered:
             self._driven_rad = 0.0
         elif drives:
             self._driven_rad += abs(moved)
