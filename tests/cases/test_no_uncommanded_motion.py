@@ -171,3 +171,16 @@ def test_a_released_arm_stays_off_whoever_switches_a_servo_on():
     assert rig.motions() == []
     assert rig.emulated.positions()[INDEX] >= here, "it goes on sinking"
     assert rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE] == 0
+
+
+def test_a_servo_that_comes_back_elsewhere_stays_there_while_another_one_is_silent():
+    rig = Rig()
+    rig.emulated.happen("silent", "gripper")
+    rig.emulated.happen("power_cycle", "wrist_roll", 3000.0)  # with torque, and goes there
+    rig.operator.cycles(0.85)
+    for joint in rig.joints:
+        joint.in_reach, joint.reached_s = joint.name != "gripper", joint.time_s
+    there = rig.emulated.positions()[4]
+    assert there > 1.0
+    rig.operator.cycles(1.0)
+    assert abs(rig.emulated.positions()[4] - there) < 0.15

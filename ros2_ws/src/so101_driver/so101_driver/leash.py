@@ -6,7 +6,8 @@ stores a jump: the joint makes it at full speed as soon as it can. So a goal is 
 joint holds. The lengths at the servos' setting P = 16, where 0.37 rad is full duty::
 
     the joint has no force            0 rad      the goal goes where the joint sinks
-    it is caught while it falls       0.1 rad    so it is stopped and not fetched back
+    it is caught while it falls,      0.1 rad    so it is stopped and not fetched back
+    or its servo was silent
     the arm stands still              0.2 rad    half of the motor's force
     it moves, v is its speed limit    0.2 rad + 0.057 s v    0.37 rad at 3 rad/s
 
@@ -25,6 +26,7 @@ from so101_driver.calibration import Vector
 HOLDING_RAD = 0.2
 LAG_S = 0.057
 CATCH_RAD, CATCH_READINGS = 0.1, 30
+SILENT_READINGS = 5  # in a row: what such a servo did meanwhile is not known
 USUAL_P = 16  # LeRobot's, which the lengths are for: at half of it the servo lags twice as far
 STILL_S = 0.2  # without motion of the goals; joints have caught up with them then
 
@@ -44,6 +46,7 @@ class Leash:
         self._holding = np.where(grips, self._moving, softer * HOLDING_RAD)
         self._caught = softer * CATCH_RAD
         self._catching = np.zeros(len(self._moving), dtype=np.int64)  # readings left
+        self._unheard = np.zeros(len(self._moving), dtype=np.int64)  # readings in a row
         self._recent = np.zeros((3, len(self._moving)))  # (3, 6) readings
         self._last = 0
 
@@ -55,7 +58,9 @@ class Leash:
     def see(self, position_rad: Vector, heard: NDArray[np.bool_]) -> None:
         """One reading of the joints that were heard."""
         self._last = (self._last + 1) % 3
-        self._catching = np.maximum(self._catching - 1, 0)
+        is_back = heard & (self._unheard >= SILENT_READINGS)
+        self._unheard = np.where(heard, 0, self._unheard + 1)
+        self._catching = np.where(is_back, CATCH_READINGS, np.maximum(self._catching - 1, 0))
         self._recent[self._last] = np.where(heard, position_rad, self.here)
 
     @property
