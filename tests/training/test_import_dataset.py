@@ -148,7 +148,7 @@ def test_the_way_to_lerobot_and_back(dataset, tmp_path):
 
 def test_a_calibration_is_for_an_so101(foreign, tmp_path):
     path = tmp_path / "blue.json"
-    joint = {"drive_mode": 0, "homing_offset": 0, "range_min": 1000, "range_max": 3000}
+    joint = {"drive_mode": 0, "homing_offset": 0, "range_min": 1500, "range_max": 2700}
     path.write_text(json.dumps({n: {"id": i + 1, **joint} for i, n in enumerate(JOINT_NAMES)}))
     with pytest.raises(DatasetError, match=r"a calibration is for an SO-101 arm; this dataset has"):
         import_dataset(options(foreign, calibration=str(path)))
