@@ -20,6 +20,7 @@ import pytest
 
 from tests.fastdds import PROFILE_VARIABLE
 from tests.launches import ament
+from tests.ros_rig import wait_until
 
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 LASTS_S, AT_MOST_S = "5", "60"  # where nobody comes in; where somebody has to
@@ -60,8 +61,10 @@ class Machine:
         names = ("--user", "--net", "--mount", "--preserve-credentials")
         return ["nsenter", "--target", str(self.pid), *names, f"--wd={os.getcwd()}"]
 
-    def run(self, line: str) -> None:
-        subprocess.run([*self.entry, *line.split()], check=True, capture_output=True, text=True)
+    def run(self, line: str) -> str:
+        return subprocess.run(
+            [*self.entry, *line.split()], check=True, capture_output=True, text=True
+        ).stdout
 
     def close(self) -> None:
         self._holder.communicate()
@@ -81,6 +84,9 @@ def two_machines() -> Iterator[tuple[Machine, Machine]]:
         for machine, address in zip((home, away), ADDRESSES, strict=True):
             machine.run(f"ip addr add {address}/24 dev cable")
             machine.run("ip link set cable up")
+        for machine in (home, away):
+            # Fast DDS looks once, at its start, which interfaces are there and up.
+            wait_until(lambda here=machine: " UP " in here.run("ip -br link show cable"))
         yield home, away
 
 

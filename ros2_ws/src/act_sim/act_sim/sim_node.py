@@ -164,7 +164,8 @@ class SimNode(ArmNode):
 
     def _begin(self) -> None:
         self._beginning.cancel()
-        self._physics.start()
+        if self._physics.ident is None:  # a timer may be due twice before it is cancelled
+            self._physics.start()
 
     def _run(self) -> None:
         """The physics thread."""
