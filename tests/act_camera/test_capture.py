@@ -140,13 +140,14 @@ def test_settings_reach_the_camera_between_two_frames():
         script.deliver(1)
         wait_until(lambda: capture.status().frames == 1)
         answer = pool.submit(capture.adjust, "exposure 10")
-        wait_until(lambda: bool(capture._adjustments) or bool(script.adjusted))
+        wait_until(lambda: bool(capture._adjustments))
         script.deliver(2)
         assert answer.result(10.0) == []
         assert script.adjusted == ["exposure 10"]
         script.refusals = ["the camera does not let its gain be set to 3"]
         answer = pool.submit(capture.adjust, "gain 3")
-        script.deliver(3, 4)
+        wait_until(lambda: bool(capture._adjustments))
+        script.deliver(3)
         assert answer.result(10.0) == script.refusals
 
 
