@@ -1,6 +1,7 @@
 """The SO-101 arm on its servo bus, with cameras and, if named, a policy or a leader arm.
 
 ros2 launch act_bringup real_so101.launch.py port:=/dev/so101_follower calibration:=my_arm
+ros2 launch act_bringup real_so101.launch.py setup:=kitchen     # as `so101-setup save` wrote it
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=/dev/video0,wrist=/dev/video2 \
     policy:=/path/to/bundle
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=topic:/usb_cam/image_raw ...
@@ -29,8 +30,10 @@ from act_bringup.launch_arguments import (
 from act_bringup.own_folder import own_folder
 from act_bringup.params_file import params_files
 from act_bringup.required import required
+from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, who_drives
 from act_camera.sources import SOURCES
+from act_core.setup_file import EMULATED, REAL, Value
 from act_core.so101 import NAMED_POSES_RAD
 from act_core.topics import camera_image
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -41,7 +44,6 @@ from so101_driver.driver_parameters import DriverParameters
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.exit_policy import REST_AT_MOST_S
 
-REAL, EMULATED = "real", "emulated"
 TOPIC = "topic"  # a camera that another driver publishes
 OWN_SOURCE = r"[\w./~-]+:[A-Za-z_]\w*"  # package.module:Name or file.py:Name
 TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
@@ -113,6 +115,14 @@ class Choices:
             choices=(NOBODY,),
         )
         self.cameras = camera_sources(self["cameras"])
+        self.arm_options: dict[str, Value] = {}
+        self.camera_options: dict[str, dict[str, Value]] = {}
+        setup = setup_of(context)
+        if setup is not None:
+            launch_arguments = {name for name, _, _ in DRIVER_ARGUMENTS}
+            self.arm_options = {k: v for k, v in setup.arm.items() if k not in launch_arguments}
+            if self["cameras"] == setup.cameras_text:
+                self.camera_options = setup.camera_options()
         if self.drive.spec is not None and self["leader_port"]:
             raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
         if self["leader_port"]:
@@ -144,7 +154,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             package="so101_driver",
             executable="driver_node",
             output="screen",
-            parameters=[driver, *choices.params_file],
+            parameters=[driver, choices.arm_options, *choices.params_file],
             sigterm_timeout=str(ENDS_WITHIN_S),
             on_exit=required("the driver"),
         )
@@ -171,6 +181,7 @@ def camera_nodes(choices: Choices) -> list[LaunchDescriptionEntity]:
             parameters=[
                 {"camera": name, **source, **shared},
                 of_usb_cameras if source["source"] == "v4l2" else {},
+                choices.camera_options.get(name, {}),
                 *choices.params_file,
             ],
         )
@@ -290,4 +301,6 @@ def generate_launch_description() -> LaunchDescription:
         description="the arm, or a simulated one behind an emulated servo bus",
         choices=[REAL, EMULATED],
     )
-    return LaunchDescription([hardware, *arguments, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription(
+        [*with_setup([hardware, *arguments]), OpaqueFunction(function=start_nodes)]
+    )

@@ -17,6 +17,7 @@ from act_bringup.launch_arguments import (
     declare,
 )
 from act_bringup.required import required
+from act_bringup.setup_argument import with_setup
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -97,4 +98,6 @@ def generate_launch_description() -> LaunchDescription:
         description=f"{REAL_TIME}, or {LOCKSTEP}: as fast as pictures come, and none is missed",
         choices=[REAL_TIME, LOCKSTEP],
     )
-    return LaunchDescription([*arguments, driver, pacing, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription(
+        [*with_setup([*arguments, driver, pacing]), OpaqueFunction(function=start_nodes)]
+    )

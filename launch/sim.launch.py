@@ -15,6 +15,7 @@ from act_bringup.launch_arguments import (
     declare,
 )
 from act_bringup.required import required
+from act_bringup.setup_argument import with_setup
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -115,4 +116,6 @@ def generate_launch_description() -> LaunchDescription:
         description="1, or 2 with the second mirrored",
         choices=list(DEFAULT_CAMERAS),
     )
-    return LaunchDescription([*arguments, arms, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription(
+        [*with_setup([*arguments, arms]), OpaqueFunction(function=start_nodes)]
+    )
