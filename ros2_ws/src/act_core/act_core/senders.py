@@ -11,7 +11,7 @@ class Senders:
     """Remembers who sent a message in the last second of a steady clock.
 
     A publisher that stands by, such as that of a policy that is not enabled, does no harm; two that
-    send at once pull the arm to and fro.
+    send at once pull the arm both ways.
 
     Args:
         clock: monotonic.
