@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tracemalloc
 import zipfile
 
@@ -23,10 +22,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.act_policy.policies import make_bundle, make_spec
+from tests.exploring import EXPLORING
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 13574141\n"
-EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-CHECKED = settings(max_examples=5_000 if EXPLORING else 60, suppress_health_check=list(HealthCheck))
+CHECKED = settings(max_examples=1_000 if EXPLORING else 60, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -43,14 +42,14 @@ from tests.cases.foreign_datasets import (
     picture,
     targets,
 )
+from tests.exploring import EXPLORING
 from tests.training.lerobot_checkpoints import write_checkpoint
 from tests.training.lerobot_folders import edit_info, edit_table
 
 DEGREES = Declared(units="degrees", rate_hz=None)
-EXPLORE = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 ROOT = Path(__file__).resolve().parents[2]
 FUZZ = settings(
-    max_examples=400 if EXPLORE else 60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=400 if EXPLORING else 60, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -470,7 +469,7 @@ def checkpoint(tmp_path_factory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "c")
 
 
-@settings(FUZZ, max_examples=60 if EXPLORE else 6)  # each reads 45 MB of weights
+@settings(FUZZ, max_examples=60 if EXPLORING else 6)  # each reads 45 MB of weights
 @given(data=st.data())
 def test_any_value_in_a_checkpoint_is_read_or_refused(checkpoint, data):
     names = ["config.json", "policy_preprocessor.json", "policy_postprocessor.json"]

@@ -7,7 +7,6 @@ callback as the executor would call it. With HYPOTHESIS_PROFILE=explore this goe
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -33,14 +32,14 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from tests.contract.message_strategies import ABSURD_TEXTS, FLOATS, messages
 from tests.contract.node_table import NODES, Entry
+from tests.exploring import EXPLORING
 
-EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 pytestmark = [
     pytest.mark.usefixtures("no_context_is_left"),
     pytest.mark.timeout(3600 if EXPLORING else 180),
 ]
-MESSAGES = 3_000 if EXPLORING else 40  # a node
-STARTS = 300 if EXPLORING else 6
+MESSAGES = 1_000 if EXPLORING else 40  # a node
+STARTS = 60 if EXPLORING else 6
 # What is drawn is small enough; shrinking it would take minutes.
 PHASES = list(Phase) if EXPLORING else [Phase.explicit, Phase.reuse, Phase.generate]
 

@@ -22,24 +22,26 @@ from rosbag_lite import BagError, mcap_file, metadata, open_bag, reindex
 from rosbag_lite.compression import MAX_UNPACKED_BYTES
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
+from tests.exploring import EXPLORING, SEED
 from tests.rosbag_lite import test_dress as dress
 from tests.rosbag_lite.samples import START_NS, write_bag
 
 ROOM_BYTES = 400 * 1024 * 1024
-CASES = 40_000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 600  # of each kind of file
+CASES = 4_000 if EXPLORING else 600  # of each kind of file
+SECONDS = 3_000 if EXPLORING else 170
 
 READ = """
 import faulthandler, resource, shutil, sys, traceback
 from pathlib import Path
 from rosbag_lite import BagError, open_bag, reindex
-from tests.rosbag_lite.test_hostile import CASES, ROOM_BYTES, samples, mutations
+from tests.rosbag_lite.test_hostile import CASES, ROOM_BYTES, SECONDS, samples, mutations
 
 folder = Path(sys.argv[1])
 seeds = samples(folder / "seeds")
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + ROOM_BYTES
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-faulthandler.dump_traceback_later(170, exit=True)
+faulthandler.dump_traceback_later(SECONDS, exit=True)
 
 for path in seeds:
     for number, data in enumerate(mutations(path.read_bytes(), CASES)):
@@ -92,7 +94,7 @@ WORDS = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**
 
 def mutations(data: bytes, count: int) -> list[bytes]:
     """The file with bytes flipped, numbers replaced by extremes, parts moved, doubled, cut off."""
-    rng = random.Random(len(data))
+    rng = random.Random(len(data) + SEED)
     found = []
     for _ in range(count):
         new = bytearray(data)
@@ -118,12 +120,12 @@ def mutations(data: bytes, count: int) -> list[bytes]:
 
 
 def test_no_bytes_end_the_reader_or_take_its_memory(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "EXPLORE_SEED": str(SEED)}
     done = subprocess.run(
         [sys.executable, "-c", READ, str(tmp_path)],
-        env=environment, capture_output=True, text=True, timeout=170 if CASES < 1000 else 7000,
+        env=environment, capture_output=True, text=True, timeout=SECONDS,
     )  # fmt: skip
-    assert done.stdout.endswith("done\n"), done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stdout.endswith("done\n"), (SEED, done.stdout[-3000:] + done.stderr[-3000:])
 
 
 def record(opcode: int, content: bytes, length: int | None = None) -> bytes:
