@@ -68,6 +68,8 @@ def run_command(
         sys.exit(128 + number)
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}): {kept(values)}")
+    except BrokenPipeError:
+        raise  # nobody reads what is printed: see act_core.entry
     except OSError as error:
         if error.errno in FULL:
             sys.exit(f"error: the disk is full ({error}): make room; {kept(values)}")

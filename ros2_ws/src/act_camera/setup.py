@@ -17,5 +17,7 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="One camera on its topics: USB camera, video file or synthetic pattern.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["camera_node = act_camera.camera_node:main"]},
+    entry_points={
+        "console_scripts": ["camera_node = act_core.entry:main_of.act_camera.camera_node"]
+    },
 )

@@ -17,5 +17,7 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="Runs ACT policies: ONNX inference and a time-aligned temporal ensemble.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["policy_node = act_policy.policy_node:main"]},
+    entry_points={
+        "console_scripts": ["policy_node = act_core.entry:main_of.act_policy.policy_node"]
+    },
 )

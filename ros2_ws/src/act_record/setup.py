@@ -19,11 +19,11 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "act-record = act_record.command:main",
-            "act-replay = act_record.replay_node:main",
-            "act-teleop = act_record.teleop_node:main",
-            "film_node = act_record.film_node:main",
-            "record_node = act_record.record_node:main",
+            "act-record = act_core.entry:main_of.act_record.command",
+            "act-replay = act_core.entry:main_of.act_record.replay_node",
+            "act-teleop = act_core.entry:main_of.act_record.teleop_node",
+            "film_node = act_core.entry:main_of.act_record.film_node",
+            "record_node = act_core.entry:main_of.act_record.record_node",
         ]
     },
 )

@@ -19,8 +19,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "mock_arm_node = act_sim.mock_arm_node:main",
-            "sim_node = act_sim.sim_node:main",
+            "mock_arm_node = act_core.entry:main_of.act_sim.mock_arm_node",
+            "sim_node = act_core.entry:main_of.act_sim.sim_node",
         ]
     },
 )

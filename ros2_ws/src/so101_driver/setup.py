@@ -19,12 +19,12 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "driver_node = so101_driver.driver_node:main",
-            "emulator_node = so101_driver.emulator_node:main",
-            "leader_node = so101_driver.leader_node:main",
-            "move_node = so101_driver.move_node:main",
-            "so101-emulator = so101_driver.emulator.command:main",
-            "so101-setup = so101_driver.setup.command:main",
+            "driver_node = act_core.entry:main_of.so101_driver.driver_node",
+            "emulator_node = act_core.entry:main_of.so101_driver.emulator_node",
+            "leader_node = act_core.entry:main_of.so101_driver.leader_node",
+            "move_node = act_core.entry:main_of.so101_driver.move_node",
+            "so101-emulator = act_core.entry:main_of.so101_driver.emulator.command",
+            "so101-setup = act_core.entry:main_of.so101_driver.setup.command",
         ]
     },
 )
