@@ -276,17 +276,39 @@ def test_old_recordings_are_known_by_name_and_by_value(tmp_path):
     with pytest.raises(DatasetError, match=r"not degrees \(the state of .*not old_degrees \(names"):
         LerobotSource(new_names, Declared())
     check_arm(LerobotSource(new_names, Declared(units="old_degrees")))
-    told = LerobotSource(new_names, DEGREES).warnings
-    assert told[0].startswith("the values fit --units old_degrees, not degrees (the state of")
-    assert any(line.startswith("shoulder_lift reaches 2.") for line in told)
+    with pytest.raises(DatasetError) as caught:
+        LerobotSource(new_names, DEGREES)
+    assert str(caught.value).startswith(
+        "--units degrees does not fit: the state of episode 0: shoulder_lift goes from "
+    )
+    assert "They fit --units old_degrees: say that" in str(caught.value)
+    trusted = LerobotSource(new_names, replace(DEGREES, trust_units=True)).warnings
+    assert any(line.startswith("shoulder_lift reaches 2.") for line in trusted)
 
 
-def test_values_beyond_the_limits_warn_even_when_units_are_said(tmp_path):
-    folder = make_dataset(tmp_path / "d", state=scaled(arm_degrees, elbow_flex=1.8))
-    source = LerobotSource(folder, DEGREES)
+@pytest.mark.parametrize(("factor", "is_beyond"), [(1.3, False), (1.8, True)])
+def test_values_beyond_the_limits(tmp_path, factor, is_beyond):
+    """A little: a warning, also where units are said; beyond the joint's travel: refused, unless a
+    person knows better. Said or found, and whether it is one frame of one episode."""
+
+    def last_episode(episode, steps):
+        rows = arm_degrees(episode, steps)
+        rows[-1, 2] = 96.85 * factor / 1.25 if episode else rows[-1, 2]
+        return rows
+
+    folder = make_dataset(tmp_path / "d", state=last_episode)
+    if is_beyond:
+        with pytest.raises(DatasetError, match="does not fit: the state of episode 1: elbow_flex"):
+            LerobotSource(folder, DEGREES)
+        with pytest.raises(DatasetError, match="say --units and --trust-units"):
+            LerobotSource(folder, Declared())
+    source = LerobotSource(folder, replace(DEGREES, trust_units=is_beyond))
     assert len(source.warnings) == 1
-    assert source.warnings[0].startswith("elbow_flex reaches 2.")
+    assert source.warnings[0].startswith("elbow_flex reaches ")
     assert "its limits are -1.69 to 1.69" in source.warnings[0]
+    folder = make_dataset(tmp_path / "e", state=in_rad(arm_degrees), action=in_rad(targets))
+    with pytest.raises(DatasetError, match="so they are probably radians"):  # nobody knows better
+        LerobotSource(folder, replace(DEGREES, trust_units=True))
 
 
 IMPOSSIBLE = {

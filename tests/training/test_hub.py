@@ -230,7 +230,7 @@ def test_a_policy_of_lerobots_comes_from_the_hub(usual_hub, tmp_path):
     usual_hub.repositories["models/me/act"] = contents(folder)
     usual_hub.tags["models/me/act"] = set()
     options = import_dataset.ImportOptions(
-        "lerobot", "hf://me/act", out=tmp_path / "bundle", units="degrees"
+        "lerobot", "hf://me/act", out=tmp_path / "bundle", units="degrees", trust_units=True
     )
     with pytest.raises(ConfigurationError, match="say --rate-hz"):  # so it was found and read
         import_dataset.import_source(options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ from tests.training.test_so101_units import calibration as make_calibration
 
 OUTPUTS = json.loads(Path(__file__).with_name("lerobot_outputs.json").read_text())
 DEGREES = 5e-4  # rounding of the recorded outputs (1e-4) and of float32
-SAID = Declared(units="degrees", rate_hz=30.0)
+# The statistics are made up: no gripper goes from -65 to 135.
+TRUSTED = Declared(units="degrees", trust_units=True)
+SAID = replace(TRUSTED, rate_hz=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def test_the_network_answers_as_lerobots(made, case):
 def bundle(made, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "bundle"
     options = ImportOptions(
-        "lerobot", str(made["defaults"]), out=out, units="degrees", rate_hz=30.0
+        "lerobot", str(made["defaults"]), out=out, units="degrees", rate_hz=30.0, trust_units=True
     )
     assert import_source(options) == out
     return out
@@ -184,7 +187,7 @@ def extremes(low: float, high: float):
 def test_radians_are_taken_as_they_are(checkpoint):
     """The same policy in units sixty times as large, said to be rad."""
     edit_statistics(checkpoint, lambda _, values: values / 60)
-    imported = describe(read_checkpoint(checkpoint), Declared(units="rad", rate_hz=30.0))
+    imported = describe(read_checkpoint(checkpoint), replace(SAID, units="rad"))
     states, images = observations()
     with torch.inference_mode():
         frames = [torch.from_numpy(images[name]) for name in IMAGES]
@@ -204,6 +207,19 @@ def test_units_are_those_that_a_person_says(checkpoint, units):
         rows = imported.policy.predict(torch.from_numpy(conversion.to_rad(states)), frames).numpy()
     expected = conversion.to_rad(np.array(OUTPUTS["defaults"]))
     np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_statistics_that_do_not_fit_the_units_are_refused(checkpoint):
+    """Of before June 2025: a lift at 150."""
+    edit_statistics(checkpoint, extremes(0.0, 90.0))
+    edit_statistics(
+        checkpoint, lambda kind, values: values + np.array([0, 60, 0, 0, 0, 0]) * (kind == "max")
+    )
+    said = Declared(units="degrees", rate_hz=30.0)
+    with pytest.raises(DatasetError, match="shoulder_lift goes from 0 to 150, .*--units old_deg"):
+        describe(read_checkpoint(checkpoint), said)
+    warnings = describe(read_checkpoint(checkpoint), replace(said, trust_units=True)).warnings
+    assert any(line.startswith("shoulder_lift reaches 2.62 rad") for line in warnings)
 
 
 def test_units_are_found_where_the_statistics_prove_them(checkpoint):
@@ -227,10 +243,10 @@ def test_percent_is_exact_with_a_calibration(checkpoint):
 
 def test_the_rate_is_said_by_a_person_or_by_the_simulation(checkpoint):
     with pytest.raises(DatasetError, match=r"say --rate-hz \(30 is LeRobot's default\)"):
-        describe(read_checkpoint(checkpoint), Declared(units="degrees"))
+        describe(read_checkpoint(checkpoint), TRUSTED)
     training = {"env": {"fps": 50}, "dataset": {"repo_id": "owner/pick_cube"}}
     (checkpoint / "train_config.json").write_text(json.dumps(training))
-    spec = describe(read_checkpoint(checkpoint), Declared(units="degrees")).spec
+    spec = describe(read_checkpoint(checkpoint), TRUSTED).spec
     assert (spec.rate_hz, spec.name) == (50.0, "pick_cube")
     with pytest.raises(DatasetError, match=r"--rate-hz 30 contradicts the dataset, which says 50"):
         describe(read_checkpoint(checkpoint), SAID)
@@ -398,7 +414,9 @@ def test_other_folders_are_not_overwritten(checkpoint, tmp_path):
     out = tmp_path / "photos"
     out.mkdir()
     (out / "cat.jpg").touch()
-    options = ImportOptions("auto", str(checkpoint), out=out, units="degrees", rate_hz=30.0)
+    options = ImportOptions(
+        "auto", str(checkpoint), out=out, units="degrees", rate_hz=30.0, trust_units=True
+    )
     with pytest.raises(DatasetError, match="photos' holds something else than a bundle"):
         import_source(options)
 

@@ -37,8 +37,8 @@ from act_training.datasets.lerobot.so101_units import (
 )
 from act_training.datasets.lerobot.unit_evidence import (
     Recorded,
+    check_fits,
     check_gripper,
-    doubt,
     find_scheme,
     limit_warnings,
 )
@@ -238,8 +238,8 @@ def _describe_arm(
         scale, offset = units.scale[back], units.offset[back]
         names.append(tuple(arm.names[i] for i in back))
         affines.append(Affine(offset + scale * centre, scale * spread))
-    if declared.units is not None:
-        warnings += doubt(scheme, evidence, gripper_open)
+    if not declared.trust_units:
+        check_fits(scheme, evidence, gripper_open)
     for recorded in evidence:
         warnings += limit_warnings(
             recorded, so101_units(scheme, calibration, recorded.joints, gripper_open)

@@ -54,6 +54,9 @@ class ImportOptions:
     """SO-101: degrees, percent, old_degrees (before June 2025) or rad, and the result is in rad.
     Otherwise the name of the unit, e.g. rad; values stay as they are. Bags are in rad: what
     --format lerobot writes (degrees, percent or rad)."""
+    trust_units: bool = False
+    """SO-101: take --units at its word although joints go beyond their travel in it, as those of an
+    arm of another build do."""
     gripper_open: float | None = None
     """SO-101 in LeRobot's units: value of the open gripper, 100 in LeRobot's own recordings."""
     calibration: str | None = None
@@ -126,6 +129,7 @@ def _origin(options: ImportOptions, layout: str) -> dict[str, Any]:
     A calibration counts by its content: the same name may mean another one tomorrow.
     """
     origin = {**asdict(options), "layout": layout, "out": None}
+    del origin["trust_units"]  # which changes no value
     origin["source"] = _name(options.source)
     origin["more"] = [_name(str(path)) for path in options.more]
     if options.calibration:
@@ -246,6 +250,7 @@ def _declared(options: ImportOptions) -> Declared:
         actions=options.action_names,
         cameras=options.cameras,
         gripper_open=options.gripper_open,
+        trust_units=options.trust_units,
     )
 
 

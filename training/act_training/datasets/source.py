@@ -56,6 +56,7 @@ class Declared:
     actions: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     gripper_open: float | None = None
+    trust_units: bool = False  # the person knows that the values are in `units` all the same
 
     def choose_cameras(self, found: Mapping[str, Item]) -> tuple[Item, ...]:
         """The cameras asked for, in that order, or all; DatasetError for an unknown one."""

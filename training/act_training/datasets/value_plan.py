@@ -38,9 +38,9 @@ from act_training.datasets.lerobot.so101_units import (
 from act_training.datasets.lerobot.unit_evidence import (
     FULL_TURN_RAD,
     Recorded,
+    check_fits,
     check_gripper,
     check_state_and_action,
-    doubt,
     find_scheme,
     limit_warnings,
 )
@@ -167,8 +167,6 @@ def _plan_arm(
              for episode, stored, targets in rows]  # fmt: skip
     evidence = [recorded for pair in found for recorded in pair if recorded is not None]
     scheme = find_scheme(declared.units, evidence, _excluded_by_names(names), gripper_open)
-    if declared.units is not None:
-        warnings += doubt(scheme, evidence, gripper_open)
     if declared.gripper_open is not None and scheme == RAD:
         raise DatasetError("--gripper-open converts nothing: the values are in rad")
     for which in (0, 1):
@@ -179,6 +177,8 @@ def _plan_arm(
             said=declared.gripper_open is not None,
         )
     _check_pairs(arms, scheme, rows, gripper_open)
+    if not declared.trust_units:
+        check_fits(scheme, evidence, gripper_open)
     plans = [
         VectorPlan(
             arm.names,

@@ -2,8 +2,9 @@
 
 A scheme is excluded by what the arm cannot do in it: a joint far beyond its travel, a percentage
 beyond 100, an arm that never moves by four degrees. Where one scheme is left it is taken; where
-several are, a person is asked. What a person says is held against the same values: a scheme that no
-servo can have recorded is refused, values beyond the model's limits are counted for a warning.
+several are, a person is asked. What a person says is held against the same values, too: a scheme
+that they do not fit is refused, unless the person knows better, and one that no servo can have
+recorded in any case. Values just beyond the model's limits are counted for a warning.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def find_scheme(
     raise DatasetError(
         f"the values of this arm fit no units that are known: {against}. Units that change within "
         "a dataset have to be made one first; another order of the joints is said with "
-        "--joint-names; if the values are right nevertheless, say --units"
+        "--joint-names; if the values are right nevertheless, say --units and --trust-units"
     )
 
 
@@ -152,13 +153,22 @@ def _reasons(evidence: Iterable[Recorded], gripper_open: float) -> dict[str, str
     return reasons
 
 
-def doubt(told: str, evidence: Sequence[Recorded], gripper_open: float) -> list[str]:
-    """A line when the values fit other units than those that were told, and not these."""
+def check_fits(told: str, evidence: Sequence[Recorded], gripper_open: float = GRIPPER_OPEN) -> None:
+    """DatasetError when values are beyond what the arm can do in the scheme that was told."""
     reasons = _reasons(evidence, gripper_open)
-    left = [scheme for scheme in SCHEMES if scheme not in reasons]
-    if not left or told not in reasons:
-        return []
-    return [f"the values fit --units {' or '.join(left)}, not {told} ({reasons[told]})"]
+    if told not in reasons:
+        return
+    fitting = [f"--units {scheme}" for scheme in SCHEMES if scheme not in reasons]
+    remedy = (
+        f"They fit {' or '.join(fitting)}: say that"
+        if fitting
+        else "They fit no other units either: another zero or damaged values have to be mended "
+        "first, another order of the joints is said with --joint-names"
+    )
+    raise DatasetError(
+        f"--units {told} does not fit: {reasons[told]}. {remedy}; who knows that they are right "
+        "all the same adds --trust-units"
+    )
 
 
 def check_told(
