@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec, VariantSpec
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.bundle import BF16, FP32, ParitySample, write_bundle
 
 FOLDER = Path(__file__).resolve().parent.parent / "out" / "bench" / "act_full_size"

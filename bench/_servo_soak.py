@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
 from act_core.timing import FakeClock, to_ns
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm

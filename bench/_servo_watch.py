@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 from numpy.typing import ArrayLike
 from so101_driver.emulator.arm import GRAVITY_NM, emulated_servos, stops_rad
 from so101_driver.emulator.joint import Drive, LocalJoint

@@ -26,7 +26,7 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 import rclpy
 from act_core import ros, topics
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 from act_policy.bundle import ParitySample, write_bundle
 from diagnostic_msgs.msg import DiagnosticArray

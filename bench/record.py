@@ -24,7 +24,7 @@ import numpy as np
 import rclpy
 from act_camera.sources.synthetic import INDEX_BITS, frame_index
 from act_core import ros, topics
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_core.timing import NS_PER_S, MonotonicClock, to_ns
 from act_record import cdr
 from act_record.bag_reader import Bag, open_bag

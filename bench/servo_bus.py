@@ -31,7 +31,7 @@ import numpy as np
 import rclpy
 from act_core import ros, topics
 from act_core.realtime import prepare_process, request_fifo
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import LoopStats, MonotonicClock, PeriodicSchedule, to_ns
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node

@@ -33,8 +33,8 @@ from act_bringup.required import required
 from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, who_drives
 from act_camera.sources import SOURCES
+from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, REAL, Value
-from act_core.so101 import NAMED_POSES_RAD
 from act_core.topics import camera_image
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -48,7 +48,7 @@ TOPIC = "topic"  # a camera that another driver publishes
 OWN_SOURCE = r"[\w./~-]+:[A-Za-z_]\w*"  # package.module:Name or file.py:Name
 TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
 ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
-POSES = {name: pose_rad.tolist() for name, pose_rad in NAMED_POSES_RAD.items()}
+POSES = {name: pose_rad.tolist() for name, pose_rad in find_robot("so101").poses.items()}
 
 # Handed on to the driver as they are.
 (_exit_policy,) = arguments_of(DriverParameters, "exit_policy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from act_core.limits import CommandLimiter, JointLimits
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

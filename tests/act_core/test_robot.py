@@ -10,7 +10,7 @@ import pytest
 import yaml
 from act_core.errors import ConfigurationError
 from act_core.robot import Joint, Robot, ServoJoint, side_by_side
-from act_core.robots import ROBOTS, find_robot
+from act_core.robots import ROBOTS, find_robot, known_joints
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +44,21 @@ def test_the_so101():
     assert robot.pose("rest")[1] == -1.7
     with pytest.raises(ValueError, match="read-only"):
         robot.pose("rest")[1] = 0.0
+
+
+def test_joints_are_known_by_their_names_in_the_robots_order():
+    one, both = find_robot("so101"), find_robot("so101_bimanual")
+    found = known_joints([*sorted(one.joint_names), "wheel"])
+    assert tuple(found) == one.joint_names
+    assert tuple(found.values()) == one.joints
+    assert tuple(known_joints(sorted(both.joint_names, reverse=True))) == both.joint_names
+    dressed = [f"arm/{name}.pos" for name in one.joint_names[:5]]  # all but one are enough
+    assert tuple(known_joints(dressed)) == tuple(dressed)
+
+
+@pytest.mark.parametrize("names", [(), ("gripper",), ("shoulder_pan", "elbow_flex", "gripper")])
+def test_names_that_many_robots_have_tell_nothing(names):
+    assert known_joints(names) == {}
 
 
 def test_two_arms_are_one_robot_with_two_sides():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core import ros, topics
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_record.bag_topics import qos_profile
 from rclpy.serialization import serialize_message
 from rosbag_lite import BagMessage, BagTopic, BagWriter

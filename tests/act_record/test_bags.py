@@ -18,7 +18,7 @@ import pytest
 import rosbag_lite
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_record import cdr
 from act_record.bag_reader import BagError, find_bags, open_bag
 from act_record.bag_topics import bag_topic

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from act_core.errors import ConfigurationError
+from act_core.robots.so101 import JOINT_NAMES
 from act_record.bag_reader import open_bag
 from act_record.contract import attachments, contract_text
 from act_record.episode_recorder import EpisodeRecorder, write_outcome
@@ -146,7 +147,7 @@ def test_what_a_person_wrote_beside_a_bag_is_not_replaced(tmp_path):
 
 
 def test_the_contract_and_the_calibration_travel_along(tmp_path):
-    text = contract_text("pick_place", ("front", "wrist"), "raw", 30.0)
+    text = contract_text("pick_place", ("front", "wrist"), "raw", 30.0, JOINT_NAMES)
     assert json.loads(text)["joints"][0] == "shoulder_pan"
     (tmp_path / "arm.json").write_text('{"shoulder_pan": {}}')
     assert attachments(text, "") == {"contract.json": text}

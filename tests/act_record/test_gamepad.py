@@ -9,9 +9,11 @@ import tty
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robot import Joint, Robot
+from act_core.robots import find_robot
+from act_core.robots.so101 import JOINT_NAMES, SO101
 from act_record import gamepad as module
-from act_record.gamepad import CONTROLS, DEAD_ZONE, HELP, Gamepad
+from act_record.gamepad import DEAD_ZONE, Gamepad
 
 from tests.act_record.wire_gamepad import AXIS, BUTTON, END, WireGamepad, event
 
@@ -28,17 +30,31 @@ def wire(tmp_path):
 
 @pytest.fixture
 def gamepad(wire):
-    with Gamepad(str(wire.path)) as opened:
+    with Gamepad(SO101, str(wire.path)) as opened:
         yield opened
 
 
-def test_every_joint_moves_both_ways_and_the_help_names_it():
+def test_every_joint_moves_both_ways_and_the_help_names_it(gamepad):
     directions = {joint: set() for joint in range(6)}
-    for (kind, _), (joint, direction) in CONTROLS.items():
+    for (kind, _), (joint, direction) in gamepad.controls.items():
         directions[joint] |= {-1.0, 1.0} if kind == AXIS else {direction}
     assert all(found == {-1.0, 1.0} for found in directions.values())
     for name in JOINT_NAMES:
-        assert name in HELP
+        assert name in gamepad.help
+
+
+def test_other_robots_have_as_many_controls_as_joints_or_are_refused(wire):
+    joints = tuple(Joint(f"joint_{i}", -1.0, 1.0) for i in range(7))
+    seven = Robot("seven", (Joint("claw", 0.0, 1.0, is_gripper=True), *joints))
+    with Gamepad(seven, str(wire.path)) as gamepad:
+        assert "D-pad: joint_5 to the sides, joint_6 forwards and back" in gamepad.help
+        wire.axis(7, -END)
+        wire.button(1)
+        assert gamepad.read().tolist() == [1.0, 0, 0, 0, 0, 0, 0, 1.0]
+    with pytest.raises(ConfigurationError, match="'long' has 8 joints and 0 grippers, .* 7 and 1$"):
+        Gamepad(Robot("long", (*joints, Joint("joint_7", 0.0, 1.0))), str(wire.path))
+    with pytest.raises(ConfigurationError, match="choose a side, left or right"):
+        Gamepad(find_robot("so101_bimanual"), str(wire.path))
 
 
 def test_a_pad_at_rest_pushes_nothing(gamepad):
@@ -148,7 +164,7 @@ def test_an_axis_that_rests_at_its_end_moves_nothing(tmp_path):
     wire = WireGamepad(tmp_path / "js0")
     wire.unplug()
     wire.plug(held={(AXIS, 3): -END, (AXIS, 4): -END})
-    with Gamepad(str(wire.path)) as gamepad:
+    with Gamepad(SO101, str(wire.path)) as gamepad:
         assert gamepad.read().tolist() == REST
     wire.unplug()
 
@@ -157,7 +173,7 @@ def test_a_device_that_fails_is_gone():
     """A terminal answers EIO when its other end is closed, as a pad answers ENODEV."""
     master, slave = pty.openpty()
     tty.setraw(slave)
-    with Gamepad(os.ttyname(slave)) as gamepad:
+    with Gamepad(SO101, os.ttyname(slave)) as gamepad:
         os.close(slave)
         os.write(master, event(AXIS, 0, 0) + event(AXIS, 0, END))
         assert gamepad.read()[0] == 1.0
@@ -177,15 +193,15 @@ def test_a_device_that_is_no_joystick_is_named(wire, gamepad):
 def test_a_pad_that_is_not_there_is_told_with_those_that_are(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "DEVICES", tmp_path)
     with pytest.raises(ConfigurationError, match=rf"no gamepad at /dev/js7: .*no {tmp_path}/js\*"):
-        Gamepad("/dev/js7")
+        Gamepad(SO101, "/dev/js7")
     for name in ("js1", "js0", "event3"):
         (tmp_path / name).touch()
     with pytest.raises(ConfigurationError, match=r"there are: \S+/js0, \S+/js1; .*modprobe joydev"):
-        Gamepad(str(tmp_path / "js7"))
+        Gamepad(SO101, str(tmp_path / "js7"))
     with pytest.raises(
         ConfigurationError, match="js0 cannot be read as a gamepad: it is no device"
     ):
-        Gamepad(str(tmp_path / "js0"))
+        Gamepad(SO101, str(tmp_path / "js0"))
 
 
 def test_a_pad_that_may_not_be_read_names_the_group(wire, monkeypatch):
@@ -194,4 +210,4 @@ def test_a_pad_that_may_not_be_read_names_the_group(wire, monkeypatch):
 
     monkeypatch.setattr(module.os, "open", refuse)
     with pytest.raises(ConfigurationError, match=r"no permission; sudo usermod -aG input \$USER"):
-        Gamepad(str(wire.path))
+        Gamepad(SO101, str(wire.path))

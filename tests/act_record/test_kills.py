@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
+from act_core.robots.so101 import JOINT_NAMES
 from act_record.bag_reader import open_bag
 from act_record.contract import CONTRACT, contract_text
 from act_record.episode_recorder import EpisodeRecorder
@@ -179,7 +180,7 @@ def test_a_full_disk_leaves_what_came_before(tmp_path):
 
 @pytest.mark.timeout(3600)
 def test_an_import_that_was_stopped_goes_on_to_the_same_dataset(tmp_path):
-    contract = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0)}
+    contract = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0, JOINT_NAMES)}
     for number in range(3):
         bags.write_bag(tmp_path / f"in/episode_{number:06d}", bags.episode(1.5), contract)
     process = started(IMPORT, tmp_path / "in", tmp_path, KILLS, FULL_DISKS, 3)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.observation import Observation
 from act_policy.policy_node import PolicyNode
 from act_record.record_node import RecordNode

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from act_record.replay import SETTLE_S, Replay, Track, Tracking, check_within, tracks
 from act_record.replay_node import ReplayNode
 from act_record.timeline import Timeline

@@ -9,10 +9,14 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 from act_core import ros, topics
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.errors import ConfigurationError
+from act_core.robot import Joint
+from act_core.robot import Robot as RobotData
+from act_core.robots import find_robot
+from act_core.robots.so101 import JOINT_NAMES, SO101, SO101_LIMITS
 from act_record import teleop_node
 from act_record.gamepad import Gamepad
-from act_record.jog import KEYS, Jog
+from act_record.jog import Jog
 from act_record.teleop_node import TeleopNode
 from std_msgs.msg import Bool
 
@@ -23,18 +27,34 @@ START = np.zeros(6)
 
 
 def test_every_joint_has_two_keys():
-    assert sorted(KEYS.values()) == sorted((j, d) for j in range(6) for d in (-1.0, 1.0))
+    assert sorted(Jog(SO101).keys.values()) == sorted((j, d) for j in range(6) for d in (-1.0, 1.0))
+
+
+def test_another_robot_has_a_column_of_keys_for_each_joint():
+    left = find_robot("so101_bimanual").side("left")
+    assert Jog(left).help.startswith("q w e r t y: left_shoulder_pan ")
+    hand = RobotData("hand", (Joint("claw", 0.0, 2.0, is_gripper=True), Joint("turn", -1.0, 1.0)))
+    jog = Jog(hand)
+    assert sorted(jog.keys) == ["a", "q", "s", "w"]
+    jog.key(" ", [0.0, 0.5])  # the gripper, which is not the last joint
+    assert jog.next(10.0).tolist() == [2.0, 0.5]
+    assert not jog.key("e", [0.0, 0.5])
+
+
+def test_a_robot_with_more_joints_than_keys_is_refused():
+    with pytest.raises(ConfigurationError, match="keys move 10: choose a side, left"):
+        Jog(find_robot("so101_bimanual"))
 
 
 def test_nothing_is_commanded_before_the_first_key():
-    jog = Jog()
+    jog = Jog(SO101)
     assert jog.next(0.02) is None
     assert not jog.key("ä", START)
     assert not jog.moving
 
 
 def test_a_key_moves_its_joint_at_an_even_speed():
-    jog = Jog(step_rad=0.05, speed_rad_s=0.5)
+    jog = Jog(SO101, step_rad=0.05, speed_rad_s=0.5)
     assert jog.key("W", START)  # also with caps lock
     way = [jog.next(0.02)[1] for _ in range(8)]
     assert way == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.05, 0.05, 0.05])
@@ -43,7 +63,7 @@ def test_a_key_moves_its_joint_at_an_even_speed():
 
 
 def test_a_key_that_is_held_ends_at_the_limit():
-    jog = Jog()
+    jog = Jog(SO101)
     for _ in range(500):
         jog.key("q", START)
         target = jog.next(1.0)
@@ -51,7 +71,7 @@ def test_a_key_that_is_held_ends_at_the_limit():
 
 
 def test_space_opens_and_closes_the_gripper_and_x_stops():
-    jog = Jog()
+    jog = Jog(SO101)
     jog.key(" ", START)
     assert jog.next(10.0)[5] == SO101_LIMITS.upper_rad[5]
     jog.key(" ", START)
@@ -61,7 +81,7 @@ def test_space_opens_and_closes_the_gripper_and_x_stops():
 
 
 def test_after_a_release_it_starts_from_where_the_arm_is():
-    jog = Jog()
+    jog = Jog(SO101)
     jog.key("q", START)
     jog.release()
     assert jog.next(0.02) is None
@@ -73,14 +93,14 @@ PAN = np.eye(6)[0]
 
 
 def test_nothing_is_commanded_before_a_stick_is_pushed():
-    jog = Jog()
+    jog = Jog(SO101)
     jog.push(np.zeros(6), START)
     assert jog.next(0.02) is None
     assert not jog.moving
 
 
 def test_a_stick_moves_its_joint_at_its_share_of_the_speed_until_it_is_let_go():
-    jog = Jog(speed_rad_s=0.8, gripper_rad_s=2.0)
+    jog = Jog(SO101, speed_rad_s=0.8, gripper_rad_s=2.0)
     jog.push(0.5 * PAN, START + 0.2)
     way = [jog.next(0.02) for _ in range(3)]
     assert [target[0] for target in way] == pytest.approx([0.208, 0.216, 0.224])
@@ -92,7 +112,7 @@ def test_a_stick_moves_its_joint_at_its_share_of_the_speed_until_it_is_let_go():
 
 
 def test_a_stick_that_is_held_ends_at_the_limit_and_turns_back_at_once():
-    jog = Jog()
+    jog = Jog(SO101)
     jog.push(PAN, START)
     for _ in range(20):
         target = jog.next(1.0)
@@ -102,7 +122,7 @@ def test_a_stick_that_is_held_ends_at_the_limit_and_turns_back_at_once():
 
 
 def test_after_a_release_a_stick_starts_from_where_the_arm_is():
-    jog = Jog()
+    jog = Jog(SO101)
     jog.push(PAN, START)
     jog.next(1.0)
     jog.release()
@@ -125,7 +145,7 @@ class Keys:
 @pytest.fixture
 def nodes(ros):
     keys = Keys()
-    made = TeleopNode(keys), Robot(), keys
+    made = TeleopNode(keys, SO101), Robot(), keys
     yield made
     for node in made[:2]:
         node.destroy_node()
@@ -179,8 +199,8 @@ def pad(ros, tmp_path):
     """The node with a gamepad, a robot that leaves commands to it, and the gamepad's wire."""
     wire = WireGamepad(tmp_path / "js0")
     with ExitStack() as stack:
-        gamepad = stack.enter_context(Gamepad(str(wire.path)))
-        made = TeleopNode(gamepad), Robot(), wire
+        gamepad = stack.enter_context(Gamepad(SO101, str(wire.path)))
+        made = TeleopNode(gamepad, SO101), Robot(), wire
         for node in made[:2]:
             stack.callback(node.destroy_node)
         made[1].silent = True

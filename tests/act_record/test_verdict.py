@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from act_core import topics
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from act_record.bag_reader import open_bag
 from act_record.command import main
 from act_record.timeline import Frame, Sample, Timeline

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINTS
+from act_core.robots.so101 import JOINTS
 from act_sim.arm_model import (
     FIXED_PAD,
     MOVING_PAD,

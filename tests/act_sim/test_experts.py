@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from act_sim import expert_success
 from act_sim.expert_success import run_episode
 from act_sim.experts import make_expert

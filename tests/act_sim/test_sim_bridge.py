@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_sim.sim_bridge import SimBridge
 from act_sim.simulation import Simulation
 

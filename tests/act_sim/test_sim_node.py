@@ -12,7 +12,7 @@ import pytest
 import rclpy
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_core.timing import MonotonicClock, to_ns
 from act_sim.sim_node import SimNode
 from act_sim.simulation import Simulation

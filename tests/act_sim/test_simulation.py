@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_sim.simulation import Simulation
 
 MIDDLE = np.array([0.0, -0.8, 0.8, 1.0, -1.5, 0.6])

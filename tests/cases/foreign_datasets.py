@@ -17,7 +17,7 @@ import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_training.datasets.episode_file import Episode
 from act_training.features import Camera, Features
 from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rclpy
 from act_core import ros, topics
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from act_core.timing import NS_PER_S, to_ns
 from act_sim.sim_node import SimNode
 from rclpy.clock import Clock, ClockType

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_training.datasets.episode_file import episode_files, read_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.reader import LerobotSource

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_training.datasets.episode_file import episode_files, read_episode
 from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.datasets.source import Declared

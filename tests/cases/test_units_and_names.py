@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 from act_training.datasets.episode_file import (
     episode_files,
     episode_path,

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
 from act_core.policy_spec import ActionOutput, BundleError, JointInput, StartRange
-from act_core.policy_units import Reach, check_units, so101_joints
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.policy_units import Reach, check_units
+from act_core.robots import known_joints
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from act_policy.bundle import ParitySample, write_bundle
 from act_policy.inference_worker import VirtualWorker
 from act_policy.load_policy import check_recorded
@@ -69,7 +70,7 @@ def test_one_joint_of_another_unit_is_named():
 
 def test_another_robot_may_have_what_joint_states_may_carry():
     hand = ("hand_x", "hand_y", "hand_z", "gripper")
-    assert not so101_joints(hand)
+    assert not known_joints(hand)
     check_units(so101_spec("m,m,m,1", hand))
     check_units(so101_spec("rad", ("a", "b")))
     with pytest.raises(BundleError, match="carries rad or m or 1"):
@@ -78,7 +79,7 @@ def test_another_robot_may_have_what_joint_states_may_carry():
 
 def test_names_are_recognised_in_any_order_and_dress():
     names = [f"main_{name}.pos" for name in reversed(JOINT_NAMES)]
-    assert {name: joint.name for name, joint in so101_joints(names).items()} == {
+    assert {name: joint.name for name, joint in known_joints(names).items()} == {
         f"main_{name}.pos": name for name in JOINT_NAMES
     }
 

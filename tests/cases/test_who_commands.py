@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import rclpy
 from act_core import ros, topics
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from act_sim.sim_node import SimNode
 from rclpy.node import Node
 

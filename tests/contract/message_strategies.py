@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from act_core.robots.so101 import JOINT_NAMES
 from act_core.ros import interface_type
-from act_core.so101 import JOINT_NAMES
 from hypothesis import strategies as st
 
 LONGEST = 12  # entries of a sequence; the joints are six

@@ -16,7 +16,7 @@ from typing import Any
 
 from act_camera.camera_node import CameraNode
 from act_camera.camera_parameters import CameraParameters
-from act_core.so101 import HOME_POSE_RAD
+from act_core.robots.so101 import HOME_POSE_RAD, SO101
 from act_policy.policy_node import PolicyNode
 from act_policy.policy_parameters import PolicyParameters
 from act_record.console_node import ConsoleNode
@@ -151,7 +151,7 @@ def _keyboard() -> Iterator[Keyboard]:
 @contextmanager
 def _teleop(_folder: Path) -> Iterator[Entry]:
     with _keyboard() as keyboard:
-        yield Entry(lambda: TeleopNode(keyboard))
+        yield Entry(lambda: TeleopNode(keyboard, SO101))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.bundle import BF16, FP32, read_bundle
 from act_policy.load_policy import cpu_engine, load_policy
 from act_policy.openvino_policy import has_bf16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES, SO101_LIMITS
 from act_core.timing import FakeClock, to_ns
 from numpy.typing import ArrayLike
 from so101_driver import registers as reg

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from so101_driver import arm_checks
 from so101_driver import registers as reg
 from so101_driver.arm import ServoSettings

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from so101_driver import registers as reg
 from so101_driver.emulator.faults import FaultScript
 from so101_driver.request_queue import RefusedError

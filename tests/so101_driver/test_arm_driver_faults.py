@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.so101 import HOME_POSE_RAD
+from act_core.robots.so101 import HOME_POSE_RAD
 from so101_driver import registers as reg
 
 from tests.so101_driver.emulated_arm import TARGET, EmulatedArm, ask, following, is_smooth, started

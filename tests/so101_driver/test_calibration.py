@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from so101_driver import calibration as cal
 from so101_driver.calibration_checks import doubts
 from so101_driver.emulator.arm import emulated_calibration

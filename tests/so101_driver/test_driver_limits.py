@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from act_core.parameters import from_values
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from so101_driver.driver_parameters import DriverParameters
 
 

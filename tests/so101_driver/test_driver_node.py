@@ -14,7 +14,7 @@ import pytest
 import rclpy
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from act_core.timing import to_ns
 from rclpy.node import Node
 from so101_driver import registers as reg

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
 from act_core.parameters import from_values
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from so101_driver import registers as reg
 from so101_driver.driver_parameters import DriverParameters
 

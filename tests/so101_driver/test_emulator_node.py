@@ -9,7 +9,7 @@ import pytest
 from act_core import ros as act_ros
 from act_core import topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from so101_driver.arm import So101Arm

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import HOME_POSE_RAD, REST_POSE_RAD, SO101_LIMITS
+from act_core.robots.so101 import HOME_POSE_RAD, REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import to_ns
 from so101_driver import registers as reg
 from so101_driver.bus_errors import NoReplyError, PortError

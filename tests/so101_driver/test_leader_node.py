@@ -11,7 +11,7 @@ import pytest
 import rclpy
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from rclpy.node import Node
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.emulator.pty_port import PtyPort

@@ -10,7 +10,7 @@ from act_core.errors import ConfigurationError
 from act_core.parameters import from_values
 from act_core.policy_json import spec_to_json
 from act_core.policy_spec import ActionOutput, JointInput, PolicySpec, StartRange
-from act_core.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD
+from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD
 from rclpy.parameter import Parameter
 from so101_driver.move_node import MoveNode, MoveParameters
 from std_msgs.msg import Bool

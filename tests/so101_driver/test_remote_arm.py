@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.so101 import HOME_POSE_RAD
+from act_core.robots.so101 import HOME_POSE_RAD
 from act_core.timing import FakeClock
 from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus

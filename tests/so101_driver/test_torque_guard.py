@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 import pytest
-from act_core.so101 import REST_POSE_RAD, SO101_LIMITS
+from act_core.robots.so101 import REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import FakeClock
 from so101_driver import torque_guard
 from so101_driver.arm import So101Arm
@@ -26,7 +26,7 @@ from tests.so101_driver.emulated_arm import torques
 DRIVER = """
     import sys, time
     from pathlib import Path
-    from act_core.so101 import SO101_LIMITS
+    from act_core.robots.so101 import SO101_LIMITS
     from so101_driver.arm import So101Arm
     from so101_driver.bus import Bus
     from so101_driver.calibration import load

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from act_core.policy_spec import ActionOutput, JointInput, StartRange
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_sim.simulation import Simulation
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus

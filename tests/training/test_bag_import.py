@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from act_core import ros, topics
 from act_core.policy_spec import ImageInput
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.observation import Observation
 from act_policy.observation_sync import ObservationSync
 from act_record import cdr
@@ -30,7 +31,7 @@ from tests.act_record import bags
 from tests.act_record.bags import MS, T0
 from tests.rosbag_lite import test_dress as dress
 
-CONTRACTS = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0)}
+CONTRACTS = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0, JOINT_NAMES)}
 
 
 def source_of(*paths: Path, **options) -> BagSource:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.bundle import read_bundle
 from act_policy.load_policy import load_policy
 from act_policy.observation import Observation

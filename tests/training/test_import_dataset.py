@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_training.command import run_command
 from act_training.datasets import importing
 from act_training.datasets.chunks import ChunkSampler

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.reader import LerobotSource
 from act_training.datasets.lerobot.so101_units import so101_units

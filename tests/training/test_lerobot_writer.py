@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from act_training.datasets.episode_file import Episode, episode_path, read_episode, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.file_series import FileSizes

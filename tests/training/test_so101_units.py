@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.so101_units import SCHEMES, so101_units
 from hypothesis import given

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 from act_core.errors import suggest
 from act_core.files import replacing
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from so101_driver.calibration import find, load
 from tqdm import tqdm
 

@@ -20,7 +20,7 @@ from act_core.policy_spec import (
     ParitySpec,
     PolicySpec,
 )
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_policy.bundle import BF16, FP32, SPEC_FILE, ParitySample
 from numpy.typing import NDArray
 from so101_driver.calibration import Calibration

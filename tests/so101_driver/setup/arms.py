@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 from act_core.timing import FakeClock
 from so101_driver import registers as reg
 from so101_driver.bus import Bus

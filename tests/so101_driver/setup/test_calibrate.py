@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 from so101_driver import registers as reg
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import JointConversion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from so101_driver import calibration as stored
 from so101_driver import registers as reg
 from so101_driver.bus_errors import PortError

@@ -72,6 +72,13 @@ class Door(Generic[T]):
         """Every name that `find` knows, sorted. Nothing is imported for it."""
         return sorted({*self._shipped(), *self._registered, *self._entry_points()})
 
+    def here(self) -> list[T]:
+        """What ships, and what something has registered or found so far. Entry points are not
+        imported for it."""
+        for name in self._shipped():
+            importlib.import_module(f"{self.package}.{name}")
+        return [self._registered[name] for name in sorted(self._registered)]
+
     def find(self, name: str) -> T:
         """The thing of that name (see above for what a name can be).
 

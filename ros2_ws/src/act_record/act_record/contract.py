@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
 
 CONTRACT, CALIBRATION = "contract.json", "calibration.json"
 VERSION = 1
@@ -20,11 +19,12 @@ def contract_text(
     cameras: tuple[str, ...],
     images: str,
     rate_hz: float,
-    joints: tuple[str, ...] = JOINT_NAMES,
+    joints: tuple[str, ...],
 ) -> str:
     """The contract of a recording.
 
     images: raw or compressed, the topics that were recorded.
+    joints: of the robot, in the dataset's order.
     rate_hz: at which the recording is meant to become a dataset.
     """
     values = {

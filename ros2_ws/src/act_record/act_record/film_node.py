@@ -11,7 +11,7 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.parameters import parameter
-from act_core.so101 import JOINT_NAMES
+from act_core.robots import ROBOT, find_robot
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
@@ -29,6 +29,7 @@ class FilmParameters:
     out: str = parameter("out", "folder for the film and the picture")
     name: str = parameter("demo", "of the two files, without their endings")
     cameras: tuple[str, ...] = parameter(("front", "wrist"), "the first large, the others inset")
+    robot: str = parameter("so101", ROBOT)
 
 
 class FilmNode(Node):
@@ -45,7 +46,8 @@ class FilmNode(Node):
         self._film = Film(Path(p.out) / f"{p.name}.mp4")
         self._newest: dict[str, np.ndarray] = {}
         self._caption = ""
-        self._log = PlanLog(JOINT_NAMES)
+        self._joints = find_robot(p.robot).joint_names
+        self._log = PlanLog(self._joints)
         self._chosen: tuple[bool, str, PlanLog] | None = None  # success, title, log
         for camera in p.cameras:
             topic = topics.camera_image(camera)
@@ -104,10 +106,10 @@ class FilmNode(Node):
         title, outcome = f"{task}  episode {number}  seed {seed}", clean(message.message)
         self._caption = f"{title}  {outcome}" if finished else title
         if not finished and values.get("step") == "0":
-            self._log = PlanLog(JOINT_NAMES)
+            self._log = PlanLog(self._joints)
         if finished and self._log and (self._chosen is None or not self._chosen[0]):
             self._chosen = (success, f"{title}: {outcome}", self._log)
-            self._log = PlanLog(JOINT_NAMES)
+            self._log = PlanLog(self._joints)
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robot import Robot
 from numpy.typing import NDArray
 
 DEVICES = Path("/dev/input")
@@ -32,25 +32,20 @@ _FULL = 32767  # an axis at its end
 # left and the right stick of such pads.
 DEAD_ZONE = 0.25
 
-# Type and number of a control: index of the joint, direction. Axes count to the right and towards
-# the person, so that lift and elbow lean forwards as the sticks do.
-CONTROLS = {
-    (_AXIS, 0): (0, 1.0),
-    (_AXIS, 1): (1, -1.0),
-    (_AXIS, 4): (2, -1.0),
-    (_AXIS, 3): (3, 1.0),
-    (_BUTTON, 4): (4, -1.0),
-    (_BUTTON, 5): (4, 1.0),
-    (_BUTTON, 0): (5, -1.0),
-    (_BUTTON, 1): (5, 1.0),
-}
-LET_GO = (2, 3)  # buttons; both, because pads differ in which of the two they count first
-HELP = (
-    "left stick: shoulder_pan to the sides, shoulder_lift forwards and back\n"
-    "right stick: wrist_flex to the sides, elbow_flex forwards and back\n"
-    "LB, RB (PlayStation: L1, R1): wrist_roll   A (cross): gripper closes   B (circle): it opens\n"
-    "X or Y (square or triangle): stop and let go of the arm   Ctrl-C: quit"
+# For each joint of an arm from its base on, but the gripper: what the control is called, which way
+# it goes, and its types, numbers and directions. Axes count to the right and towards the person, so
+# that the second and the third joint lean forwards as the sticks do.
+ARM_CONTROLS = (
+    ("left stick", "to the sides", {(_AXIS, 0): 1.0}),
+    ("left stick", "forwards and back", {(_AXIS, 1): -1.0}),
+    ("right stick", "forwards and back", {(_AXIS, 4): -1.0}),
+    ("right stick", "to the sides", {(_AXIS, 3): 1.0}),
+    ("LB, RB (PlayStation: L1, R1)", "", {(_BUTTON, 4): -1.0, (_BUTTON, 5): 1.0}),
+    ("D-pad", "to the sides", {(_AXIS, 6): 1.0}),
+    ("D-pad", "forwards and back", {(_AXIS, 7): -1.0}),
 )
+GRIPPER_CONTROLS = {(_BUTTON, 0): -1.0, (_BUTTON, 1): 1.0}
+LET_GO = (2, 3)  # buttons; both, because pads differ in which of the two they count first
 
 
 class Gamepad:
@@ -59,11 +54,18 @@ class Gamepad:
     A control counts once it has been at rest: not a trigger that rests at the end of an axis, where
     a pad numbers its axes otherwise, nor a stick that is held while the pad is plugged in.
 
-    Raises ConfigurationError where the device cannot be opened at the start.
+    Raises ConfigurationError for a robot with more joints than controls, and where the device
+    cannot be opened at the start.
+
+    Attributes:
+        controls: type and number of a control: index of its joint, direction.
+        help: what they do, for a person.
     """
 
-    def __init__(self, device: str = DEVICE) -> None:
+    def __init__(self, robot: Robot, device: str = DEVICE) -> None:
         self.device = device
+        self.controls, self.help = _controls(robot)
+        self._joints = len(robot.joints)
         self._descriptor: int | None = None
         self._partial = b""  # the part of an event that has come so far
         self._pushed: dict[tuple[int, int], float] = {}
@@ -89,16 +91,16 @@ class Gamepad:
                 if value:
                     let_go = True
                     self.disregard()
-            elif (kind, number) in CONTROLS:
+            elif (kind, number) in self.controls:
                 share = value / _FULL if kind == _AXIS else float(value)
                 self._pushed[kind, number] = pushed = _beyond_rest(share)
                 if not pushed:
                     self._counts.add((kind, number))
         if let_go or not self.connected:
             return None
-        joints = np.zeros(len(JOINT_NAMES))
+        joints = np.zeros(self._joints)
         for control in self._counts:
-            joint, direction = CONTROLS[control]
+            joint, direction = self.controls[control]
             joints[joint] += direction * self._pushed[control]
         return joints
 
@@ -157,6 +159,34 @@ class Gamepad:
         except OSError:  # ENODEV of a pad that was unplugged; ENOENT until it is back
             self.close()
         return found if self.connected else b""
+
+
+def _controls(robot: Robot) -> tuple[dict[tuple[int, int], tuple[int, float]], str]:
+    """Type and number of each control with its joint and direction; and the help."""
+    arm = [name for name in robot.joint_names if name not in robot.grippers]
+    if len(arm) > len(ARM_CONTROLS) or len(robot.grippers) > 1:
+        raise ConfigurationError(
+            f"robot '{robot.name}' has {len(arm)} joints and {len(robot.grippers)} grippers, and a "
+            f"gamepad moves {len(ARM_CONTROLS)} and 1"
+            + (f": choose a side, {' or '.join(robot.sides)}" if robot.sides else "")
+        )
+    moves: dict[str, list[str]] = {}
+    for name, (control, way, _) in zip(arm, ARM_CONTROLS, strict=False):
+        moves.setdefault(control, []).append(f"{name} {way}".rstrip())
+    lines = [f"{control}: {', '.join(what)}" for control, what in moves.items()]
+    uses = [
+        *zip(arm, (controls for _, _, controls in ARM_CONTROLS), strict=False),
+        *((name, GRIPPER_CONTROLS) for name in robot.grippers),
+    ]
+    if robot.grippers:
+        lines.append("A (cross): gripper closes   B (circle): it opens")
+    lines.append("X or Y (square or triangle): stop and let go of the arm   Ctrl-C: quit")
+    found = {
+        control: (robot.index(name), direction)
+        for name, controls in uses
+        for control, direction in controls.items()
+    }
+    return found, "\n".join(lines)
 
 
 def _beyond_rest(share: float) -> float:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from act_core.limits import JointLimits
-from act_core.so101 import SO101_LIMITS
+from act_core.errors import ConfigurationError
+from act_core.robot import Robot
 from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
 
-# Key: index of the joint, direction. Two rows of the keyboard, a column for each joint.
-KEYS = {
-    key: (joint, direction)
-    for row, direction in (("qwerty", 1.0), ("asdfgh", -1.0))
-    for joint, key in enumerate(row)
-}
-GRIPPER_KEY = " "  # opens it, or closes it
-HELP = (
-    "q w e r t y: shoulder_pan shoulder_lift elbow_flex wrist_flex wrist_roll gripper, forwards\n"
-    "a s d f g h: the same, backwards   space: gripper open or closed   x: stop   Ctrl-C: quit"
-)
+# Two rows of the keyboard, a column for each joint, and which way their keys move it.
+KEY_ROWS = (("qwertyuiop", 1.0), ("asdfghjkl;", -1.0))
+GRIPPER_KEY = " "  # opens them, or closes them
+STOP_KEY = "x"
 
 
 class Jog:
@@ -30,22 +23,47 @@ class Jog:
     speed. Example at 0.8 rad/s and 50 targets a second, from 0 rad: the key `q` once gives 0.016,
     0.032, 0.048, 0.05, 0.05; a stick at half, let go after three periods, 0.008, 0.016, 0.024,
     0.024.
+
+    Raises ConfigurationError for a robot with more joints than keys in a row.
+
+    Attributes:
+        keys: key: index of its joint, direction.
+        help: what they do, for a person.
     """
 
     def __init__(
         self,
-        limits: JointLimits = SO101_LIMITS,
+        robot: Robot,
         step_rad: float = 0.05,
         speed_rad_s: float = 0.8,
         gripper_rad_s: float = 2.0,
     ) -> None:
-        self._lower, self._upper = limits.lower_rad, limits.upper_rad
+        names = robot.joint_names
+        row = KEY_ROWS[0][0]
+        if len(names) > len(row):
+            raise ConfigurationError(
+                f"robot '{robot.name}' has {len(names)} joints, and keys move {len(row)}"
+                + (f": choose a side, {' or '.join(robot.sides)}" if robot.sides else "")
+            )
+        self.keys = {
+            key: (joint, direction)
+            for row, direction in KEY_ROWS
+            for joint, key in enumerate(row[: len(names)])
+        }
+        forwards, backwards = (" ".join(row[: len(names)]) for row, _ in KEY_ROWS)
+        self.help = (
+            f"{forwards}: {' '.join(names)}, forwards\n"
+            f"{backwards}: the same, backwards   space: gripper open or closed   "
+            f"{STOP_KEY}: stop   Ctrl-C: quit"
+        )
+        self._lower, self._upper = robot.limits.lower_rad, robot.limits.upper_rad
+        self._grippers = [robot.index(name) for name in robot.grippers]
         self._step_rad = step_rad
-        self._speed = np.full(len(limits.names), speed_rad_s)
-        self._speed[-1] = gripper_rad_s
+        self._speed = np.full(len(names), speed_rad_s)
+        self._speed[self._grippers] = gripper_rad_s
         self._goal: Vector | None = None
         self._target: Vector | None = None
-        self._pushed = np.zeros(len(limits.names))  # (J,) of each joint's speed
+        self._pushed = np.zeros(len(names))  # (J,) of each joint's speed
 
     @property
     def moving(self) -> bool:
@@ -60,16 +78,18 @@ class Jog:
     def key(self, key: str, measured: ArrayLike) -> bool:
         """Takes in a key; ``measured`` (J,) [rad] is where the arm is. False for an unknown key."""
         key = key.lower()
-        if key not in (*KEYS, GRIPPER_KEY, "x"):
+        if key not in (*self.keys, GRIPPER_KEY, STOP_KEY):
             return False
         goal, target = self._begun(measured)
-        if key == "x":
+        if key == STOP_KEY:
             goal[:] = target
         elif key == GRIPPER_KEY:
-            middle = (self._lower[-1] + self._upper[-1]) / 2
-            goal[-1] = self._lower[-1] if goal[-1] > middle else self._upper[-1]
+            for joint in self._grippers:
+                middle = (self._lower[joint] + self._upper[joint]) / 2
+                is_open = goal[joint] > middle
+                goal[joint] = self._lower[joint] if is_open else self._upper[joint]
         else:
-            joint, direction = KEYS[key]
+            joint, direction = self.keys[key]
             wanted = goal[joint] + direction * self._step_rad
             goal[joint] = np.clip(wanted, self._lower[joint], self._upper[joint])
         return True

@@ -59,7 +59,7 @@ class RecordNode(Node):
         self.kept = 0
         self.last: Recording | None = None
         self._names = {topic: self.resolve_topic_name(topic.name) for topic in p.topics()}
-        contract = contract_text(p.task, p.cameras, p.images, p.rate_hz, p.joints)
+        contract = contract_text(p.task, p.cameras, p.images, p.rate_hz, p.joint_names())
         self._recorder = EpisodeRecorder(
             Path(p.out),
             [bag_topic(topic, name) for topic, name in self._names.items()],

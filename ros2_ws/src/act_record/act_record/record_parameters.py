@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from act_core import topics
 from act_core.parameters import parameter
-from act_core.so101 import JOINT_NAMES
+from act_core.robots import ROBOT, find_robot
 from act_core.topics import Topic
 
 RAW, COMPRESSED = "raw", "compressed"
@@ -19,7 +19,8 @@ class RecordParameters:
     out: str = parameter("recordings", "folder for the bags, one for each episode")
     task: str = parameter("", "what is shown; empty: what episode/status says")
     cameras: tuple[str, ...] = parameter(("front", "wrist"), "cameras to record")
-    joints: tuple[str, ...] = parameter(JOINT_NAMES, "of the robot, in the dataset's order")
+    robot: str = parameter("so101", ROBOT)
+    joints: tuple[str, ...] = parameter((), "to record, in the dataset's order; empty: the robot's")
     images: str = parameter(
         RAW,
         "raw: as captured, 55 MB a second for two cameras of 640x480; compressed: the JPEG topics",
@@ -36,6 +37,10 @@ class RecordParameters:
         False, "auto: call sim/reset when everything is heard, so that the first one is whole"
     )
     tail_s: float = parameter(0.25, "auto: go on for so long after the end", low=0.0, high=10.0)
+
+    def joint_names(self) -> tuple[str, ...]:
+        """Of the dataset, in its order; ConfigurationError for an unknown robot."""
+        return self.joints or find_robot(self.robot).joint_names
 
     def topics(self) -> tuple[Topic, ...]:
         """What is recorded: the policy's inputs first, then whatever else is published."""

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.joints import JointMatcher
+from act_core.robot import Robot
+from act_core.robots import ROBOT, find_robot
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.node import Node
@@ -17,7 +19,7 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from act_record import gamepad, jog
+from act_record import gamepad
 from act_record.episode_watch import EpisodeWatch
 from act_record.gamepad import Gamepad
 from act_record.jog import Jog
@@ -30,11 +32,15 @@ class TeleopNode(Node):
     """Publishes commands from the first input on, until an episode ends or the e-stop is engaged.
 
     controls: keys or a gamepad, open; whoever opened them closes them.
+    robot: whose joints are moved: of a robot with two arms, one side (see `Robot.side`).
+
+    Raises ConfigurationError for a robot with more joints than keys.
     """
 
-    def __init__(self, controls: Keyboard | Gamepad, **overrides: Any) -> None:
+    def __init__(self, controls: Keyboard | Gamepad, robot: Robot, **overrides: Any) -> None:
         super().__init__("act_teleop", **overrides)
-        self.jog = Jog()
+        self.jog = Jog(robot)
+        self._joints = JointMatcher(robot.joint_names)
         self._controls = controls
         self._connected = True
         self._watch = EpisodeWatch()
@@ -45,10 +51,10 @@ class TeleopNode(Node):
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.EPISODE_STATUS, self._on_episode)
         self.create_timer(1.0 / RATE_HZ, self._tick)
-        print(gamepad.HELP if isinstance(controls, Gamepad) else jog.HELP, flush=True)
+        print((controls if isinstance(controls, Gamepad) else self.jog).help, flush=True)
 
     def _on_joints(self, message: JointState) -> None:
-        self._measured = ros.read_joints(message, JOINT_NAMES).position
+        self._measured = self._joints.read(message.name, message.position, []).position
 
     def _on_estop(self, message: Bool) -> None:
         if message.data or self._stopped:
@@ -75,12 +81,12 @@ class TeleopNode(Node):
         target = self.jog.next(1.0 / RATE_HZ)
         if target is not None:
             now_ns = self.get_clock().now().nanoseconds
-            self._commands.publish(ros.joint_state(JOINT_NAMES, target, now_ns))
+            self._commands.publish(ros.joint_state(self._joints.wanted, target, now_ns))
 
     def _take_keys(self, keyboard: Keyboard, where: NDArray[np.float64] | None) -> None:
         for key in keyboard.read():
             if where is not None and not self.jog.key(key, where):
-                print(jog.HELP, flush=True)
+                print(self.jog.help, flush=True)
 
     def _take_push(self, pad: Gamepad, where: NDArray[np.float64] | None) -> None:
         pushed = pad.read()
@@ -105,16 +111,22 @@ def parser() -> argparse.ArgumentParser:
         "--gamepad", nargs="?", const=gamepad.DEVICE, metavar="DEVICE",
         help="a gamepad instead of keys (%(const)s)",
     )  # fmt: skip
+    top.add_argument("--robot", default="so101", help=f"{ROBOT} (%(default)s)")
+    top.add_argument("--side", default="", help="of a robot with two arms: left or right")
     return top
 
 
 def main() -> int:
     """Console command ``act-teleop``; 2: keys or gamepad cannot be read, with the reason."""
-    device = parser().parse_args(remove_ros_args(sys.argv)[1:]).gamepad
+    options = parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
-        controls: Keyboard | Gamepad = Keyboard() if device is None else Gamepad(device)
+        robot = find_robot(options.robot)
+        if options.side:
+            robot = robot.side(options.side)
+        controls: Keyboard | Gamepad
+        controls = Keyboard() if options.gamepad is None else Gamepad(robot, options.gamepad)
     except ConfigurationError as error:
         print(f"act-teleop: {error}", file=sys.stderr)
         return 2
     with controls:
-        return ros.run_node(lambda: TeleopNode(controls))
+        return ros.run_node(lambda: TeleopNode(controls, robot))

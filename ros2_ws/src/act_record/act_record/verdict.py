@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from act_core.so101 import SO101_LIMITS
+from act_core.robots import known_joints
 from act_core.stamps import duration
 from numpy.typing import NDArray
 
@@ -262,15 +262,15 @@ def _jerk(positions: NDArray[np.float64]) -> float:
 
 
 def _limits_touched(names: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Joints of an SO-101 but the gripper, which closes onto its limit by design."""
-    limits = SO101_LIMITS
+    """Joints of a known robot but the grippers, which close onto their limits by design."""
+    known = known_joints(names)
     found = []
     for index, name in enumerate(names):
-        if name not in limits.names or name == "gripper":
+        joint = known.get(name)
+        if joint is None or joint.is_gripper:
             continue
         values = np.array([s.position[index] for s in samples if s.names == tuple(names)])
-        k = limits.names.index(name)
-        low, high = limits.lower_rad[k] + AT_LIMIT_RAD, limits.upper_rad[k] - AT_LIMIT_RAD
+        low, high = joint.lower_rad + AT_LIMIT_RAD, joint.upper_rad - AT_LIMIT_RAD
         if values.min() <= low or values.max() >= high:
             found.append(name)
     return tuple(found)

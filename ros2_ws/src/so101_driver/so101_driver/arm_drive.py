@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 from act_core.command_gate import Applied
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
 from so101_driver import arm_checks, arm_start

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from act_core.command_gate import Applied, Refusal
 from act_core.limits import JointLimits
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
 from so101_driver.arm import ArmState, So101Arm

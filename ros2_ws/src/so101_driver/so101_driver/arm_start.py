@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
 from so101_driver import arm_checks

@@ -18,7 +18,7 @@ import numpy as np
 from act_core.errors import ConfigurationError, suggest
 from act_core.files import write_file
 from act_core.limits import JointLimits, clip
-from act_core.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver import calibration_checks
@@ -244,10 +244,11 @@ class JointConversion:
         sign = np.array([-1.0 if joint.drive_mode else 1.0 for joint in ordered])
         self.rad_per_count = sign * RAD_PER_COUNT
         self._zero_rad = np.zeros(len(JOINTS))
-        gripper = JOINTS[-1]
-        travel = self._highest[-1] - self._lowest[-1]
-        self.rad_per_count[-1] = sign[-1] * (gripper.upper_rad - gripper.lower_rad) / travel
-        self._zero_rad[-1] = (gripper.lower_rad + gripper.upper_rad) / 2
+        for index, joint in enumerate(JOINTS):
+            if joint.is_gripper:
+                travel = self._highest[index] - self._lowest[index]
+                self.rad_per_count[index] = sign[index] * joint.range_rad / travel
+                self._zero_rad[index] = (joint.lower_rad + joint.upper_rad) / 2
 
     def to_rad(self, counts: ArrayLike) -> Vector:
         """Positions (6,) [rad] of reported positions (6,) [counts]."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINT_NAMES, JOINTS, Joint
+from act_core.robot import ServoJoint as Joint
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 
 from so101_driver.registers import COUNTS_PER_TURN, MIDDLE_COUNT
 

@@ -13,7 +13,7 @@ from act_core.control_loop import ControlLoop
 from act_core.incidents import Incidents
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 
 from so101_driver import driver_report
 from so101_driver.arm import So101Arm

@@ -8,7 +8,7 @@ import numpy as np
 from act_core.arm_parameters import ArmParameters
 from act_core.limits import JointLimits
 from act_core.parameters import parameter
-from act_core.so101 import SO101_LIMITS
+from act_core.robots.so101 import SO101_LIMITS
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings

@@ -17,7 +17,7 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from act_core.realtime import prepare_process, request_fifo
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.client import Client
 from rclpy.node import Node

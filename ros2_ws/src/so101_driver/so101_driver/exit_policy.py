@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
 from act_core.limits import CommandLimiter, JointLimits
-from act_core.so101 import REST_POSE_RAD, SO101_LIMITS
+from act_core.robots.so101 import REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, PeriodicSchedule, to_ns
 
 from so101_driver import arm_start

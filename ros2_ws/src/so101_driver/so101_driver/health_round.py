@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 
 from so101_driver.arm import ServoHealth, So101Arm
 from so101_driver.bus_errors import NoReplyError

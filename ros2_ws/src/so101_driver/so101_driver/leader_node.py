@@ -14,9 +14,9 @@ from act_core.control_loop import ControlLoop
 from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.report import Report
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_publishers import PublisherWatch
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import MonotonicClock
 from act_core.traffic import Traffic
 from rclpy.clock import Clock, ClockType

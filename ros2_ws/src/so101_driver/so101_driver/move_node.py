@@ -14,7 +14,7 @@ from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.policy_json import SPEC_FILE, read_spec
 from act_core.policy_units import check_units
-from act_core.so101 import JOINT_NAMES, NAMED_POSES_RAD, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
@@ -32,7 +32,7 @@ SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targe
 class MoveParameters:
     """Parameters of the move node. A bundle comes before positions, positions before a pose."""
 
-    pose: str = parameter("home", "where to", choices=tuple(NAMED_POSES_RAD))
+    pose: str = parameter("home", "where to", choices=tuple(SO101.poses))
     position: tuple[float, ...] = parameter((), "six positions [rad]")
     start_of: str = parameter("", "folder of a policy bundle: to where its episodes start")
     speed_rad_s: float = parameter(0.5, "of every joint", low=0.01, high=2.0)
@@ -43,7 +43,7 @@ class MoveParameters:
         the arm's limits, and a bundle that does not say where it starts."""
         wanted = start_of(Path(self.start_of)) if self.start_of else self.position
         if not wanted:
-            return NAMED_POSES_RAD[self.pose]
+            return SO101.pose(self.pose)
         if len(wanted) != len(JOINT_NAMES):
             raise ConfigurationError(
                 f"position has {len(wanted)} values, expected {len(JOINT_NAMES)}: "

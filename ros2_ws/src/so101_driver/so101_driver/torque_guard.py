@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from act_core.limits import JointLimits
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from act_core.timing import Clock, MonotonicClock, to_ns
 
 from so101_driver.arm import So101Arm

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from act_core import topics
 from act_core.errors import ConfigurationError, suggest
-from act_core.limits import far_outside
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.policy_units import Reach
+from act_core.robots import known_joints
 from act_record.bag_reader import Bag, open_bag
 from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline
@@ -274,14 +274,14 @@ class BagSource:
         return tuple(found)
 
     def _joints(self, timeline: Timeline, contract: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names that were said, else the contract's, else an SO-101's or those in the bag."""
+        """Names that were said, else the contract's, else a known robot's or those in the bag."""
         if not timeline.counts[MEASURED]:
             raise DatasetError(_without(MEASURED, timeline))
         if not timeline.counts[self._action_topic]:
             raise DatasetError(_without(self._action_topic, timeline))
         there = [sample.names for sample in timeline.joints()] or [()]
         names = max(set(there), key=there.count)
-        own = JOINT_NAMES if set(JOINT_NAMES) <= set(names) else names
+        own = tuple(known_joints(names)) or names
         wanted = self._declared.joints or tuple(contract.get("joints", own))
         missing = [name for name in wanted if name not in names]
         if missing or not wanted:
@@ -315,18 +315,16 @@ def _spec(joints: tuple[str, ...], images: tuple[ImageInput, ...], rate_hz: floa
 
 
 def _check_unit(joints: Sequence[str], steps: Sequence[Step]) -> None:
-    """DatasetError for joints of an SO-101 that cannot be meant in radians."""
-    if set(joints) != set(JOINT_NAMES):
+    """DatasetError for joints of a known robot that cannot be meant in radians."""
+    if len(known_joints(joints)) < len(joints):
         return
-    order = [joints.index(name) for name in JOINT_NAMES]
+    reach = Reach(joints)
     for what, rows in (
         ("joints", [s.joints for s in steps]),
         ("actions", [s.action for s in steps]),
     ):
-        values = np.stack(rows)[:, order]
-        for extreme in (values.min(axis=0), values.max(axis=0)):
-            if (wrong := far_outside(extreme, SO101_LIMITS)) is not None:
-                raise DatasetError(f"its {what} are of another unit: {wrong}")
+        if (wrong := reach.beyond(rows)) is not None:
+            raise DatasetError(f"its {what} are of another unit: {wrong}")
 
 
 def _velocities(steps: Sequence[Step]) -> NDArray[np.float32] | None:

@@ -17,7 +17,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from act_core.so101 import JOINT_NAMES, JOINTS, Joint
+from act_core.robot import Joint
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 
 from act_training.datasets.errors import DatasetError
 
@@ -37,7 +38,7 @@ _OTHER_QUANTITY = re.compile(  # measured beside the position; no target is one
 
 @dataclass(frozen=True)
 class ArmColumns:
-    """The joints of one arm or of two in a stored vector, in the order of `act_core.so101`.
+    """The joints of one arm or of two in a stored vector, in the order of `act_core.robots.so101`.
 
     Attributes:
         names: as here: "shoulder_pan", or "left_shoulder_pan" of two arms.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 
 from act_training.datasets.lerobot.file_series import DATA_PATH, VIDEO_PATH, FileSizes
 from act_training.datasets.lerobot.info import ACTION, STATE

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from act_core.errors import suggest
-from act_core.so101 import JOINTS, Joint
+from act_core.robot import Joint
+from act_core.robots.so101 import JOINTS, SO101
 from numpy.typing import NDArray
 from so101_driver.calibration import RAD_PER_COUNT, Calibration
 
@@ -33,7 +34,7 @@ CONVERTED = (DEGREES, PERCENT, OLD_DEGREES)  # those that mean something for an 
 
 COUNTS_PER_LEROBOT_TURN = 4095
 RAD_PER_DEGREE = COUNTS_PER_LEROBOT_TURN / 360 * RAD_PER_COUNT
-GRIPPER = JOINTS[-1].name
+(GRIPPER,) = SO101.grippers
 GRIPPER_OPEN = 100.0  # LeRobot's value of the open gripper
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from act_core.so101 import Joint
+from act_core.robot import Joint
 from numpy.typing import NDArray
 
 from act_training.datasets.errors import DatasetError

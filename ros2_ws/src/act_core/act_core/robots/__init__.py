@@ -7,12 +7,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from act_core.door import Door
-from act_core.robot import Robot
+from act_core.robot import Joint, Robot
 from act_core.robot_file import read_robot
+
+# What a parameter that takes one says of itself.
+ROBOT = "so101, so101_bimanual, a YAML file or one of your own"
 
 
 def _problem(thing: Any) -> str | None:
@@ -27,3 +32,26 @@ def find_robot(name: str) -> Robot:
     if name.endswith((".yaml", ".yml")):
         return read_robot(Path(name))
     return ROBOTS.find(name)
+
+
+def known_joints(names: Sequence[str]) -> dict[str, Joint]:
+    """The joints of a robot that is known here, by the names that they have in a message, a bag or
+    a policy: bare, of an arm of several (``left_shoulder_pan``), with LeRobot's ending (``.pos``).
+
+    A robot is known if it ships or if something has found it before. It is recognised by all of its
+    joints but one, because many a robot has a ``gripper``. They come in the robot's own order, arm
+    by arm; none where no robot is recognised.
+    """
+    best: dict[str, Joint] = {}
+    for robot in ROBOTS.here():
+        pattern = re.compile(
+            rf"(.*[_./])?({'|'.join(map(re.escape, robot.joint_names))})(?:\.pos)?"
+        )
+        matches = {name: match for name in names if (match := pattern.fullmatch(name))}
+        prefixes = [match.group(1) for match in matches.values()]
+        places = {name: robot.index(match.group(2)) for name, match in matches.items()}
+        if len(set(places.values())) < len(robot.joints) - 1 or len(matches) < len(best):
+            continue
+        in_order = sorted(matches, key=lambda n: (prefixes.index(matches[n].group(1)), places[n]))
+        best = {name: robot.joints[places[name]] for name in in_order}
+    return best

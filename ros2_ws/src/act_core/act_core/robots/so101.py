@@ -30,3 +30,9 @@ POSES = {
 }
 SO101 = Robot("so101", JOINTS, POSES)
 ROBOTS.register("so101")(SO101)
+
+# Short names, for the code that is about this arm.
+JOINT_NAMES = SO101.joint_names
+SO101_LIMITS = SO101.limits
+HOME_POSE_RAD = SO101.pose("home")
+REST_POSE_RAD = SO101.pose("rest")

@@ -21,18 +21,18 @@ import mink
 import mujoco
 import numpy as np
 from act_core.limits import CommandLimiter, JointLimits
-from act_core.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
-from act_sim.arm_model import GRASP_SITE, SERVO, load_arm
+from act_sim.arm_model import ARM, GRASP_SITE, SERVO, load_arm
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
 
 Vector = NDArray[np.float64]
 
-GRIPPER = JOINT_NAMES.index("gripper")
+GRIPPER = ARM.index(ARM.grippers[0])
 _BODY = slice(0, GRIPPER)  # the five joints that move the gripper
+_FIRST = slice(0, len(ARM.joints))  # the first arm among all joints of a simulation
 
 # Calm commands: below the arm's limits, and gentle enough that the soft servos follow.
 _MAX_VELOCITY_RAD_S, _MAX_ACCELERATION_RAD_S2 = 2.5, 20.0
@@ -68,7 +68,7 @@ class HandGuide:
         self._sim = sim
         model = load_arm(sim.mjcf).compile()
         self._configuration = mink.Configuration(model)
-        self._order = np.array([model.joint(name).qposadr[0] for name in JOINT_NAMES])
+        self._order = np.array([model.joint(name).qposadr[0] for name in ARM.joint_names])
         self._site = model.site(GRASP_SITE).id
         self._task = mink.FrameTask(
             GRASP_SITE, "site", position_cost=1.0, orientation_cost=_ORIENTATION_COST_M
@@ -77,11 +77,11 @@ class HandGuide:
         self._limiter = CommandLimiter(_calm_limits(sim), 1.0 / sim.control_hz)
         # It sees where joints really are and thinks in that; commands are in what the arm's
         # calibration says.
-        self._offset = sim.joint_offset_rad[: len(JOINT_NAMES)]
+        self._offset = sim.joint_offset_rad[_FIRST]
         self._base = np.array([0.0, 0.0, sim.base_height_m])
         last = sim.command  # not the measured joints: a closed gripper goes on pressing
-        self._limiter.reset(last[: len(JOINT_NAMES)] + self._offset)
-        self._others = last[len(JOINT_NAMES) :]
+        self._limiter.reset(last[_FIRST] + self._offset)
+        self._others = last[len(ARM.joints) :]
         self._creep = np.zeros(3)
 
     def position(self) -> Vector:
@@ -110,8 +110,8 @@ class HandGuide:
         target[_BODY] = self._inverse_kinematics(ahead, goal.spin_rad)[_BODY] + sag
         target[GRIPPER] = goal.gripper_rad
         sent = self._limiter.limit(target).position_rad - self._offset
-        first = slice(0, len(JOINT_NAMES))
-        sent = np.clip(sent, self._sim.limits.lower_rad[first], self._sim.limits.upper_rad[first])
+        limits = self._sim.limits
+        sent = np.clip(sent, limits.lower_rad[_FIRST], limits.upper_rad[_FIRST])
         return np.concatenate([sent, self._others])
 
     def _missing(self, way: Vector, distance: float) -> Vector:
@@ -155,12 +155,12 @@ class HandGuide:
         self._configuration.update(q)
 
     def _measured(self) -> Vector:
-        return self._sim.joint_position[: len(JOINT_NAMES)] + self._offset
+        return self._sim.joint_position[_FIRST] + self._offset
 
 
 def _calm_limits(sim: Simulation) -> JointLimits:
     """Those of the first arm, at the speed and acceleration of a demonstration."""
-    limits, first = sim.limits, slice(0, len(JOINT_NAMES))
+    limits, first = sim.limits, _FIRST
     velocity, acceleration = limits.max_velocity_rad_s, limits.max_acceleration_rad_s2
     return JointLimits(
         names=limits.names[first],

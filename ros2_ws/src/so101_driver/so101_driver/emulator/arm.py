@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from act_core.so101 import JOINT_NAMES, JOINTS, REST_POSE_RAD
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, REST_POSE_RAD
 from numpy.typing import ArrayLike
 
 from so101_driver import registers as reg

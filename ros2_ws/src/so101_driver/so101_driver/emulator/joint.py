@@ -22,7 +22,7 @@ class Drive(NamedTuple):
 
 
 class JointModel(Protocol):
-    """A joint as its servo sees it. Angles [rad] as in `act_core.so101`."""
+    """A joint as its servo sees it. Angles [rad] as in `act_core.robots.so101`."""
 
     position_rad: float
     velocity_rad_s: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from act_core.limits import far_outside
-from act_core.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import RAD_PER_COUNT

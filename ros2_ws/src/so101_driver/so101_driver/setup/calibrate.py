@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from act_core.errors import ConfigurationError
-from act_core.so101 import JOINTS
+from act_core.robots.so101 import JOINTS
 
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm

@@ -10,7 +10,7 @@ from functools import partial
 
 from act_core.errors import ConfigurationError
 from act_core.files import write_file
-from act_core.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS
 
 from so101_driver import calibration as stored
 from so101_driver.arm import So101Arm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from act_core.so101 import JOINTS
+from act_core.robots.so101 import JOINTS
 
 from so101_driver import registers as reg
 from so101_driver.bus import Bus

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from act_core.so101 import JOINTS
+from act_core.robots.so101 import JOINTS
 
 from so101_driver import registers as reg
 from so101_driver.bus import ONE_SERVO_RETRIES, Bus, Identity

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from act_core.so101 import JOINTS, Joint
+from act_core.robot import ServoJoint as Joint
+from act_core.robots.so101 import JOINTS
 
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
