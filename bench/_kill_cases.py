@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from act_core import ros, topics
+from act_core.files import read_json
+from act_core.so101 import JOINT_NAMES
+from act_record import episode_recorder
+from act_record.bag_reader import OUTCOME_FILE, open_bag
+from act_record.contract import CONTRACT, contract_text
+from act_record.episode_recorder import EpisodeRecorder, next_number, write_outcome
+from act_record.repair import repair
+from rclpy.serialization import serialize_message
+from rosbag_lite import BagMessage, BagTopic
 
 UNREADABLE = "cannot be read"
+_START_NS = 1_700_000_000_000_000_000
 
 State = dict[str, str]  # name -> digest of what a reader gets
 
@@ -204,6 +218,109 @@ def _import(folder: Path) -> None:
           "--rate-hz", 20, "--joint-names", "a", "b")  # fmt: skip
 
 
+# -------------------------------------------------------------------------- record, import bags
+
+_TAKES = 3
+_CONTRACT = {CONTRACT: contract_text("wave", ("front",), "raw", 20.0)}
+
+
+@cache
+def _messages(take: int) -> list[BagMessage]:
+    """What a recorder hears in 1.5 s: an arm at 50 Hz and a camera at 20 Hz. Another one each
+    time."""
+    rng = np.random.default_rng(take)
+    found = []
+
+    def add(topic: topics.Topic, message: Any, at_ns: int) -> None:
+        data = bytes(serialize_message(message))
+        found.append(BagMessage(f"/{topic.name}", topic.type_name, data, at_ns))
+
+    for step in range(75):
+        at_ns = _START_NS + step * 20_000_000
+        position = 0.3 * np.sin(0.04 * step + np.arange(len(JOINT_NAMES)) + take)
+        arm = ros.joint_state(JOINT_NAMES, position, at_ns)
+        add(topics.JOINT_STATES, arm, at_ns + 500_000)
+        add(topics.JOINT_COMMANDS, arm, at_ns + 1_000_000)
+    for frame in range(30):
+        at_ns = _START_NS + frame * 50_000_000
+        pixels = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        picture = ros.array_to_image(pixels, at_ns, "front")
+        add(topics.camera_image("front"), picture, at_ns + 2_000_000)
+    return sorted(found, key=lambda message: message.log_ns)
+
+
+def _prepare_record(folder: Path) -> None:
+    for take in range(_TAKES):  # in this process: bytes between fields are those of the process
+        _messages(take)
+    _record(folder, takes=1)
+
+
+def _record(folder: Path, takes: int = _TAKES) -> None:
+    """An evening of recording: what an earlier one has left is repaired, looked at and thrown away,
+    then it goes on until there are so many. The limit for a disk that is nearly full is out of the
+    way."""
+    episode_recorder.MIN_FREE_BYTES = 0
+    bags = folder / "bags"
+    for left in (path for path in bags.glob("episode_*") if not _is_kept(path)):
+        if _content_of_rest(left):
+            repair(left)
+            _content_of_rest(left)
+        shutil.rmtree(left)
+    kinds = dict.fromkeys((message.topic, message.type_name) for message in _messages(0))
+    recorder = EpisodeRecorder(bags, [BagTopic(*kind) for kind in kinds], _CONTRACT)
+    while (take := next_number(bags)) < takes:
+        recorder.start()
+        for message in _messages(take):
+            recorder.write(message.topic, message.data, message.log_ns)
+        recording = recorder.stop()
+        problem = recording.problem
+        try:
+            write_outcome(recording.folder, success=True, messages=recording.messages)
+        except OSError as error:
+            problem = problem or str(error)
+        if problem is not None:
+            raise SystemExit(f"error: the disk is full: {problem}")
+
+
+def _is_kept(path: Path) -> bool:
+    return (path / OUTCOME_FILE).exists() and open_bag(path).is_whole
+
+
+def _content_of_rest(path: Path) -> int:
+    """How many messages a bag holds that was not ended; each is as it came."""
+    if not any(path.iterdir()):
+        return 0  # killed between the folder and its file
+    found = list(open_bag(path).messages())
+    sent = _messages(int(path.name.rpartition("_")[2]))[: len(found)]
+    if [m.data for m in found] != [m.data for m in sent]:
+        raise ValueError(f"{path.name} holds what nobody sent")
+    return len(found)
+
+
+def _recordings(folder: Path) -> State:
+    state = {}
+    for path in sorted((folder / "bags").glob("episode_*")):
+        if _is_kept(path):
+            told = read_json(path / OUTCOME_FILE)["messages"]
+            contents = [(m.topic, m.data, m.log_ns) for m in open_bag(path).messages()]
+            state[path.name] = _digest(told, contents)
+        else:
+            _content_of_rest(path)
+    return state
+
+
+def _prepare_import_bags(folder: Path) -> None:
+    _record(folder)
+    _import_bags(folder)
+    (folder / "data/episode_000001.hdf5").unlink()
+
+
+def _import_bags(folder: Path) -> None:
+    from act_training.import_dataset import main
+
+    _call(main, "bag", folder / "bags", "--out", folder / "data")
+
+
 # ----------------------------------------------------------------------------------- calibrate
 
 
@@ -239,6 +356,14 @@ CASES = {
         _TrainCase("resume", _prepare_resume, _train, _checkpoints),
         Case("export", _prepare_export, _export, _bundle),
         Case("import", _prepare_import, _import, lambda f: _episodes(f / "data"), grows=True),
+        Case(
+            "import_bags",
+            _prepare_import_bags,
+            _import_bags,
+            lambda f: _episodes(f / "data"),
+            grows=True,
+        ),
+        Case("record", _prepare_record, _record, _recordings, grows=True),
         Case("calibrate", lambda f: _calibrate(f, 0), _calibrate, _calibration),
     )
 }

@@ -24,3 +24,4 @@ def test_what_stood_before_stands(commands, kills):
     result = json.loads(ended.stdout.splitlines()[-1])
     assert result["problems"] == 0
     assert sum(command["kills"] for command in result["commands"].values()) == kills
+    assert sum(command["full_disks"] for command in result["commands"].values()) == len(commands)
