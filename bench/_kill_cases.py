@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from act_core import ros, topics
 from act_core.files import read_json
-from act_core.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES
 from act_record import episode_recorder
 from act_record.bag_reader import OUTCOME_FILE, open_bag
 from act_record.contract import CONTRACT, contract_text
@@ -221,7 +221,7 @@ def _import(folder: Path) -> None:
 # -------------------------------------------------------------------------- record, import bags
 
 _TAKES = 3
-_CONTRACT = {CONTRACT: contract_text("wave", ("front",), "raw", 20.0)}
+_CONTRACT = {CONTRACT: contract_text("wave", ("front",), "raw", 20.0, JOINT_NAMES)}
 
 
 @cache
@@ -271,7 +271,7 @@ def _record(folder: Path, takes: int = _TAKES) -> None:
     while (take := next_number(bags)) < takes:
         recorder.start()
         for message in _messages(take):
-            recorder.write(message.topic, message.data, message.log_ns)
+            recorder.write(message.topic, bytes(message.data), message.log_ns)
         recording = recorder.stop()
         problem = recording.problem
         try:
