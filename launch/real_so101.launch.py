@@ -237,7 +237,10 @@ def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, 
     port, calibration = folder / "port", folder / "calibration.json"
     emulated_calibration().save(calibration)
     # The simulation's own joint topics and stop are behind the bus; what it shows is for all.
-    hidden = ("joint_states", "joint_commands", "joint_commands/applied", "estop", "estop/state")
+    hidden = (
+        "joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person",
+        "estop", "estop/state", "control/owner", "control/take", "control/return",
+    )  # fmt: skip
     behind = [(name, f"emulated/{name}") for name in hidden]
     nodes: list[LaunchDescriptionEntity] = [
         Node(

@@ -432,3 +432,21 @@ def test_a_bundle_without_a_start_range_says_how_to_go_on(running):
     answer = call(until, robot.enable, SetBool.Request(data=True))
     assert not answer.success
     assert "set start_pose, or start_within to 0" in answer.message
+
+
+def test_while_a_person_has_the_arm_it_stands_by_and_says_so(running):
+    node, robot, until = running(enabled=True)
+    owner = publisher(robot, topics.CONTROL_OWNER)
+    until(acting(node))
+
+    def tell(who: str, reason: str) -> None:
+        owner.publish(diagnostic("control owner", "ok", reason, {"owner": who}))
+
+    tell("person", "taken over by /leader")
+    text = "standing by: the arm is in other hands, person: taken over by /leader"
+    until(lambda: text in robot.reports.get("/act_policy: control", ["", "", {}])[1])
+    until(acting(node))
+    robot.position = [0.7, 0.7]
+    until(lambda: np.allclose(robot.commands[-1].position, 0.9, atol=0.15))
+    tell("policy", "handed back by control/return")
+    until(lambda: "standing by" not in robot.reports["/act_policy: control"][1])

@@ -293,3 +293,36 @@ def test_a_chunk_from_before_the_reset_is_dropped_whoever_hands_it_over():
     observe(runner, 140)
     assert runner.act(155 * MS) == Hold("no_plan", "waiting for the first chunk")
     assert runner.act(260 * MS).observation_ns == 140 * MS
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("ensemble", {}), ("newest", {}), ("open_loop", {"open_loop_rows": 4})]
+)
+def test_while_others_drive_there_is_always_a_plan_of_where_the_arm_is(mode, options):
+    """The arm is moved by 1 rad/s from elsewhere; a plan to stand still is never older than its
+    inference, in a mode that asks seldom, too, and there is no way back through an older one."""
+    runner = make_runner(latency_s=0.05, mode=mode, **options)
+    for t_ms in range(0, 500, 10):
+        observe(runner, t_ms, (0.0, 0.0))
+        runner.act(t_ms * MS)
+    runner.stand_by(True)
+    for t_ms in range(500, 1500, 10):
+        where = (t_ms - 500) / 1000
+        observe(runner, t_ms, (where, where))
+        action = runner.act(t_ms * MS)
+        if t_ms >= 700:
+            assert action.live == 1
+            assert action.position == pytest.approx([where] * 2, abs=0.13)
+    runner.stand_by(False)
+    observe(runner, 1500, (1.0, 1.0))
+    for t_ms in range(1500, 1540, 10):
+        action = runner.act(t_ms * MS)
+        assert action.position == pytest.approx([1.0] * 2, abs=0.13)
+
+
+def test_a_policy_that_is_stopped_stays_stopped_while_others_drive():
+    runner = make_runner()
+    runner.stop("not enabled")
+    runner.stand_by(True)
+    observe(runner, 0)
+    assert runner.act(0) == Hold("stopped", "not enabled")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import ArrayLike
@@ -12,11 +13,14 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from act_core import ros, topics
+from act_core.arbiter import NOBODY, POLICY, Ownership
 from act_core.arm_parameters import ArmParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
 from act_core.command_gate import Applied, Refusal
+from act_core.helm import Helm
 from act_core.incidents import Incidents
+from act_core.limits import JointLimits
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_listener import Listener
@@ -41,6 +45,10 @@ class Backend(Protocol):
         """Engages or releases the e-stop."""
         ...
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force; see `act_core.command_gate.CommandGate.hold`."""
+        ...
+
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
         ...
@@ -59,10 +67,12 @@ class ArmNode(Node):
     """The side of an arm that everybody sees, over a `Backend`; a base of `SimNode` and of the
     driver's node.
 
-    Hears ``joint_commands`` and tells ``joint_states``, ``joint_commands/applied``,
-    ``estop/state`` and the status ``control`` in the diagnostics; answers ``estop``. It holds, by
-    refusing them all, while more than one node sends commands. Whoever derives from it calls
-    `serve` when the backend is there, and then `publish` in every control period.
+    Hears ``joint_commands`` and ``joint_commands/person`` and tells ``joint_states``,
+    ``joint_commands/applied``, ``estop/state``, ``control/owner`` and the status ``control`` in the
+    diagnostics; answers ``estop``, ``control/take`` and ``control/return``. Whose commands are
+    followed is said by its `Helm`. It holds, by refusing them all, while more than one node sends
+    ``joint_commands``. Whoever derives from it calls `serve` when the backend is there, and then
+    `publish` in every control period.
     """
 
     backend: Backend
@@ -70,50 +80,73 @@ class ArmNode(Node):
     def serve(
         self,
         backend: Backend,
-        joint_names: Sequence[str],
+        limits: JointLimits,
+        period_s: float,
         parameters: ArmParameters,
         loop_stats: LoopStats,
         hardware_id: str,
+        grippers: Sequence[str] = (),
+        itself: str = POLICY,
         listener_priority: int | None = None,
     ) -> None:
         """Opens the topics.
 
+        limits: of the joints, which they name.
+        period_s: of the control loop.
         loop_stats: of the control loop, for the diagnostics.
+        grippers: names of the joints that open and close a hand.
+        itself: whose commands ``joint_commands`` are; see `act_core.arbiter`.
         hardware_id: see `Diagnostics`.
         listener_priority: commands are heard in a thread of their own with this SCHED_FIFO
             priority; None: by the executor.
         """
         self.backend = backend
         self.status = ArmStatus()
-        self._joint_names = tuple(joint_names)
+        self._joint_names = limits.names
         self._arm_parameters = parameters
+        timeout_s = parameters.command_timeout_s
+        self.helm = Helm(backend, limits, grippers, period_s, timeout_s, itself)
+        self._told_owner: Ownership | None = None
+        self._owner_lock = threading.Lock()
         self._loop_stats = loop_stats
         self._clock_watch = ClockWatch()
         self._commanders = PublisherWatch(self, topics.JOINT_COMMANDS)
+        self._persons = PublisherWatch(self, topics.JOINT_COMMANDS_PERSON)
+        self._hardware_id = hardware_id
         self._incidents = Incidents()
         self._hold: str | None = ""  # of what was applied last
         self._logged_hold: str | None = ""
+        self._logged_changes = 0
         self._turns = 0
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._joint_states = ros.publisher(self, topics.JOINT_STATES)
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
         self._estop_state.publish(Bool(data=False))
+        self._owner_topic = ros.publisher(self, topics.CONTROL_OWNER)
+        self._tell_owner()
         ros.service(self, topics.ESTOP, self._on_estop)
+        ros.service(self, topics.CONTROL_TAKE, self._on_take)
+        ros.service(self, topics.CONTROL_RETURN, self._on_return)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
         Diagnostics(self, self._reports, hardware_id)
-        if listener_priority is None:
-            ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
-        else:
-            self._listener = Listener(
-                self, topics.JOINT_COMMANDS, self._on_command, self._on_error, listener_priority
-            )
+        heard: list[tuple[topics.Topic, Callable[..., None]]] = [
+            (topics.JOINT_COMMANDS, self._on_command),
+            (topics.JOINT_COMMANDS_PERSON, self._on_person),
+        ]
+        for topic, callback in heard:
+            if listener_priority is None:
+                ros.subscription(self, topic, callback)
+            else:
+                self._listeners.append(
+                    Listener(self, topic, callback, self._on_error, listener_priority)
+                )
 
     def stop_listening(self) -> None:
         """No command is heard afterwards."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
     # -- for whoever derives from it -----------------------------------------------------------
 
@@ -150,6 +183,8 @@ class ArmNode(Node):
         hold: why commands are not followed; None while they are.
         failing: the arm cannot follow until somebody sees to it.
         """
+        self.helm.applied(None if applied is None else applied.position_rad, applied_ns)
+        self._tell_owner()
         status, names, frame = self.status, self._joint_names, self._arm_parameters.frame_id
         status.hold, status.failing = hold, failing
         if sample is not None:
@@ -174,7 +209,11 @@ class ArmNode(Node):
 
     def _reports(self) -> list[Report]:
         loop = self._loop_stats.snapshot()
-        values = {**(loop.as_values() if loop is not None else {}), **self.backend.values()}
+        values = {
+            **(loop.as_values() if loop is not None else {}),
+            **self.backend.values(),
+            **self.helm.values(),
+        }
         warnings = [self._clock_warning(), self._commanders_warning()]
         return [self.status.report(values, [text for text in warnings if text is not None])]
 
@@ -186,14 +225,54 @@ class ArmNode(Node):
         if several is not None:
             refusal: Refusal | None = Refusal("senders", f"{several}: all but one must stop")
         else:
-            refusal = self.backend.command(
+            refusal = self.helm.command(
                 message.name, message.position, ros.stamp_ns(message.header.stamp), self.now_ns()
             )
+        if refusal is None or refusal.kind != "owner":  # the policy stands by: no fault of anybody
+            self._heard(refusal)
+
+    def _on_person(self, message: JointState, info: Mapping[str, Any]) -> None:
+        self._persons.saw(info)
+        sender, name = self._persons.sender(info)
+        refusal = self.helm.person(
+            sender, name, message.name, message.position,
+            ros.stamp_ns(message.header.stamp), self.now_ns(),
+        )  # fmt: skip
+        self._tell_owner()
+        self._heard(refusal)
+
+    def _heard(self, refusal: Refusal | None) -> None:
         self.status.heard(refusal)
         if refusal is None:
             self.accepted()
         else:
             self._incidents.saw(refusal.kind, refusal)
+
+    def begin_anew(self) -> None:
+        """The arm was put somewhere else: whoever had taken it over has it no more."""
+        self.helm.begin_anew(self.now_ns())
+        self._tell_owner()
+
+    def _tell_owner(self) -> None:
+        """Publishes who owns the arm where that has changed. By any thread."""
+        if self.helm.ownership is self._told_owner:
+            return
+        with self._owner_lock:
+            now, before = self.helm.ownership, self._told_owner
+            if now is before:
+                return
+            self._told_owner = now
+            level = "warn" if now.owner == NOBODY else "ok"
+            values = {
+                "owner": now.owner,
+                "who": now.who,
+                "since_ns": str(now.since_ns),
+                "before": before.owner if before is not None else "",
+                "changes": str(now.changes),
+            }
+            status = ros.diagnostic("control owner", level, now.reason, values)
+            status.hardware_id = self._hardware_id
+            self._owner_topic.publish(status)
 
     def _commanders_warning(self) -> str | None:
         several = self._commanders.at_once()
@@ -209,8 +288,20 @@ class ArmNode(Node):
 
     # -- executor ------------------------------------------------------------------------------
 
+    def _on_take(self, _request: Any, response: Any) -> Any:
+        response.success, response.message = self.helm.take("control/take", self.now_ns())
+        self._tell_owner()
+        return response
+
+    def _on_return(self, _request: Any, response: Any) -> Any:
+        response.success, response.message = self.helm.give_back("control/return", self.now_ns())
+        self._tell_owner()
+        return response
+
     def _on_estop(self, request: Any, response: Any) -> Any:
         self.backend.estop(request.data)
+        self.helm.estop(request.data, self.now_ns())
+        self._tell_owner()
         self._estop_state.publish(Bool(data=request.data))
         response.success = True
         response.message = "e-stop engaged" if request.data else "e-stop released"
@@ -222,9 +313,14 @@ class ArmNode(Node):
         logger = self.get_logger()
         if self._turns % PUBLISHERS_EVERY == 0:
             self._commanders.look()
+            self._persons.look()
         self._turns += 1
         for line in self._incidents.lines():
             logger.warning(line)
+        owner = self.helm.ownership
+        if owner.changes != self._logged_changes:
+            self._logged_changes = owner.changes
+            logger.info(f"owner: {owner.text}: {owner.reason}")
         hold = self._hold
         if hold != self._logged_hold:
             self._logged_hold = hold

@@ -81,6 +81,7 @@ class PublisherWatch:
         self._topic = topic
         self._senders = Senders()
         self._publishers: list[TopicPublisher] = []
+        self._names: dict[bytes, str] = {}
         # Before Kilted, rclpy does not tell who sent a message: whoever could, may have.
         self._nameless = False
 
@@ -94,6 +95,16 @@ class PublisherWatch:
     def look(self) -> None:
         """Asks the graph; see `publishers_of`."""
         self._publishers = publishers_of(self._node, self._topic)
+        self._names = {publisher.gid: publisher.node for publisher in self._publishers}
+
+    def sender(self, info: Mapping[str, Any]) -> tuple[bytes, str]:
+        """Who sent a message: an id, and the name of its node. Before Kilted all senders have one
+        id; the name is then that of whoever could have been it."""
+        gid = ros.publisher_gid(info) or b""
+        if gid not in self._names:
+            self.look()
+        everybody = " or ".join(sorted(set(self._names.values())))
+        return gid, self._names.get(gid) or everybody or "a device"
 
     @property
     def is_single(self) -> bool:
@@ -102,7 +113,7 @@ class PublisherWatch:
 
     def sending(self) -> list[str]:
         """Names of the nodes that sent in the last second, sorted, one for each publisher."""
-        known = {publisher.gid: publisher.node for publisher in self._publishers}
+        known = self._names
         senders = known if self._nameless else self._senders.recent()
         return sorted(known.get(gid, "a node that is not known yet") for gid in senders)
 

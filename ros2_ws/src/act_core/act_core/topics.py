@@ -29,11 +29,13 @@ class Topic:
 
 JOINT_STATES = Topic("joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 JOINT_COMMANDS = Topic("joint_commands", "sensor_msgs/msg/JointState", COMMAND, 100.0)
+JOINT_COMMANDS_PERSON = Topic("joint_commands/person", "sensor_msgs/msg/JointState", COMMAND, 100.0)
 JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
 LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
 EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
+CONTROL_OWNER = Topic("control/owner", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", STATE, 1.0)
 
 
@@ -65,6 +67,8 @@ class Service:
 POLICY_ENABLE = Service("policy/enable", "std_srvs/srv/SetBool")
 POLICY_RESET = Service("policy/reset", "std_srvs/srv/Trigger")
 ESTOP = Service("estop", "std_srvs/srv/SetBool")
+CONTROL_TAKE = Service("control/take", "std_srvs/srv/Trigger")
+CONTROL_RETURN = Service("control/return", "std_srvs/srv/Trigger")
 LEADER_ENABLE = Service("leader/enable", "std_srvs/srv/SetBool")
 DRIVER_TORQUE = Service("driver/torque", "std_srvs/srv/SetBool")
 DRIVER_RECOVER = Service("driver/recover", "std_srvs/srv/Trigger")
@@ -80,12 +84,12 @@ def set_camera_info(camera: str) -> Service:
 
 
 TOPICS: tuple[Topic, ...] = (
-    JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_APPLIED, LEADER_JOINT_STATES, POLICY_CHUNK,
-    EPISODE_STATUS, ESTOP_STATE, DIAGNOSTICS,
+    JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
+    LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ESTOP_STATE, CONTROL_OWNER, DIAGNOSTICS,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
-    POLICY_ENABLE, POLICY_RESET, ESTOP, LEADER_ENABLE, DRIVER_TORQUE, DRIVER_RECOVER, SIM_RESET,
-    RECORD_START, RECORD_STOP, RECORD_DISCARD,
+    POLICY_ENABLE, POLICY_RESET, ESTOP, CONTROL_TAKE, CONTROL_RETURN, LEADER_ENABLE, DRIVER_TORQUE,
+    DRIVER_RECOVER, SIM_RESET, RECORD_START, RECORD_STOP, RECORD_DISCARD,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from act_core import topics
+from act_core.arbiter import NOBODY, PERSON
 from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
@@ -126,6 +127,7 @@ class PolicyNode(Node):
         self._enabled = False
         self._estopped = False
         self._episode: dict[str, str] | None = None
+        self._owner: str | None = None  # who has the arm, while that is not this policy
         self._refused: dict[str, str] = {}  # stream -> why its last message was no use
         self._clock_jumps = 0
         self._result: Action | Hold | None = None  # of the last control tick
@@ -152,6 +154,7 @@ class PolicyNode(Node):
             subscription(self, topic, partial(self._on_image, image.camera))
         subscription(self, topics.ESTOP_STATE, self._on_estop)
         subscription(self, topics.EPISODE_STATUS, self._on_episode)
+        subscription(self, topics.CONTROL_OWNER, self._on_owner)
         service(self, topics.POLICY_ENABLE, self._on_enable)
         service(self, topics.POLICY_RESET, self._on_reset)
         # Silence must be noticed also when nothing comes and simulated time stands still.
@@ -356,6 +359,11 @@ class PolicyNode(Node):
         self._set_enabled(False)
         self.get_logger().warning(f"e-stop {'engaged' if message.data else 'released'}: stopped")
 
+    def _on_owner(self, message: DiagnosticStatus) -> None:
+        owner = diagnostic_values(message).get("owner")
+        self._owner = f"{owner}: {clean(message.message)}" if owner in (PERSON, NOBODY) else None
+        self.runner.stand_by(self._owner is not None)
+
     def _on_episode(self, message: DiagnosticStatus) -> None:
         values = diagnostic_values(message)
         told = ("task", "seed", "episode")
@@ -400,6 +408,8 @@ class PolicyNode(Node):
         found += [several(self, topics.camera_image(camera)) for camera in self._images]
         if self._enabled:
             found.append(rivals(self, topics.JOINT_COMMANDS))
+        if self._owner is not None:
+            found.append(f"standing by: the arm is in other hands, {self._owner}")
         self._others = [text for text in found if text is not None]
 
     def _state(self) -> PolicyState:

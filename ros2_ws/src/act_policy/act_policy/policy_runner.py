@@ -123,6 +123,7 @@ class PolicyRunner:
         self._epoch_ns: int | None = None
         self._observation: Observation | None = None
         self._requested = False
+        self._standing_by = False
         self._held_since_ns: int | None = None
         self._unobserved = ""
         self._failure: str | None = None
@@ -150,13 +151,22 @@ class PolicyRunner:
             self._forget()
             self._epoch_ns = now_ns
 
+    def stand_by(self, standing_by: bool) -> None:
+        """Somebody else drives the arm, or drives it no more. Meanwhile every observation that
+        there is time for is inferred, and the newest chunk alone is the plan: so there is one, of
+        where the arm is, at the moment when it comes back. Commands follow the plan as it is; they
+        go nowhere, and whoever owns the arm leads from where it is to the first that counts."""
+        with self._lock:
+            self._standing_by = standing_by
+            self._follower.reset()
+
     def observe(self, observation: Observation, now_ns: int) -> None:
         """Takes in an observation; it is inferred when the mode wants one and it is the newest."""
         with self._lock:
             if self._stopped is not None or not self._is_current(observation):
                 return
             self._observation, self._unobserved = observation, ""
-            if not self._plan.wants_inference(now_ns):
+            if not (self._standing_by or self._plan.wants_inference(now_ns)):
                 return
             if self._plan.plays_s and self._requested:
                 return  # the answer to the last request will do
@@ -179,7 +189,7 @@ class PolicyRunner:
                 self._hold(now_ns)
                 return hold or self._no_plan(now_ns)
             self._held_since_ns = None
-            if newest is new_chunk and newest.stamp_ns == now_ns:
+            if self._standing_by or (newest is new_chunk and newest.stamp_ns == now_ns):
                 self._follower.reset()
             elif self._follower.last is None:
                 self._follower.reset(self._measured_position(), now_ns)
@@ -241,6 +251,8 @@ class PolicyRunner:
             self._failure = None
             if self._is_current(outcome.chunk):
                 new_chunk = outcome.chunk
+                if self._standing_by:
+                    self._plan.clear()
                 self._plan.add(new_chunk)
         return new_chunk
 

@@ -60,6 +60,11 @@ class MockArm:
         with self._lock:
             self._gate.estop(engage)
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force."""
+        with self._lock:
+            self._gate.hold(reason)
+
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
         with self._lock:

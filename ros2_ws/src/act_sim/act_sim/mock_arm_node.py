@@ -37,7 +37,10 @@ class MockArmNode(ArmNode):
         self._arm = MockArm(robot, 1 / p.rate_hz, p.command_timeout_s, self.stamp_check(p))
         self._effort = np.zeros(len(robot.joints))
         self._loop = ControlLoop(self._tick, p.rate_hz, self._on_error)
-        self.serve(self._arm, robot.joint_names, p, self._loop.stats, f"mock of {robot.name}")
+        self.serve(
+            self._arm, robot.limits, 1 / p.rate_hz, p, self._loop.stats, f"mock of {robot.name}",
+            robot.grippers,
+        )  # fmt: skip
         self.get_logger().info(
             f"{robot.name}, {len(robot.joints)} joints at {p.rate_hz:g} Hz, without physics; "
             "waiting for commands"

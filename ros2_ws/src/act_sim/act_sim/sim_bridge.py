@@ -114,6 +114,12 @@ class SimBridge:
         with self._lock:
             self.gate.estop(engage)
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force, and those that are on their way."""
+        with self._lock:
+            self._waiting.clear()
+            self.gate.hold(reason)
+
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
         with self._lock:

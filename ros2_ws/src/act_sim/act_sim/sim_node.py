@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from act_core import ros, topics
+from act_core.arbiter import EXPERT, POLICY
 from act_core.arm_node import ArmNode, ArmSample
 from act_core.arm_parameters import ArmParameters
 from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
+from act_core.robots.so101 import SO101
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -114,6 +116,7 @@ class SimNode(ArmNode):
         self._failure: Exception | None = None
         self._announced: tuple[object, ...] = ()
         self._period = 0
+        self._episode = 0
 
         self._episode_status = ros.publisher(self, topics.EPISODE_STATUS)
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
@@ -125,7 +128,11 @@ class SimNode(ArmNode):
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.service(self, topics.SIM_RESET, self._on_reset)
         hardware_id = f"simulation of {p.arms} SO-101"
-        self.serve(self.bridge, sim.joint_names, p, self._loop_stats, hardware_id)
+        self.serve(
+            self.bridge, sim.limits, 1 / p.rate_hz, p, self._loop_stats, hardware_id,
+            [name for name in sim.joint_names if name.endswith(SO101.grippers)],
+            EXPERT if p.expert else POLICY,
+        )  # fmt: skip
         self._announce()
 
         self._physics = threading.Thread(target=self._run, name="physics")
@@ -199,6 +206,9 @@ class SimNode(ArmNode):
     def _tick(self) -> tuple[int, Sample]:
         now_ns = self.now_ns()
         sample = self.bridge.tick(now_ns)
+        if self.bridge.episode != self._episode:
+            self._episode = self.bridge.episode
+            self.begin_anew()
         target = self.bridge.expert_target() if self.params.expert else None
         self._period += 1
         if target is not None:

@@ -101,6 +101,10 @@ class ArmDriver:
         """Engages or releases the e-stop: the arm holds, with torque."""
         self._gate.estop(engage)
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force."""
+        self._gate.hold(reason)
+
     def request_torque(self, on: bool) -> Future[str]:
         """Switches torque on or off in the next cycle; fails with RefusedError and a reason."""
         return self._requests.put(lambda now_ns: self._switch_torque(on, now_ns))

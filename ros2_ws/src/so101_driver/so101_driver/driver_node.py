@@ -13,7 +13,7 @@ from act_core.control_loop import ControlLoop
 from act_core.incidents import Incidents
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
-from act_core.robots.so101 import JOINT_NAMES
+from act_core.robots.so101 import SO101
 
 from so101_driver import driver_report
 from so101_driver.arm import So101Arm
@@ -64,7 +64,10 @@ class DriverNode(ArmNode):
         granted = fifo_is_granted(p.realtime_priority)
         self.loop = ControlLoop(self._tick, p.rate_hz, self._on_error, p.realtime_priority)
         priority = p.realtime_priority // 2  # of the other Python threads; see act_core.realtime
-        self.serve(self.driver, JOINT_NAMES, p, self.loop.stats, p.port, priority)
+        self.serve(
+            self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, SO101.grippers,
+            listener_priority=priority,
+        )  # fmt: skip
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
         if p.realtime_priority:

@@ -68,6 +68,11 @@ class ReadyGate:
         with self._lock:
             self._gate.estop(engage)
 
+    def hold(self, reason: str) -> None:
+        """Drops the command in force: the arm comes to a stop and waits for the next one."""
+        with self._lock:
+            self._gate.hold(self.reason or reason)
+
     def shut(self, reason: str) -> None:
         """Drops the command in force and refuses others: the arm comes to a stop."""
         with self._lock:
