@@ -16,7 +16,6 @@ from act_core.arm_parameters import ArmParameters
 from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
-from act_core.robots.so101 import SO101
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -130,7 +129,7 @@ class SimNode(ArmNode):
         hardware_id = f"simulation of {p.arms} SO-101"
         self.serve(
             self.bridge, sim.limits, 1 / p.rate_hz, p, self._loop_stats, hardware_id,
-            [name for name in sim.joint_names if name.endswith(SO101.grippers)],
+            sim.robot.grippers,
             EXPERT if p.expert else POLICY,
         )  # fmt: skip
         self._announce()
