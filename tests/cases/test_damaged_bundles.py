@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import tracemalloc
 import zipfile
 
@@ -18,10 +19,12 @@ from act_core.policy_json import spec_from_json, spec_to_json
 from act_core.policy_spec import BundleError, PolicySpec
 from act_policy.bundle import read_bundle
 from act_policy.load_policy import load_policy
+from act_policy.policy import PolicyError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
-from tests.act_policy.policies import make_bundle, make_spec
+from tests.act_policy.policies import make_bundle, make_graph, make_spec, observation_at
 from tests.exploring import EXPLORING
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 13574141\n"
@@ -215,3 +218,41 @@ def test_a_policy_json_that_is_none(toy, text, told):
 def test_a_folder_of_somebody_unknown():
     with pytest.raises(BundleError, match="is no folder"):
         read_bundle("~nobody_of_this_name/policy")
+
+
+def graph_that_asks_for(values: int, *, only_beyond: float | None = None) -> bytes:
+    """The toy's graph, with so many values in between: always, or where a joint is beyond that."""
+    model = onnx.load_from_string(make_graph(make_spec()))
+    last = model.graph.node[-1]
+    nodes = [
+        helper.make_node("Gather", ["joint_position", "at"], ["joint"]),
+        helper.make_node("Greater", ["joint", "limit"], ["is_beyond"]),
+        helper.make_node("Cast", ["is_beyond"], ["factor"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["factor", "values"], ["size"]),
+        helper.make_node("ConstantOfShape", ["size"], ["many"]),
+        helper.make_node("ReduceSum", ["many"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["sum", last.input[0]], ["with_many"]),
+    ]
+    last.input[0] = "with_many"
+    limit = np.float32([-100 if only_beyond is None else only_beyond])
+    constants = {"at": np.int64([0]), "limit": limit, "values": np.int64([values])}
+    model.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*rest[:-1], *nodes, rest[-1]])
+    return model.SerializeToString()
+
+
+def test_a_graph_that_asks_for_more_memory_than_it_may_have(toy):
+    """16 GB, of which nothing is taken; and only for an observation that no sample shows."""
+    (toy / "policy.onnx").write_bytes(graph_that_asks_for(1000))
+    assert load_policy(toy, engine="cpu").parity.max_difference < 1e-6
+    (toy / "policy.onnx").write_bytes(graph_that_asks_for(4 * 2**30))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "the graph needs more than the 4 GB of memory it may have" in refusal(toy)
+    (toy / "policy.onnx").write_bytes(graph_that_asks_for(4 * 2**30, only_beyond=1.0))
+    policy = load_policy(toy, engine="cpu")
+    with pytest.raises(PolicyError, match="more than the 4 GB of memory"):
+        policy.infer(observation_at(0, (2.0, 0.0)))
+    assert policy.infer(observation_at(0)).chunk.rows.shape == (4, 2)  # and it goes on
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

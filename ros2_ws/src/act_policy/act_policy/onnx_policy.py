@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from act_policy.bundle import BF16, FP32, Bundle
 from act_policy.graph_policy import GraphPolicy, Tensor, check_graph
+from act_policy.policy import PolicyError
 
 # Best first. TensorRT is only taken when asked for: it builds its engine for minutes.
 PROVIDERS = {
@@ -22,6 +24,10 @@ PROVIDERS = {
 }
 # TF32 keeps 10 bits of mantissa, which costs more than the parity tolerance of 1e-4.
 OPTIONS: dict[str, dict[str, str]] = {"cuda": {"use_tf32": "0"}}
+
+# Of all graphs of a process, weights and what is computed; a full-size ACT takes a tenth of it.
+# What a graph asks for may be anything, and may depend on its inputs.
+MOST_MEMORY = 4 << 30  # bytes
 
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 
@@ -61,13 +67,15 @@ class OnnxPolicy(GraphPolicy):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; what matters of the rest is raised below
+        options.log_severity_level = 4  # what matters is raised below
+        _bound_memory(MOST_MEMORY)
+        options.add_session_config_entry("session.use_env_allocators", "1")
         providers: list[Any] = [(PROVIDERS[self.provider], OPTIONS.get(self.provider, {}))]
         path = bundle.checked_graph(variant)
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # the engine's exceptions have no common base but this
-            raise BundleError(f"{path} does not load: {error}") from error
+            raise BundleError(f"{path} does not load: {_reason(error)}") from error
         if PROVIDERS[self.provider] not in self._session.get_providers():
             raise ConfigurationError(
                 f"provider '{self.provider}' is built into ONNX Runtime but does not start here; "
@@ -82,7 +90,26 @@ class OnnxPolicy(GraphPolicy):
         self._outputs = [bundle.spec.output.name]
 
     def _run(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        return self._session.run(self._outputs, dict(feeds))[0]
+        try:
+            return self._session.run(self._outputs, dict(feeds))[0]
+        except Exception as error:  # likewise
+            raise PolicyError(_reason(error)) from error
+
+
+@cache
+def _bound_memory(most: int) -> None:
+    """From now on the CPU sessions of this process that say so share one pool of ``most`` bytes."""
+    cpu = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    pool = onnxruntime.OrtArenaCfg({"max_mem": most})
+    onnxruntime.create_and_register_allocator(cpu, pool)
+
+
+def _reason(error: Exception) -> str:
+    if "Available memory of" in str(error):  # of bfc_arena.cc; it has no type of its own
+        return f"the graph needs more than the {MOST_MEMORY / 2**30:.0f} GB of memory it may have"
+    return str(error)
 
 
 def has_cuda() -> bool:
