@@ -111,7 +111,7 @@ def test_a_policy_of_recordings_is_judged_on_held_out_episodes(
 ):
     """From training to the judgement, over a run, its bundle and the fallback without a record."""
     training = TrainingConfig(steps=1, batch_size=2, precision="fp32", validation_batches=1)
-    run = train(TrainOptions(data=dataset, out=tmp_path / "run", model=tiny, training=training))
+    run = train(TrainOptions(data=(dataset,), out=tmp_path / "run", model=tiny, training=training))
     with pytest.raises(ValueError, match=r"trained on recordings \('toy'\).*--dataset FOLDER"):
         evaluate(EvaluateOptions(policy=run))
     evaluate(EvaluateOptions(policy=run, dataset=dataset, out=tmp_path / "out"))
@@ -119,5 +119,5 @@ def test_a_policy_of_recordings_is_judged_on_held_out_episodes(
     assert "1 of 4 episodes: episodes that were held out in training" in said
     assert "WARNING: no better than" in said  # after one step
     record = json.loads((tmp_path / "out/replay.json").read_text())
-    (held_out,) = load_checkpoint(run).config.validation_episodes
+    (held_out,) = load_checkpoint(run).config.datasets[0].validation_episodes
     assert [judgement["episode"] for judgement in record["judgements"]] == [held_out]

@@ -47,7 +47,7 @@ def test_from_nothing_to_a_success_rate(tmp_path, capsys):
 
     debug = get_preset("debug")
     training = dataclasses.replace(debug.training, precision="fp32")
-    train(TrainOptions(data=data, out=run, stop_after=2, model=debug.model, training=training))
+    train(TrainOptions(data=(data,), out=run, stop_after=2, model=debug.model, training=training))
     train(TrainOptions(resume=run))
     assert load_checkpoint(run).step == 4
     assert [entry["step"] for entry in read_log(run) if "loss" in entry] == [4]

@@ -44,7 +44,7 @@ def options(tmp_path_factory, make_episode, tiny) -> ExportOptions:
         write_episode(episode_path(data, seed), make_episode(seed))
     training = TrainingConfig(steps=2, batch_size=2, precision="fp32", validation_batches=1)
     model = dataclasses.replace(tiny, image_downscale=2)
-    run = train(TrainOptions(data=data, out=folder / "run", model=model, training=training))
+    run = train(TrainOptions(data=(data,), out=folder / "run", model=model, training=training))
     options = ExportOptions(checkpoint=run, out=folder / "bundle", fast=False)
     export(options)
     return options
@@ -75,7 +75,7 @@ def test_where_a_policy_got_to_is_not_where_episodes_start(options, make_episode
         shifted = make_episode(seed).joints + (9.0 if begun_by else 0.0)
         episode = make_episode(seed, joints=shifted, begun_by=begun_by)
         write_episode(episode_path(tmp_path, seed), episode)
-    start = start_range(load_checkpoint(options.checkpoint), tmp_path)
+    start = start_range(load_checkpoint(options.checkpoint), [tmp_path])
     first = np.stack([make_episode(seed).joints[0] for seed in range(3)])
     assert start.upper == pytest.approx(first.max(axis=0), abs=1e-4)
 
@@ -86,7 +86,7 @@ def test_pieces_that_begin_in_the_middle_say_nothing_of_the_start(
     """A wider start would let a policy be enabled where no episode ever began."""
     for seed in range(4):
         write_episode(episode_path(tmp_path, seed), make_episode(seed, begun_by="a lost piece"))
-    assert start_range(load_checkpoint(options.checkpoint), tmp_path) is None
+    assert start_range(load_checkpoint(options.checkpoint), [tmp_path]) is None
     assert "no episode was recorded from its start" in capsys.readouterr().out
 
 
@@ -132,7 +132,7 @@ def test_units_that_are_no_radians_switch_the_jump_limit_off(options):
 
 def test_a_dataset_that_has_moved(options, tmp_path):
     with pytest.raises(ValueError, match=r"none of the episodes .* say where .* with --data"):
-        export_module.draw_observations(load_checkpoint(options.checkpoint), tmp_path)
+        export_module.draw_observations(load_checkpoint(options.checkpoint), [tmp_path])
 
 
 def test_a_fast_variant_is_added_when_there_is_one(options, tmp_path, monkeypatch):
@@ -302,7 +302,7 @@ def test_a_policy_whose_answers_are_not_finite(options, tmp_path):
     save_file(tensors, run / "final/model.safetensors")
     data = options.checkpoint.parent / "data"
     with pytest.raises(ConfigurationError, match="values that are not finite: it is not fit"):
-        export(dataclasses.replace(options, checkpoint=run, data=data, out=tmp_path / "bundle"))
+        export(dataclasses.replace(options, checkpoint=run, data=(data,), out=tmp_path / "bundle"))
 
 
 def test_the_graph_tells_nothing_of_its_maker(options):

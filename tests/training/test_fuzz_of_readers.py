@@ -37,7 +37,7 @@ def run(tmp_path_factory, make_episode, tiny) -> Path:
     for seed in range(2):
         write_episode(episode_path(folder / "data", seed), make_episode(seed))
     training = TrainingConfig(steps=1, batch_size=2, precision="fp32", validation_batches=1)
-    options = TrainOptions(folder / "data", folder / "run", model=tiny, training=training)
+    options = TrainOptions((folder / "data",), folder / "run", model=tiny, training=training)
     train(options)
     results = [{"seed": 1, "success": True, "steps": 3, "distance_m": 0.1, "grasped": None}]
     record = {"name": "a", "variant": "fp32", "env": "b", "seeds": [1, 1],

@@ -200,7 +200,7 @@ def test_data_weights_checkpoint_and_bundle_by_way_of_the_hub(
     push(dataset, "hf://me/toy")
     training = TrainingConfig(steps=1, batch_size=2, precision="fp32", validation_batches=1)
     first = TrainOptions(
-        data=Path("hf://me/toy"), out=tmp_path / "first", model=tiny, training=training
+        data=(Path("hf://me/toy"),), out=tmp_path / "first", model=tiny, training=training
     )
     push(train(first) / "final", "hf://me/run", "model")
     second = replace(first, out=tmp_path / "second", weights=Path("hf://me/run"))
@@ -210,7 +210,7 @@ def test_data_weights_checkpoint_and_bundle_by_way_of_the_hub(
         ExportOptions(
             checkpoint=Path("hf://me/run"),
             out=tmp_path / "bundle",
-            data=Path("hf://me/toy"),
+            data=(Path("hf://me/toy"),),
             fast=False,
             push="hf://me/bundle",
         )

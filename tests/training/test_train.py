@@ -33,7 +33,7 @@ def options(dataset, tmp_path, tiny) -> TrainOptions:
         augment_colour=0.1,
     )
     model = dataclasses.replace(tiny, dropout=0.1)
-    return TrainOptions(data=dataset, out=tmp_path / "run", model=model, training=training)
+    return TrainOptions(data=(dataset,), out=tmp_path / "run", model=model, training=training)
 
 
 def test_a_resumed_run_is_the_unbroken_one(options, tmp_path):
@@ -62,7 +62,9 @@ def test_what_a_run_leaves(options, capsys):
     assert checkpoint.step == 4
     assert checkpoint.config.model == options.model
     assert checkpoint.config.task == "toy"
-    assert len(checkpoint.config.validation_episodes) == 1
+    (data,) = checkpoint.config.datasets
+    assert (data.data, data.weight) == ("../dataset", 1.0)
+    assert len(data.validation_episodes) == 1
     assert not checkpoint.policy.training
     best = min(entry["validation_l1"] for entry in read_log(out) if "validation_l1" in entry)
     best_step = load_checkpoint(out / "best").step
@@ -116,16 +118,16 @@ def test_a_run_that_was_killed_between_two_renames_is_found_by_all(options):
 
 def test_a_changed_dataset_is_refused(options, make_episode):
     train(dataclasses.replace(options, stop_after=2))
-    write_episode(episode_path(options.data, 9), make_episode(9))
+    write_episode(episode_path(options.data[0], 9), make_episode(9))
     with pytest.raises(ValueError, match=r"the dataset is not the one that this run was started"):
         train(TrainOptions(resume=options.out))
 
 
 def test_identical_starts_are_refused_unless_meant(options, make_episode):
-    for path in options.data.glob("episode_*"):
+    for path in options.data[0].glob("episode_*"):
         path.unlink()
     for seed in range(2):
-        write_episode(episode_path(options.data, seed), make_episode(seed, placement={"x": 0.0}))
+        write_episode(episode_path(options.data[0], seed), make_episode(seed, placement={"x": 0.0}))
     with pytest.raises(DatasetError, match="share one placement"):
         train(options)
     train(dataclasses.replace(options, allow_identical_starts=True))
@@ -154,7 +156,7 @@ def test_a_folder_without_a_checkpoint(tmp_path):
 def test_a_run_can_begin_with_the_weights_of_another(options, tmp_path, make_episode):
     train(options)
     first = load_checkpoint(options.out)
-    write_episode(episode_path(options.data, 9), make_episode(9, steps=30))
+    write_episode(episode_path(options.data[0], 9), make_episode(9, steps=30))
     still = dataclasses.replace(options.training, steps=1, lr=0.0, lr_backbone=0.0)
     second = dataclasses.replace(
         options, out=tmp_path / "second", weights=options.out, training=still

@@ -44,7 +44,7 @@ def test_rollouts_decide_over_the_best_checkpoint(
         steps=6, batch_size=2, lr=1e-3, precision="fp32", validation_batches=4,
         validate_every=2, rollouts=2,
     )  # fmt: skip
-    run = train(TrainOptions(data=dataset, out=tmp_path / "run", model=tiny, training=settings))
+    run = train(TrainOptions(data=(dataset,), out=tmp_path / "run", model=tiny, training=settings))
     success = {e["step"]: e["success"] for e in read_log(run) if "success" in e}
     assert success == {2: 1.0, 4: 0.0, 6: 0.0}
     assert '"step": 2' in (run / "best" / "config.json").read_text()

@@ -41,8 +41,16 @@ def make_spec(
             "preset": config.preset,
             "seed": config.training.seed,
             "steps": step,
-            "dataset_sha256": config.dataset_sha256,
-            "episodes": len(config.training_episodes),
+            "datasets": [
+                {
+                    "name": dataset.name,
+                    "sha256": dataset.sha256,
+                    "weight": dataset.weight,
+                    "episodes": len(dataset.training_episodes),
+                }
+                for dataset in config.datasets
+            ],
+            "episodes": config.training_count,
             "commit": config.commit,
             "model": asdict(config.model),
             "success": {},

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from act_training.hub import SCHEME, local_copy
 from act_training.model.policy import ActPolicy
-from act_training.run_config import RunConfig
+from act_training.run_config import DatasetRecord, RunConfig
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
@@ -33,12 +33,11 @@ class Checkpoint(NamedTuple):
     step: int
     folder: Path
 
-    @property
-    def data(self) -> Path:
-        """Where the dataset was when the run began; seen from the run, so both may move."""
-        if self.config.data.startswith(SCHEME):
-            return local_copy(self.config.data)
-        return Path(os.path.normpath(self.folder.parent / self.config.data))
+    def data(self, dataset: DatasetRecord) -> Path:
+        """Where a dataset was when the run began; seen from the run, so both may move."""
+        if dataset.data.startswith(SCHEME):
+            return local_copy(dataset.data)
+        return Path(os.path.normpath(self.folder.parent / dataset.data))
 
 
 def save_checkpoint(

@@ -47,7 +47,7 @@ from act_training.rollout import (
     open_environment_for,
     run_episode,
 )
-from act_training.run_config import current_commit
+from act_training.run_config import current_commit, datasets_of
 from act_training.sharing import shared_command, shared_path
 from act_training.torch_policy import TorchPolicy
 from act_training.video import write_video
@@ -138,7 +138,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     options = dataclasses.replace(options, policy=policy, dataset=dataset)
     if options.dataset is not None:
         judged = _load(options)
-        fresh = held_out(options.policy) if options.episode is None else ()
+        fresh = held_out(options.policy, options.dataset) if options.episode is None else ()
         choice = choose_episodes(options.dataset, options.episode, fresh)
         report_dataset_replay(judged, options.dataset, choice, options.out, films=options.videos)
         return []
@@ -208,15 +208,23 @@ def stamp_bundle(folder: Path, record: dict[str, Any]) -> None:
     write_json(folder / SPEC_FILE, spec_to_json(spec), indent=2)
 
 
-def held_out(policy: Path) -> tuple[str, ...]:
-    """Files of the episodes that a run or bundle says were not trained on; () if it does not."""
+def held_out(policy: Path, dataset: Path) -> tuple[str, ...]:
+    """Files of `dataset` that a run or bundle says were not trained on; () if it does not.
+
+    Of a run with several datasets the one of this name is meant, else any; episodes of one name of
+    which one was trained on do not count.
+    """
     if (policy / SPEC_FILE).is_file():
         path = policy / RECORD_FOLDER / CONFIG_FILE
-        if not path.is_file():
+        try:
+            datasets = datasets_of(read_json(path)) if path.is_file() else ()
+        except (KeyError, TypeError, ValueError):
             return ()
-        names = read_json(path).get("validation_episodes", ())
-        return tuple(map(str, names))
-    return load_config(policy).validation_episodes
+    else:
+        datasets = load_config(policy).datasets
+    datasets = tuple(d for d in datasets if d.name == dataset.name) or datasets
+    trained = {name for d in datasets for name in d.training_episodes}
+    return tuple(n for d in datasets for n in d.validation_episodes if n not in trained)
 
 
 def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,9 +73,9 @@ class ExportOptions:
     """Folder of the bundle."""
     name: str | None = None
     """Name of the policy; None makes it from the task, e.g. so101_pick_place."""
-    data: Path | None = None
-    """Dataset for the parity sample and the fast variant, if it has moved since training; may be
-    hf://owner/name."""
+    data: tuple[Path, ...] = ()
+    """Datasets for the parity sample and the fast variant, if they have moved since training, in
+    the order of the run; may be hf://owner/name."""
     fast: bool = True
     """Add what is accurate enough: the variant bf16 (for OpenVINO), and an int8 graph, if one is
     faster, as the variant fast."""
@@ -98,7 +98,7 @@ def export(options: ExportOptions) -> Path:
     options = replace(
         options,
         checkpoint=on_disk(options.checkpoint, "model"),
-        data=options.data and on_disk(options.data, "dataset"),
+        data=tuple(on_disk(folder, "dataset") for folder in options.data),
     )
     with replacing(options.out, keep=is_foreign, wait=False) as new:
         _export(options, new)
@@ -114,7 +114,7 @@ def _export(options: ExportOptions, out: Path) -> None:
     text_of(execution)  # raises for a mode that is not there
     spec = make_spec(config, checkpoint.step, name=options.name, execution=execution)
     graphs = {FP32: to_onnx(checkpoint.policy, spec)}
-    data = options.data or checkpoint.data
+    data = options.data or tuple(checkpoint.data(dataset) for dataset in config.datasets)
     observed = draw_observations(checkpoint, data)
     spec = replace(spec, start=start_range(checkpoint, data))
     expected = predict(checkpoint.policy, observed)
@@ -211,9 +211,7 @@ def _reproduces(folder: Path, variant: str) -> bool:
 def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> None:
     """Configuration, log and curves of the run, beside the policy that came of it."""
     out.mkdir(exist_ok=True)
-    config = checkpoint.config.to_json()
-    for name in ("data", "weights"):  # where they were is of no use to others
-        config[name] = config[name] and Path(config[name]).name
+    config = checkpoint.config.for_others().to_json()
     write_json(out / CONFIG_FILE, {"step": checkpoint.step, **config})
     run = folder if (folder / LOG_FILE).is_file() else folder.parent
     for name in (LOG_FILE, CURVES_FILE):
@@ -268,15 +266,13 @@ class Observations:
     images: Mapping[str, NDArray[np.uint8]]
 
 
-def start_range(checkpoint: Checkpoint, data: Path) -> StartRange | None:
+def start_range(checkpoint: Checkpoint, data: Sequence[Path]) -> StartRange | None:
     """Where the joints were in the first frames of the demonstrations that are there.
 
     None where all of them were begun by something else, a policy or the lost part of a recording:
     where they begin is then no place to enable the policy at.
     """
-    config = checkpoint.config
-    names = (*config.training_episodes, *config.validation_episodes)
-    paths = [data / name for name in names if (data / name).is_file()]
+    paths = _files(checkpoint, data, "episodes")
     episodes = [read_episode(path, with_images=False) for path in paths]
     whole = [episode for episode in episodes if not episode.begun_by]
     if not whole:
@@ -290,18 +286,41 @@ def start_range(checkpoint: Checkpoint, data: Path) -> StartRange | None:
     return StartRange(tuple(lowest.round(4).tolist()), tuple(highest.round(4).tolist()))
 
 
-def draw_observations(checkpoint: Checkpoint, data: Path) -> Observations:
+def _files(checkpoint: Checkpoint, data: Sequence[Path], which: str) -> list[Path]:
+    """Those that are there of the run's training_episodes, validation_episodes or episodes.
+
+    Args:
+        data: the folder of each dataset of the run.
+    """
+    datasets = checkpoint.config.datasets
+    if len(data) != len(datasets):
+        raise ConfigurationError(
+            f"--data has {len(data)} folders, but the run was trained on {len(datasets)} datasets: "
+            f"{', '.join(dataset.name for dataset in datasets)}, in this order"
+        )
+    paths = [
+        folder / name
+        for folder, dataset in zip(data, datasets, strict=True)
+        for name in getattr(dataset, which)
+    ]
+    return [path for path in paths if path.is_file()]
+
+
+def draw_observations(checkpoint: Checkpoint, data: Sequence[Path]) -> Observations:
     """Random frames of held-out episodes (of training episodes when none were held out).
 
     Raises ConfigurationError when the dataset is not there.
     """
     config = checkpoint.config
-    names = config.validation_episodes or config.training_episodes
-    paths = [data / name for name in names if (data / name).is_file()]
+    held_out = any(dataset.validation_episodes for dataset in config.datasets)
+    which = "validation_episodes" if held_out else "training_episodes"
+    paths = _files(checkpoint, data, which)
     if not paths:
+        example = next(name for dataset in config.datasets for name in getattr(dataset, which))
         raise ConfigurationError(
-            f"none of the episodes that were held out ({names[0]}, ...) is in {data}: their "
-            "frames make the parity sample; say where the dataset is now with --data"
+            f"none of the episodes that were held out ({example}, ...) is in "
+            f"{', '.join(map(str, data))}: their frames make the parity sample; say where the "
+            "dataset is now with --data"
         )
     rng = np.random.default_rng(config.training.seed)
     paths = [paths[i] for i in rng.permutation(len(paths))[:16]]

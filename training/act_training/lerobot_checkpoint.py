@@ -179,7 +179,7 @@ def read_checkpoint(folder: Path) -> LerobotCheckpoint:
 
 
 def _check(path: Path, config: Mapping[str, Any]) -> None:
-    if "training_episodes" in config:
+    if not {"datasets", "training_episodes"}.isdisjoint(config):
         raise DatasetError(f"{path} is a checkpoint of this project: act-export makes its bundle")
     kind = config.get("type", "act" if "input_shapes" in config else None)
     if kind != "act":

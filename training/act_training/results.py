@@ -21,6 +21,7 @@ from act_core.files import read_json, write_file
 from act_training.checkpoint import CONFIG_FILE
 from act_training.compare import draw_rows
 from act_training.evaluation_record import RECORD_FILE, Row, compare_rows, read_rows
+from act_training.run_config import DatasetRecord, datasets_of
 from act_training.sharing import shared_path
 from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
 
@@ -147,16 +148,17 @@ def _training_table(runs: Mapping[Path, Path]) -> str:
         config = read_json(config_file)
         model, settings = config["model"], config["training"]
         validation = [e["validation_l1"] for e in read_log(run) if "validation_l1" in e]
+        datasets = datasets_of(config)
         kind = "modified ACT" if model["vae_images"] else "ACT"
         cells = (
             _run_name(run),
             config["preset"],
             f"{kind}, width {model['dim_model']}, chunk {model['chunk_size']}"
             + _begun_with(config),
-            f"{len(config['training_episodes'])} (+{len(config['validation_episodes'])} held out)",
+            " and ".join(map(_demonstrations, datasets)),
             f"{config['step']} x {settings['batch_size']}",
             f"{validation[-1]:.4f}" if validation else "",
-            config["dataset_sha256"][:12],
+            ", ".join(dataset.sha256[:12] for dataset in datasets),
             (config["commit"] or "")[:12],
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -164,6 +166,12 @@ def _training_table(runs: Mapping[Path, Path]) -> str:
     lines.append("Validation L1: of the last validation, in standard deviations of the actions, "
                  "z = 0.")  # fmt: skip
     return "\n".join(lines)
+
+
+def _demonstrations(dataset: DatasetRecord) -> str:
+    weight = "" if dataset.weight == 1 else f" x {dataset.weight:g}"
+    count, others = len(dataset.training_episodes), len(dataset.validation_episodes)
+    return f"{count} (+{others} held out){weight}"
 
 
 def _begun_with(config: dict[str, Any]) -> str:

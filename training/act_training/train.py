@@ -1,4 +1,4 @@
-"""Training: `act-train --preset compact --data DIR --out RUN`.
+"""Training: `act-train --preset compact --data DIR --out RUN`; several datasets: `--data A:1 B:3`.
 
 RUN/ holds log.jsonl, tensorboard/ and curves.png, and the checkpoints last/ (to resume), best/
 (lowest validation loss, or most successful rollouts) and final/.
@@ -33,7 +33,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from act_training.augment import jitter_colour, shift_images
-from act_training.checkpoint import load_checkpoint, load_training_state, save_checkpoint
+from act_training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_training_state,
+    save_checkpoint,
+)
 from act_training.command import CommandError, run_command
 from act_training.config import (
     PRESET_HELP,
@@ -45,11 +50,19 @@ from act_training.config import (
 )
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
-from act_training.datasets.starts import check_starts_vary
-from act_training.datasets.statistics import Statistics, compute_moments
+from act_training.datasets.mixture import (
+    Mixture,
+    Source,
+    check_alike,
+    check_apart,
+    check_mixture_varies,
+    parse_source,
+    task_of,
+)
+from act_training.datasets.statistics import Statistics, mix_moments
 from act_training.hub import on_disk
 from act_training.model.policy import ActPolicy, Losses
-from act_training.run_config import RunConfig, current_commit
+from act_training.run_config import DatasetRecord, RunConfig, current_commit
 from act_training.sharing import shared_path
 from act_training.training_log import CURVES_FILE, LOG_FILE, TENSORBOARD_FOLDER, TrainingLog
 from act_training.training_rollouts import TrainingRollouts
@@ -69,12 +82,13 @@ class TrainingError(CommandError):
 class TrainOptions:
     """What to train on what. `--preset NAME` chooses the defaults of model and training."""
 
-    data: Path | None = None
-    """Folder of the dataset, or hf://owner/name on the hub; needed unless resuming."""
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER[:WEIGHT] ...")] = ()
+    """Folders of the datasets, or hf://owner/name on the hub; needed unless resuming. The weight of
+    one (1 if none is given) among all weights is its share of the samples: base:1 corrections:3."""
     out: Path = Path("out/train")
     """Folder of the run."""
     resume: Path | None = None
-    """Continue the run in this folder with its own configuration (the dataset may have moved)."""
+    """Continue the run in this folder with its own configuration (datasets may have moved)."""
     weights: Path | None = None
     """Begin with the weights and statistics of this run or checkpoint (fine-tuning), which may be
     hf://owner/name."""
@@ -90,8 +104,8 @@ class TrainOptions:
 
 
 def train(options: TrainOptions) -> Path:
-    """Train ACT on a dataset; the checkpoint to use is in final/ of the run's folder."""
-    if options.data is None and options.resume is None:
+    """Train ACT on one or more datasets; the checkpoint to use is in final/ of the run's folder."""
+    if not options.data and options.resume is None:
         raise ConfigurationError("--data is missing: the folder of the dataset to train on")
     if options.resume is not None and not options.resume.is_dir():
         raise ConfigurationError(f"--resume {options.resume}: there is no such folder")
@@ -112,7 +126,7 @@ def _clear_away(run: Path) -> None:
 
 
 def _train(options: TrainOptions) -> Path:
-    run, start, policy, config, cache, state = _begin(options)
+    run, start, policy, config, caches, state = _begin(options)
     settings = config.training
 
     accelerator = Accelerator(mixed_precision=mixed_precision(settings.precision))
@@ -122,11 +136,9 @@ def _train(options: TrainOptions) -> Path:
     wrapped = torch.compile(policy) if settings.compile else policy
     model, optimizer = accelerator.prepare(wrapped, optimizer)
 
-    chunk_size = config.model.chunk_size
-    sampler = ChunkSampler(cache, cache.episodes(config.training_episodes), chunk_size)
-    held_out = None
-    if config.validation_episodes:
-        held_out = ChunkSampler(cache, cache.episodes(config.validation_episodes), chunk_size)
+    sampler = _mixture(config, caches, "training_episodes")
+    assert sampler is not None  # each dataset has an episode to train on
+    held_out = _mixture(config, caches, "validation_episodes")
 
     rollouts = None
     if settings.rollouts and accelerator.is_main_process:
@@ -189,7 +201,7 @@ def _train(options: TrainOptions) -> Path:
 
 
 def _time_step(
-    accelerator: Accelerator, model: nn.Module, sampler: ChunkSampler, settings: TrainingConfig
+    accelerator: Accelerator, model: nn.Module, sampler: Mixture, settings: TrainingConfig
 ) -> float:
     """Seconds that a step takes here; changes nothing that training starts from."""
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
@@ -224,45 +236,96 @@ class _Start(NamedTuple):
     start: int
     policy: ActPolicy
     config: RunConfig
-    cache: FrameCache
+    caches: tuple[FrameCache, ...]  # of `config.datasets`
     state: dict[str, Any] | None  # None for a fresh run
+
+
+def _mixture(config: RunConfig, caches: tuple[FrameCache, ...], which: str) -> Mixture | None:
+    """What is drawn from the training_episodes or validation_episodes; None if there are none."""
+    samplers, weights = [], []
+    for dataset, cache in zip(config.datasets, caches, strict=True):
+        files: tuple[str, ...] = getattr(dataset, which)
+        if files:
+            chunk_size = config.model.chunk_size
+            samplers.append(ChunkSampler(cache, cache.episodes(files), chunk_size))
+            weights.append(dataset.weight)
+    return Mixture(samplers, weights) if samplers else None
 
 
 def _begin(options: TrainOptions) -> _Start:
     asked = options
+    sources = [parse_source(option) for option in options.data]
     options = dataclasses.replace(
-        options,
-        data=options.data and on_disk(options.data, "dataset"),
-        weights=options.weights and on_disk(options.weights, "model"),
+        options, weights=options.weights and on_disk(options.weights, "model")
     )
     if options.resume is not None:
         run = options.resume
         last = load_checkpoint(run / "last")
-        if not (options.data or last.data).is_dir():
-            raise ConfigurationError(
-                f"the dataset of {run} is not at {last.data}: say where it is with --data"
-            )
-        cache = _open_cache(options.data or last.data, last.config.model.image_downscale)
-        _check_same_dataset(last.config, cache)
+        caches = _find_datasets(last, sources)
         state = load_training_state(run / "last")
-        return _Start(run, last.step, last.policy, last.config, cache, state)
+        return _Start(run, last.step, last.policy, last.config, caches, state)
     run = options.out
     settle(run / "last")
     if (run / "last").exists():
         raise ConfigurationError(
             f"{run} holds a run: continue it with --resume {run}, or choose another --out"
         )
-    assert options.data is not None
-    cache = _open_cache(options.data, options.model.image_downscale)
+    folders = [on_disk(source.path, "dataset") for source in sources]
+    caches = tuple(_open_cache(folder, options.model.image_downscale) for folder in folders)
+    check_apart(folders, caches)
+    check_alike(folders, caches)
     if not options.allow_identical_starts:
-        check_starts_vary(cache.placements, cache.joints[cache.starts[:-1]])
-    config = _make_config(asked, cache)
+        check_mixture_varies(caches)
+    config = _make_config(asked, sources, caches)
+    _log_mixture(config)
     torch.manual_seed(config.training.seed)
     if options.weights is None:
-        policy = ActPolicy(options.model, config.features, _statistics(config, cache))
+        policy = ActPolicy(options.model, config.features, _statistics(config, caches))
     else:
         policy = _read_weights(options.weights, config)
-    return _Start(run, 0, policy, config, cache, None)
+    return _Start(run, 0, policy, config, caches, None)
+
+
+def _find_datasets(last: Checkpoint, sources: list[Source]) -> tuple[FrameCache, ...]:
+    """The datasets of a run, in its order, where it had them or where --data says they are now."""
+    config, run = last.config, last.folder.parent
+    folders = [on_disk(source.path, "dataset") for source in sources]
+    if not folders:
+        folders = [last.data(dataset) for dataset in config.datasets]
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigurationError(
+                    f"the dataset of {run} is not at {folder}: say where it is with --data"
+                )
+    caches = [_open_cache(folder, config.model.image_downscale) for folder in folders]
+    wanted, there = ([d.sha256 for d in config.datasets], [cache.sha256 for cache in caches])
+    if sorted(wanted) != sorted(there):
+        raise ConfigurationError(
+            f"the dataset is not the one that this run was started with (SHA-256 "
+            f"{', '.join(there)}, expected {', '.join(wanted)}): episodes were added, removed or "
+            "changed; give the old one with --data, or start a new run"
+        )
+    by_content = {cache.sha256: cache for cache in caches}
+    given = {sha256: source.weight for sha256, source in zip(there, sources, strict=False)}
+    for dataset in config.datasets:
+        weight = given.get(dataset.sha256)
+        if weight is not None and weight != dataset.weight:
+            raise ConfigurationError(
+                f"--data: a run keeps its weights, and {dataset.name} has {dataset.weight:g} in "
+                f"it, not {weight:g}; other weights are for a new run (--weights {run})"
+            )
+    return tuple(by_content[sha256] for sha256 in wanted)
+
+
+def _log_mixture(config: RunConfig) -> None:
+    """Say what of several datasets is drawn how often."""
+    total = sum(dataset.weight for dataset in config.datasets)
+    for dataset in config.datasets if len(config.datasets) > 1 else ():
+        log.info(
+            f"{dataset.name}: {len(dataset.training_episodes)} episodes "
+            f"(+{len(dataset.validation_episodes)} held out), {dataset.weight / total:.1%} of the "
+            "samples"
+        )
 
 
 def _read_weights(folder: Path, config: RunConfig) -> ActPolicy:
@@ -303,17 +366,22 @@ def _attention(device: torch.device) -> contextlib.AbstractContextManager[object
 
 
 @torch.no_grad()
-def validate(policy: ActPolicy, held_out: ChunkSampler, settings: TrainingConfig) -> float:
-    """Mean L1 (normalised) of the deployed mode, z = 0, over evenly spaced held-out frames."""
+def validate(policy: ActPolicy, held_out: Mixture, settings: TrainingConfig) -> float:
+    """Mean L1 (normalised) of the deployed mode, z = 0, over evenly spaced held-out frames; of
+    several datasets by their weights."""
     policy.eval()
     device = policy.joints_mean.device
-    count = min(settings.validation_batches * settings.batch_size, len(held_out.frames))
-    frames = held_out.frames[np.linspace(0, len(held_out.frames) - 1, count).astype(int)]
-    l1 = 0.0
-    for chosen in np.array_split(frames, math.ceil(count / settings.batch_size)):
-        batch = held_out.batch(chosen).to(device)
-        l1 += policy(*batch, settings.kl_weight, infer_latent=False).l1.item() * len(chosen)
-    return l1 / count
+    mean = 0.0
+    for share, part in held_out.parts:
+        wanted = max(1, round(share * settings.validation_batches * settings.batch_size))
+        count = min(wanted, len(part.frames))
+        frames = part.frames[np.linspace(0, len(part.frames) - 1, count).astype(int)]
+        l1 = 0.0
+        for chosen in np.array_split(frames, math.ceil(count / settings.batch_size)):
+            batch = part.batch(chosen).to(device)
+            l1 += policy(*batch, settings.kl_weight, infer_latent=False).l1.item() * len(chosen)
+        mean += share * l1 / count
+    return mean
 
 
 def learning_rate_factor(step: int, settings: TrainingConfig) -> float:
@@ -362,25 +430,40 @@ def _derived_seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _statistics(config: RunConfig, cache: FrameCache) -> Statistics:
+def _statistics(config: RunConfig, caches: tuple[FrameCache, ...]) -> Statistics:
     """Of the training episodes alone; validation is unseen in every respect."""
-    frames = cache.frames(cache.episodes(config.training_episodes))
-    return Statistics(compute_moments(cache.joints[frames]), compute_moments(cache.actions[frames]))
+    weights = [dataset.weight for dataset in config.datasets]
+    joints, actions = [], []
+    for dataset, cache in zip(config.datasets, caches, strict=True):
+        frames = cache.frames(cache.episodes(dataset.training_episodes))
+        joints.append(cache.joints[frames])
+        actions.append(cache.actions[frames])
+    return Statistics(mix_moments(joints, weights), mix_moments(actions, weights))
 
 
-def _make_config(options: TrainOptions, cache: FrameCache) -> RunConfig:
+def _make_config(
+    options: TrainOptions, sources: list[Source], caches: tuple[FrameCache, ...]
+) -> RunConfig:
     settings = options.training
-    split = split_episodes(len(cache.files), settings.validation_fraction, settings.seed)
+    datasets = []
+    for source, cache in zip(sources, caches, strict=True):
+        split = split_episodes(len(cache.files), settings.validation_fraction, settings.seed)
+        datasets.append(
+            DatasetRecord(
+                data=shared_path(source.path, options.out),
+                sha256=cache.sha256,
+                weight=1.0 if source.weight is None else source.weight,
+                training_episodes=tuple(cache.files[i] for i in split.training),
+                validation_episodes=tuple(cache.files[i] for i in split.validation),
+            )
+        )
     return RunConfig(
         preset=options.preset,
         model=_named_weights(options.model),
         training=settings,
-        features=cache.features,
-        task=cache.task,
-        data=shared_path(options.data or Path(), options.out),
-        dataset_sha256=cache.sha256,
-        training_episodes=tuple(cache.files[i] for i in split.training),
-        validation_episodes=tuple(cache.files[i] for i in split.validation),
+        features=caches[0].features,
+        task=task_of(caches),
+        datasets=tuple(datasets),
         commit=current_commit(),
         weights=shared_path(options.weights, options.out) if options.weights else None,
     )
@@ -390,15 +473,6 @@ def _named_weights(model: ModelConfig) -> ModelConfig:
     """`model` with the name of a file of weights in place of its path."""
     weights = model.backbone_weights
     return dataclasses.replace(model, backbone_weights=weights and Path(weights).name)
-
-
-def _check_same_dataset(config: RunConfig, cache: FrameCache) -> None:
-    if cache.sha256 != config.dataset_sha256:
-        raise ConfigurationError(
-            f"the dataset is not the one that this run was started with (SHA-256 {cache.sha256}, "
-            f"expected {config.dataset_sha256}): episodes were added, removed or changed; give the "
-            "old one with --data, or start a new run"
-        )
 
 
 def _check_finite(losses: Losses, norm: Tensor, step: int, run: Path, batch: Batch) -> None:
