@@ -52,7 +52,8 @@ def test_the_page(tmp_path):
     run = tmp_path / "policies/toy/training"
     run.mkdir(parents=True)
     config = {
-        "step": 50, "preset": "debug", "data": "data/toy", "dataset_sha256": "0123456789abcdef", "commit": None,
+        "step": 50, "preset": "debug", "commit": None,
+        "data": "data/toy", "dataset_sha256": "0123456789abcdef",
         "model": {"vae_images": True, "dim_model": 32, "chunk_size": 8},
         "training": {"batch_size": 2},
         "training_episodes": ["a", "b"], "validation_episodes": ["c"],
