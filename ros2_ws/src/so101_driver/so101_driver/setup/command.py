@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,6 +172,17 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     return DIFFERENT if found else DONE
 
 
+def run_save(arguments: argparse.Namespace, console: Console) -> int:
+    """Saves arms and cameras under a name, guided: setup:=NAME of every launch file."""
+    command = ["act", "save", arguments.name, *arguments.options]
+    try:
+        os.execvp(command[0], command)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "there is no command `act`: build act_bringup, then `source env.sh`"
+        ) from None
+
+
 Run = Callable[[argparse.Namespace, Console], int]
 
 
@@ -205,6 +217,9 @@ def parser() -> argparse.ArgumentParser:
         "--joint", action="append", choices=JOINT_NAMES, help="only this one; may be repeated"
     )
     with_calibration(with_port(command("calibrate", run_calibrate)))
+    save = command("save", run_save)
+    save.add_argument("name", help="of the set-up, e.g. kitchen")
+    save.add_argument("options", nargs=argparse.REMAINDER, help="see act save --help")
     check = with_calibration(with_port(command("check", run_check)))
     check.add_argument("--sweep", action="store_true", help="also move every joint to both ends")
     check.add_argument("--restore", action="store_true", help="write the file to the servos")
