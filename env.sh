@@ -19,7 +19,7 @@ fi
 . "$_act_root/ros2_ws/install/local_setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
 
 # act, so101-setup, act-record and their like without `ros2 run <package>` before them.
-export PATH="$_act_root/ros2_ws/install/act_bringup/lib/act_bringup:$PATH"
+export PATH="$_act_root/ros2_ws/install/act_console/lib/act_console:$PATH"
 export PATH="$_act_root/ros2_ws/install/so101_driver/lib/so101_driver:$PATH"
 export PATH="$_act_root/ros2_ws/install/act_record/lib/act_record:$PATH"
 # Cameras of the simulation are rendered off screen; a viewer opens its own window regardless.

@@ -30,5 +30,4 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="Launch files and parameters of the runtime.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["act = act_bringup.cli:main"]},
 )

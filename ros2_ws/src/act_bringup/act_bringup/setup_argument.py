@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
-from act_camera.camera_parameters import parameters_of
-from act_core.errors import ConfigurationError, suggest
+from act_core.errors import ConfigurationError
 from act_core.setup_file import Setup, read_setup
 from launch import LaunchContext, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetLaunchConfiguration
 from launch.substitutions import LaunchConfiguration
-from so101_driver.driver_parameters import DriverParameters
+
+from act_bringup.setup_check import checked
 
 SETUP = "setup"
 
@@ -56,23 +55,3 @@ def setup_of(context: LaunchContext) -> Setup | None:
         return checked(read_setup(name))
     except ConfigurationError as error:
         raise RuntimeError(f"setup:={name}: {error}") from error
-
-
-def checked(setup: Setup) -> Setup:
-    """The same; ConfigurationError for what is no parameter of the node that it is for."""
-    for key in setup.arm:
-        if key not in (known := _names(DriverParameters)):
-            raise ConfigurationError(f"set-up {setup.file}: {suggest('key of arm', key, known)}")
-    for name, entry in setup.cameras.items():
-        if "topic" in entry:
-            continue  # another driver's: it has no node here
-        source = str(entry.get("source", "v4l2" if "device" in entry else "video"))
-        for key in entry:
-            if key not in (known := _names(parameters_of(source))):
-                what = suggest(f"key of camera {name}", key, known)
-                raise ConfigurationError(f"set-up {setup.file}: {what}")
-    return setup
-
-
-def _names(parameters: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(parameters)]

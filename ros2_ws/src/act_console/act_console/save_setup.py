@@ -19,7 +19,7 @@ from so101_driver import calibration
 from so101_driver.setup.console import Console
 from so101_driver.setup.ports import usb_ports
 
-from act_bringup.journey import video_devices
+from act_console.journey import video_devices
 
 Call = Callable[[Sequence[str]], int]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from act_bringup.setup_check import checked
 from act_core.errors import ConfigurationError
 from act_core.files import read_json
 from act_core.policy_json import SPEC_FILE, read_spec
@@ -15,8 +16,6 @@ from act_core.policy_spec import BundleError
 from act_core.setup_file import EMULATED, Setup
 from so101_driver import calibration
 from so101_driver.setup.ports import usb_ports
-
-from act_bringup.setup_argument import checked
 
 EPISODES, DATASET, RUNS, POLICY = "episodes", "dataset", "runs", "policy"
 """Folders of a set-up, beside its file."""

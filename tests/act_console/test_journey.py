@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from act_bringup.cli import main
-from act_bringup.journey import demonstrations, journey, next_command
+from act_console.cli import main
+from act_console.journey import demonstrations, journey, next_command
 from act_core.setup_file import EMULATED, FILE, Setup
 from so101_driver.emulator.arm import emulated_calibration
 

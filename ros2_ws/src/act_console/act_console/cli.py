@@ -22,13 +22,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from act_bringup.setup_check import checked
 from act_core.errors import ConfigurationError
 from act_core.files import write_file
 from act_core.policy_json import SPEC_FILE
 from act_core.setup_file import EMULATED, FILE, REAL, Setup, folder_of, home, names, read_setup
 from so101_driver.setup.console import Terminal
 
-from act_bringup.journey import (
+from act_console.journey import (
     DATASET,
     DONE,
     EPISODES,
@@ -40,8 +41,7 @@ from act_bringup.journey import (
     journey,
     next_command,
 )
-from act_bringup.save_setup import ask_for_setup, emulated
-from act_bringup.setup_argument import checked
+from act_console.save_setup import ask_for_setup, emulated
 
 FINE, REFUSED, INTERRUPTED = 0, 2, 130
 MARKS = {DONE: "✓", OPEN: "·", WRONG: "✗"}

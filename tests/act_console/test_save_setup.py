@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from act_bringup import save_setup
-from act_bringup.save_setup import ask_for_setup, stable_name
+from act_console import save_setup
+from act_console.save_setup import ask_for_setup, stable_name
 from act_core.errors import ConfigurationError
 from act_core.setup_file import FILE, Setup, folder_of
 
