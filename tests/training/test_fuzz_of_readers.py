@@ -19,6 +19,7 @@ from act_core.files import read_json
 from act_training.checkpoint import load_checkpoint, load_training_state
 from act_training.config import TrainingConfig
 from act_training.datasets.episode_file import episode_path, read_episode, write_episode
+from act_training.datasets.hdf5_source import demo_places
 from act_training.evaluation_record import condition_record, read_rows, write_record
 from act_training.train import TrainOptions, train
 from act_training.training_log import read_log
@@ -26,7 +27,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.exploring import EXPLORING, SEED
 
-EXAMPLES = 1_000 if EXPLORING else 40
+EXAMPLES = 400 if EXPLORING else 40
 MEMORY = 200 << 20  # bytes that a reader of these files of some 100 kB may ask Python for
 
 
@@ -159,6 +160,43 @@ def test_weights_of_other_types_and_names(run, tmp_path):
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ConfigurationError, match=r"action_head.bias is missing, expected float32"):
         load_checkpoint(folder)
+
+
+def free_of_no_length(heap: bytearray) -> None:
+    """A page of zeros over the texts: an object without length, which is followed by itself."""
+    heap[64:] = bytes(len(heap) - 64)
+
+
+def text_of_every_length(heap: bytearray) -> None:
+    """With its head, such a length comes to 0 in 64 bits."""
+    heap[16 + 8 : 16 + 16] = (2**64 - 16).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("damage", [free_of_no_length, text_of_every_length])
+def test_no_damage_of_the_texts_makes_the_library_read_for_ever(run, tmp_path, damage):
+    """HDF5 keeps texts in a heap ("GCOL") and follows its objects to no end. Found by exploring:
+    the process was deaf to Ctrl-C."""
+    ours, theirs = tmp_path / "episode_000000.hdf5", tmp_path / "demos.hdf5"
+    shutil.copy(run / "data/episode_000000.hdf5", ours)
+    with h5py.File(theirs, "w") as file:
+        file.attrs["joint_names"] = ["a", "b"]
+        for name in ("actions", "joints"):
+            file[f"demo_0/{name}"] = np.zeros((3, 2))
+        file["demo_0/images/front"] = np.zeros((3, 8, 8, 3), np.uint8)
+    readers = {ours: lambda: read_episode(ours), theirs: lambda: demo_places(theirs)}
+    for path, read in readers.items():
+        read()  # once it is whole; what is known of it then does not hold
+        content = bytearray(path.read_bytes())
+        start = content.index(b"GCOL")
+        end = start + int.from_bytes(content[start + 8 : start + 16], "little")
+        heap = content[start:end]
+        damage(heap)
+        content[start:end] = heap
+        path.write_bytes(content)
+        with pytest.raises(
+            ConfigurationError, match=rf"{path.name}.* damaged at byte {start}, whe"
+        ):
+            read()
 
 
 class Attack:

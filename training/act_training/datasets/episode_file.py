@@ -31,7 +31,7 @@ from act_core.files import write_file
 from numpy.typing import NDArray
 
 from act_training.datasets.errors import DatasetError
-from act_training.datasets.hdf5_file import attribute, find_node, read_rows
+from act_training.datasets.hdf5_file import attribute, find_node, open_file, read_rows
 from act_training.features import Camera, Features
 
 FORMAT = "act-episode"
@@ -180,7 +180,7 @@ def _write_images(file: h5py.File, name: str, images: NDArray[np.uint8]) -> None
 def read_episode(path: Path, *, with_images: bool = True) -> Episode:
     """Read an episode; DatasetError names the file when it is truncated, foreign or incomplete."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_file(path) as file:
             return _read(file, with_images)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
@@ -206,7 +206,7 @@ def read_source(path: Path) -> str | None:
 
 def read_first_image(path: Path, camera: str) -> NDArray[np.uint8]:
     """(H, W, 3) the first image of `camera` in a readable episode."""
-    with h5py.File(path, "r") as file:
+    with open_file(path) as file:
         return file[f"observations/images/{camera}"][0]
 
 

@@ -7,7 +7,11 @@ datasets), and a file of a kilobyte can claim a petabyte of zeros.
 from __future__ import annotations
 
 import math
+import mmap
 import os
+import struct
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,6 +24,65 @@ from act_training.datasets.foreign import LARGEST_COUNT, check_memory
 LARGEST_ATTRIBUTE = 65_536  # bytes
 LARGEST_GROUP = 1_000_000  # members
 LARGEST_RATIO = 1100  # of content to what is stored; deflate reaches 1032
+HEAP = b"GCOL\x01"  # how a collection of the global heap begins: signature and version
+WORD = 8  # bytes of an address and of a length in the file, as everybody writes them
+
+
+def open_file(path: Path) -> h5py.File:
+    """The file, for reading; DatasetError for one in whose texts the library would never end.
+
+    Raises OSError as `h5py.File` does.
+    """
+    status = os.stat(path)
+    _check_heaps(path, (status.st_size, status.st_mtime_ns))
+    file = h5py.File(path, "r")
+    sizes = file.id.get_create_plist().get_sizes()
+    if sizes != (WORD, WORD):
+        file.close()
+        raise DatasetError(f"addresses and lengths of {sizes} bytes, expected {WORD}")
+    return file
+
+
+@lru_cache(maxsize=10_000)
+def _check_heaps(path: Path, _version: object) -> None:
+    """DatasetError for a collection of the global heap with an object that leads to itself.
+
+    Texts of changing length are kept there. The library goes from object to object without a look
+    at how far that is (seen in HDF5 2.0.0, H5HG__cache_heap_deserialize: a page of zeros in the
+    wrong place, and it reads for ever, deaf to Ctrl-C).
+    """
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            start = data.find(HEAP)
+            while start >= 0:
+                if _leads_to_itself(data, start):
+                    raise DatasetError(
+                        f"it is damaged at byte {start}, where its texts are: it was not written "
+                        "to the end, or has been changed"
+                    )
+                start = data.find(HEAP, start + 1)
+
+
+def _leads_to_itself(data: mmap.mmap, start: int) -> bool:
+    """Whether an object of the collection takes no room.
+
+    A collection is its head (signature, version, 3 bytes, size) and objects: index (2), references
+    (2), 4 bytes, length (8), and but for index 0, which is what is free, the content in whole words
+    (https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, III.E).
+    """
+    if start + 16 > len(data):
+        return False
+    (size,) = struct.unpack_from("<Q", data, start + 8)
+    end, at = min(start + size, len(data)), start + 16
+    while at + 16 <= end:
+        index, length = struct.unpack_from("<H6xQ", data, at)
+        step = length if index == 0 else 16 + (length + WORD - 1) // WORD * WORD
+        if step % 2**64 == 0:
+            return True
+        at += step % 2**64
+    return False
 
 
 def member_names(group: h5py.Group) -> list[str]:

@@ -35,7 +35,7 @@ from so101_driver.calibration import Calibration
 from act_training.datasets.episode_file import FORMAT, Episode
 from act_training.datasets.errors import DatasetError, damage_of
 from act_training.datasets.foreign import LARGEST_VECTOR, check_content, check_memory, topic_name
-from act_training.datasets.hdf5_file import attribute, find_node, member_names, read_rows
+from act_training.datasets.hdf5_file import attribute, find_node, member_names, open_file, read_rows
 from act_training.datasets.source import Declared, usable_rate
 from act_training.datasets.still_images import decode_image
 from act_training.datasets.value_plan import Sample, Stored, ValuePlan, plan_values
@@ -101,7 +101,9 @@ def _number(name: str) -> int:
 def _open(path: Path) -> h5py.File:
     check_content(path)
     try:
-        return h5py.File(path, "r")
+        return open_file(path)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be read ({error}): it is missing, truncated or no HDF5"
