@@ -1,8 +1,8 @@
 """The SO-101 tasks of `act_sim` as an `Environment`.
 
-Images are rendered at the simulation node's resolution and shrunk by the code that the policy node
-shrinks them with; commands pass the limiter that the simulation node applies. So a policy sees
-and does here what it will see and do there.
+Images are rendered larger than the policy's and shrunk by the code that the policy node shrinks
+them with; commands pass the limiter that the simulation node applies. So a policy sees and does here
+what it will see and do there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
 from act_sim.experts import Expert, make_expert
+from act_sim.scene import ROOM
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray
 
@@ -31,7 +32,10 @@ class So101:
         height, width: of the images, pixels.
         level: of domain randomization, from 0 (only the start varies).
         rate_hz: steps per second; demonstrations are made at the rate of the policy.
-        render_height, render_width: before shrinking; `sim_node` publishes 640x480.
+        render_height: of the images before shrinking, pixels; the width goes with it. `sim_node`
+            publishes 480 rows, and so it is here in the look "plain". In the look "room", where
+            that takes four times as long, it is twice `height`: the shrunk images differ by less
+            than what noise and lens do (docs/simulation.md).
         look: "plain" or "room" (see `act_sim.scene`); None: that of the level.
     """
 
@@ -43,8 +47,7 @@ class So101:
         width: int = 128,
         level: int = 0,
         rate_hz: int = 30,
-        render_height: int = 480,
-        render_width: int = 640,
+        render_height: int | None = None,
         look: str | None = None,
     ) -> None:
         self.name = f"so101/{task}"
@@ -59,7 +62,9 @@ class So101:
             cameras=tuple(Camera(name, height, width) for name in cameras),
             rate_hz=float(rate_hz),
         )
-        self._render_size = (render_height, render_width)
+        if render_height is None:
+            render_height = 2 * height if self._sim.look == ROOM else 480
+        self._render_size = (render_height, round(render_height * width / height))
         self._images = [ImageInput(f"image_{name}", name, height, width) for name in cameras]
         self.max_steps = round(self._sim.task.time_limit_s * rate_hz)
         # 0.02 rad moves the hand by some 5 mm. Not the gripper: its opening decides over grasps.

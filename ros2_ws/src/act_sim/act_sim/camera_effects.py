@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_CAMERA_ROWS = 480  # of the pictures that `sim_node` publishes
 _LONGEST_STREAK = 0.06  # of the image height
 
 
@@ -29,6 +30,15 @@ class ImageEffects(NamedTuple):
     noise: float  # standard deviation [grey levels of 255]
     blur: float  # sigma of a Gaussian, as a part of the image height
     processing: Processing | None = None
+
+    def shrunk(self, rows: int) -> ImageEffects:
+        """So that a picture of ``rows`` looks like one of 480 rows made smaller by averaging, which
+        takes away noise and the traces of packing."""
+        scale = min(1.0, rows / _CAMERA_ROWS)
+        more = self.processing
+        if more is not None:
+            more = more._replace(jpeg_quality=round(100 - scale * (100 - more.jpeg_quality)))
+        return self._replace(noise=scale * self.noise, processing=more)
 
 
 def add_effects(

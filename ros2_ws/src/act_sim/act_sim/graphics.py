@@ -51,8 +51,7 @@ class GraphicsContext:
             atexit.unregister(_free_all)
             atexit.register(_free_all)
         self._gl.make_current()
-        self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._mjr)
+        self._mjr = _uploaded(model)
         _release_current(self._gl)
 
     @property
@@ -72,6 +71,17 @@ class GraphicsContext:
     ) -> None:
         _release_current(self._gl)
 
+    def upload(self, model: mujoco.MjModel) -> None:
+        """Takes over the textures and meshes that the model has now.
+
+        All of them anew (16 ms): after ``mjr_uploadTexture`` (MuJoCo 3.3.0, Mesa) some pictures
+        still showed what was there before. The OpenGL context stays, because a new one compiles its
+        shaders again (0.2 s with llvmpipe).
+        """
+        with self as old:
+            old.free()
+            self._mjr = _uploaded(model)
+
     def free(self) -> None:
         """Frees what the graphics driver holds for it. The second time does nothing."""
         if not self.usable:
@@ -80,6 +90,12 @@ class GraphicsContext:
             mjr.free()
         self._gl.free()
         _open.discard(self)
+
+
+def _uploaded(model: mujoco.MjModel) -> mujoco.MjrContext:
+    mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, mjr)
+    return mjr
 
 
 def _free_all() -> None:

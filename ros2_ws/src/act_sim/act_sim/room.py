@@ -15,6 +15,8 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
 
+from act_sim.arm_model import Fineness
+
 TABLE, WALL, FLOOR, POSTER = "room_table", "room_wall", "room_floor", "room_poster"
 TEXTURE_SIZES = {TABLE: 512, WALL: 512, FLOOR: 256, POSTER: 256}
 FURNITURE = tuple(f"furniture_{i}" for i in range(5))
@@ -25,7 +27,7 @@ HIDDEN = (0.2, 0.2, 0.2, 0.0)  # what cannot be seen is not drawn
 BACK_WALL_X_M, SIDE_WALL_Y_M = -1.6, 1.9  # nominal
 FLOOR_Z_M = -0.75
 
-ROOM_FACES_PER_MESH = 1500
+FINENESS = Fineness(fine=1500, coarse=300, coarse_close=900)
 _SHADOW_MAP = 1024  # pixels of its edge
 _FRONT_POS, _FRONT_TARGET, _FRONT_FOVY = (0.76, -0.16, 0.50), (0.13, 0.0, 0.09), 45.0
 

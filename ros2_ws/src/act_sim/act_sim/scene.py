@@ -68,7 +68,7 @@ def build_scene(
         _add_lights(spec)
     _add_cameras(spec, arms, look)
     for index, prefix in enumerate(ARM_PREFIXES[arms]):
-        arm = load_arm(mjcf, room.ROOM_FACES_PER_MESH if look == ROOM else None)
+        arm = load_arm(mjcf, room.FINENESS if look == ROOM else None)
         if index == 1:
             mirror_arm(arm)
         side = 0.0 if arms == 1 else TWO_ARMS_HALF_DISTANCE_M * (1 - 2 * index)

@@ -405,6 +405,8 @@ class Simulation:
         effects = self._randomization.image_effects
         if effects is None:
             return image
+        if self.look == ROOM:
+            effects = effects.shrunk(height)
         stream = [self.record["seed"], _IMAGE_STREAM, self._steps, camera_id]
         rng = np.random.default_rng(stream)
         flow = self._flow_per_s(camera_id) if effects.processing is not None else (0.0, 0.0)
