@@ -61,6 +61,43 @@ def test_another_simulation_draws_the_same_picture_of_a_state(sim):
         assert np.array_equal(eye.render(camera, 48, 64), sim.render(camera, 48, 64))
 
 
+@pytest.mark.parametrize("rows", [96, 480])
+def test_textures_are_those_of_the_episode_whatever_was_drawn_before(sim, rows):
+    """Small and large pictures have graphics of their own."""
+    pictures = {}
+    for seed in (5, 6, 7):
+        sim.reset(seed)
+        pictures[seed] = sim.render("front", rows, rows * 4 // 3)
+    for seed in (6, 5):
+        sim.reset(seed)
+        sim.render("front", 96, 128)
+        assert np.array_equal(sim.render("front", rows, rows * 4 // 3), pictures[seed])
+
+
+def test_small_pictures_show_what_large_ones_show(sim):
+    """They are drawn from coarser meshes and shadows; moved by two pixels they differ more."""
+    for camera in ("front", "wrist"):
+        sim.reset(1, level=0)
+        large, small = (
+            cv2.resize(picture, (128, 96), interpolation=cv2.INTER_AREA)
+            for picture in (sim.render(camera, 480, 640), sim.render(camera, 192, 256))
+        )
+        off = np.abs(large.astype(int) - small).mean()
+        moved = np.abs(large.astype(int) - np.roll(large, 2, axis=1)).mean()
+        assert off < 0.4 * moved
+
+
+def test_a_small_picture_has_the_noise_of_a_large_one_made_small():
+    effects = ImageEffects(8.0, 0.0, NEUTRAL._replace(jpeg_quality=40))
+    spread = []
+    for rows in (480, 192):
+        grey = np.full((rows, rows * 4 // 3, 3), 100, np.uint8)
+        noisy = add_effects(grey, effects.shrunk(rows), np.random.default_rng(0))
+        spread.append(cv2.resize(noisy, (128, 96), interpolation=cv2.INTER_AREA).std())
+    assert spread[1] == pytest.approx(spread[0], rel=0.5)
+    assert effects.shrunk(480) == effects.shrunk(1080) == effects
+
+
 def test_draws_stay_inside_their_ranges_and_fill_them(records):
     def spans(values, low, high):
         values = np.array(values)

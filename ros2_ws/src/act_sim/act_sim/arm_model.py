@@ -130,7 +130,7 @@ def shipped_mjcf() -> Path:
     return path
 
 
-# Meshes that fill a part of a wrist camera's picture: coarser ones would look different there.
+# They fill a part of a wrist camera's picture and are never drawn coarser: it would be seen there.
 _SEEN_CLOSE = ("wrist_roll_follower_so101_v1", "moving_jaw_so101_v1")
 
 
@@ -139,7 +139,6 @@ class Fineness(NamedTuple):
 
     fine: int = mesh_cache.FACES_PER_MESH
     coarse: int | None = None  # of a second set, in `COARSE_GROUP`, for small pictures
-    coarse_close: int | None = None  # of those in it that the wrist camera is close to
 
 
 def load_arm(mjcf: str | Path | None = None, fineness: Fineness | None = None) -> mujoco.MjSpec:
@@ -196,9 +195,8 @@ def _so101(fineness: Fineness) -> mujoco.MjSpec:
         mesh.name = mesh.name or file.stem
         mesh.file = ""
         _fill(mesh, file, fineness.fine)
-        coarse = fineness.coarse_close if mesh.name in _SEEN_CLOSE else fineness.coarse
-        if coarse is not None:
-            _fill(spec.add_mesh(name=_coarse(mesh.name)), file, coarse)
+        if fineness.coarse is not None and mesh.name not in _SEEN_CLOSE:
+            _fill(spec.add_mesh(name=_coarse(mesh.name)), file, fineness.coarse)
     if fineness.coarse is not None:
         for body in spec.bodies:
             _add_coarse_geoms(body)
@@ -220,7 +218,7 @@ def _fill(mesh: mujoco.MjsMesh, file: Path, faces: int) -> None:
 
 
 def _coarse(mesh_name: str) -> str:
-    return mesh_name + "_coarse"
+    return mesh_name if mesh_name in _SEEN_CLOSE else mesh_name + "_coarse"
 
 
 def _add_coarse_geoms(body: mujoco.MjsBody) -> None:

@@ -27,7 +27,7 @@ HIDDEN = (0.2, 0.2, 0.2, 0.0)  # what cannot be seen is not drawn
 BACK_WALL_X_M, SIDE_WALL_Y_M = -1.6, 1.9  # nominal
 FLOOR_Z_M = -0.75
 
-FINENESS = Fineness(fine=1500, coarse=300, coarse_close=900)
+FINENESS = Fineness(fine=1500, coarse=400)
 _SHADOW_MAP = 1024  # pixels of its edge
 _FRONT_POS, _FRONT_TARGET, _FRONT_FOVY = (0.76, -0.16, 0.50), (0.13, 0.0, 0.09), 45.0
 
