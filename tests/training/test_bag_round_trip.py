@@ -50,7 +50,7 @@ class Recorded(So101):
 
 
 def environment(jpeg: bool) -> Recorded:
-    return Recorded(jpeg, height=HEIGHT, width=WIDTH, render_height=240, render_width=320)
+    return Recorded(jpeg, height=HEIGHT, width=WIDTH, render_height=240)
 
 
 def both(tmp_path, jpeg: bool) -> tuple[Episode, Episode]:

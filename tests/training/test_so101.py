@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("mujoco", reason="MuJoCo is not installed")
 
+from act_sim.simulation import Simulation
 from act_training.demonstrate import record_episode
 from act_training.environments import open_environment
 from act_training.environments.so101 import So101
@@ -12,7 +13,7 @@ from act_training.environments.so101 import So101
 
 @pytest.fixture(scope="module")
 def env() -> So101:
-    environment = So101("pick_place", height=24, width=32, render_height=48, render_width=64)
+    environment = So101("pick_place", height=24, width=32, render_height=48)
     yield environment
     environment.close()
 
@@ -71,3 +72,20 @@ def test_metaworld_has_no_levels():
     pytest.importorskip("metaworld", reason="MetaWorld is not installed")
     with pytest.raises(ValueError, match="metaworld/reach-v3 has no randomization levels"):
         open_environment("metaworld/reach-v3", level=1)
+
+
+def test_pictures_are_those_of_sim_node_made_smaller(monkeypatch):
+    """In the look "room" smaller ones are drawn: that of sim_node takes four times as long."""
+    drawn = []
+    real = Simulation.render
+
+    def render(self, camera, height, width):
+        drawn.append((height, width))
+        return real(self, camera, height, width)
+
+    monkeypatch.setattr(Simulation, "render", render)
+    for look, expected in (("plain", (480, 640)), ("room", (48, 64))):
+        environment = So101("reach", cameras=("front",), height=24, width=32, look=look)
+        assert environment.observe().images["front"].shape == (24, 32, 3)
+        environment.close()
+        assert drawn.pop() == expected

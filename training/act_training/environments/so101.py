@@ -1,8 +1,8 @@
 """The SO-101 tasks of `act_sim` as an `Environment`.
 
 Images are rendered larger than the policy's and shrunk by the code that the policy node shrinks
-them with; commands pass the limiter that the simulation node applies. So a policy sees and does here
-what it will see and do there.
+them with; commands pass the limiter that the simulation node applies. So a policy sees and does
+here what it will see and do there.
 """
 
 from __future__ import annotations
