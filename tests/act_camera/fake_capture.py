@@ -31,6 +31,7 @@ class FakeCapture:
         self.sizes, self.formats, self.controls = sizes, formats, controls
         self.latency_s, self.period_s, self.opens = latency_s, period_s, opens
         self.format, self.size, self.rate_hz = formats[-1], list(sizes[0]), 30.0
+        self.converts = True
         self.control_values: dict[int, float] = {}
         self.frames: list = []  # what the next reads give in place of a good picture
         self.stamp_offset_s = 0.0
@@ -47,6 +48,9 @@ class FakeCapture:
 
     def set(self, property_id: int, value: float) -> bool:
         self.order.append(property_id)
+        if property_id == cv2.CAP_PROP_CONVERT_RGB:
+            self.converts = bool(value)
+            return True
         if property_id == cv2.CAP_PROP_FOURCC:
             wanted = "".join(chr(int(value) >> 8 * k & 0xFF) for k in range(4))
             self.format = wanted if wanted in self.formats else self.format
@@ -82,10 +86,33 @@ class FakeCapture:
             return self.frames.pop(0)
         image = np.zeros((self.size[1], self.size[0], 3), np.uint8)
         image[..., 0] = 200  # blue, in OpenCV's order
+        if self.format == "MJPG" and not self.converts:
+            return True, buffer_with(without_tables(jpeg_of(image)))
         return True, image
 
     def release(self) -> None:
         self.released = True
+
+
+def jpeg_of(image: np.ndarray, quality: int = 95) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def without_tables(jpeg: bytes) -> bytes:
+    """As most cameras send it: the Huffman tables are those of the standard anyway."""
+    at, kept = 2, jpeg[:2]
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] != 0xC4:
+            kept += jpeg[at:end]
+        at = end
+    return kept + jpeg[at:]
+
+
+def buffer_with(jpeg: bytes, length: int = 100_000) -> np.ndarray:
+    """A driver's buffer, one row: behind the picture are the remains of an older, longer one."""
+    remains = jpeg_of(np.full((64, 64, 3), 7, np.uint8))
+    return np.frombuffer((jpeg + remains).ljust(length, b"\x00"), np.uint8).reshape(1, -1)
 
 
 UNPLUGGED = (False, None)

@@ -302,6 +302,20 @@ def test_the_compressed_topic():
         assert frame_index(image) == frame_index(decoded)
 
 
+@pytest.mark.parametrize("rotate_deg", [0, 180])
+def test_a_cameras_own_jpeg_is_what_the_image_was_decoded_of(rotate_deg):
+    """So what is recorded of it becomes, bit for bit, what a policy sees: but for one that is
+    rotated, whose JPEG has to be made anew."""
+    with running(motion_jpeg=True, rotate_deg=rotate_deg) as rig:
+        rig.wait_for(lambda: len(rig.client.jpegs) >= 3 and len(rig.client.images) >= 3)
+        by_stamp = {stamp_of(m): m for m in rig.client.images}
+        pairs = [(j, by_stamp[stamp_of(j)]) for j in rig.client.jpegs if stamp_of(j) in by_stamp]
+        assert pairs
+        for jpeg, image in pairs:
+            same = np.array_equal(ros.image_to_array(jpeg), ros.image_to_array(image))
+            assert same == (rotate_deg == 0)
+
+
 def test_diagnostics_tell_rate_and_age():
     with running() as rig:
 

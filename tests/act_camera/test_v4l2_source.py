@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 
 import cv2
+import numpy as np
 import pytest
 from act_camera.camera_parameters import parameters_of
 from act_camera.frame_source import CameraLostError
 from act_camera.sources.v4l2 import MAX_DAMAGED_IN_A_ROW, Mode, V4l2Source
+from act_core import images
 from act_core.timing import FakeClock
 
 from tests.act_camera.fake_capture import DAMAGED, UNPLUGGED, FakeCapture
@@ -48,8 +50,24 @@ def test_frames_are_rgb_and_stamped_when_the_driver_got_them(device):
     camera = FakeCapture(clock, latency_s=0.004)
     frame = opened(device, camera).read()
     assert frame.image.shape == (480, 640, 3)
-    assert tuple(frame.image[0, 0]) == (0, 0, 200)
+    assert frame.image[0, 0].astype(int) == pytest.approx((0, 0, 200), abs=2)
     assert clock.now_ns() - frame.captured_ns == pytest.approx(4_000_000, abs=2_000)
+
+
+def test_the_bytes_of_motion_jpeg_come_along_and_the_image_is_decoded_of_them(device):
+    frame = opened(device, FakeCapture(FakeClock())).read()
+    assert frame.jpeg is not None
+    assert np.array_equal(images.decompress(frame.jpeg, "rgb8"), frame.image)
+    raw = opened(device, FakeCapture(FakeClock(), formats=("YUYV",))).read()
+    assert raw.jpeg is None
+    assert tuple(raw.image[0, 0]) == (0, 0, 200)
+
+
+def test_a_camera_that_converts_all_the_same_is_used_as_it_is(device):
+    camera = FakeCapture(FakeClock())
+    source = opened(device, camera)
+    camera.converts = True
+    assert source.read().jpeg is None
 
 
 @pytest.mark.parametrize("offset_s", [1e9, -1e9, 0.5], ids=["wall clock", "none", "future"])
@@ -117,7 +135,8 @@ def test_unplugging_is_a_lost_source(device):
 def test_damaged_frames_are_passed_over_and_counted_but_not_for_ever(device):
     camera = FakeCapture(FakeClock())
     source = opened(device, camera)
-    camera.frames = [DAMAGED, (True, None), DAMAGED]
+    cut_off = (True, np.frombuffer(b"\xff\xd8\xff\xe0\x00\x10JFIF", np.uint8).reshape(1, -1))
+    camera.frames = [DAMAGED, (True, None), cut_off]
     assert source.read().image.size
     assert source.damaged == 3
     camera.frames = [DAMAGED] * MAX_DAMAGED_IN_A_ROW

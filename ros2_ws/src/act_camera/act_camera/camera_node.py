@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from act_core import ros, topics
+from act_core import images, ros, topics
 from act_core.clock_watch import ClockWatch
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
@@ -91,10 +91,10 @@ class CameraNode(Node):
         stamp_ns = max(self.get_clock().now().nanoseconds - age_ns, 0)
         pixels = np.rot90(frame.image, -self.params.rotate_deg // 90)  # rot90 turns to the left
         if self.params.compressed and self._jpegs.get_subscription_count():
-            quality = self.params.jpeg_quality
-            self._jpegs.publish(
-                ros.array_to_compressed(pixels, stamp_ns, self._frame_id, quality=quality)
-            )
+            jpeg = frame.jpeg
+            if jpeg is None or self.params.rotate_deg:
+                jpeg = images.compress(pixels, "rgb8", self.params.jpeg_quality)
+            self._jpegs.publish(ros.jpeg_to_compressed(jpeg, stamp_ns, self._frame_id))
         image = ros.array_to_image(pixels, stamp_ns, self._frame_id)
         self._images.publish(image)
         self._infos.publish(self._info(image))

@@ -47,8 +47,13 @@ class CameraParameters:
     camera_info_url: str = parameter(
         "", "the same as a URL: file:///path or package://package/path, with ${NAME}, ${ROS_HOME}"
     )
-    compressed: bool = parameter(False, "also publish JPEG on image_raw/compressed")
-    jpeg_quality: int = parameter(90, "of the JPEGs", low=1, high=100, settable=True)
+    compressed: bool = parameter(
+        True, "also publish JPEG on image_raw/compressed, while somebody listens: the camera's own "
+        "bytes where it sends Motion JPEG and is not rotated",
+    )  # fmt: skip
+    jpeg_quality: int = parameter(
+        90, "of JPEGs that are not the camera's own", low=1, high=100, settable=True
+    )
     stale_after_s: float = parameter(0.5, "without a frame for so long: an error", low=0.05)
 
     def check(self) -> None:

@@ -13,6 +13,7 @@ class Frame(NamedTuple):
 
     image: NDArray[np.uint8]  # (H, W, 3) rgb8
     captured_ns: int  # monotonic time
+    jpeg: bytes | None = None  # the camera's own bytes, of which ``image`` was decoded
 
 
 class CameraLostError(Exception):

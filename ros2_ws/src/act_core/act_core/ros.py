@@ -339,11 +339,17 @@ def array_to_compressed(
     quality: int = 90,
 ) -> CompressedImage:
     """A JPEG message of a colour or mono8 array; ``format`` as image_transport writes it."""
-    stored = "mono8" if encoding == "mono8" else "bgr8"
-    message = CompressedImage(
-        format=f"{encoding}; jpeg compressed {stored}",
-        data=array("B", images.compress(image, encoding, quality)),
+    return jpeg_to_compressed(
+        images.compress(image, encoding, quality), ros_time_ns, frame_id, encoding
     )
+
+
+def jpeg_to_compressed(
+    jpeg: bytes, ros_time_ns: int, frame_id: str, encoding: str = "rgb8"
+) -> CompressedImage:
+    """The message of a JPEG; ``encoding``: of the image that it was made of."""
+    stored = "mono8" if encoding == "mono8" else "bgr8"
+    message = CompressedImage(format=f"{encoding}; jpeg compressed {stored}", data=array("B", jpeg))
     message.header.stamp = to_stamp(ros_time_ns)
     message.header.frame_id = frame_id
     return message

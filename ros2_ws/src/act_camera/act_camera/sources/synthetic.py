@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from act_core import images
+from act_core.parameters import parameter
 from act_core.timing import Clock, MonotonicClock, PeriodicSchedule
 from numpy.typing import NDArray
 
@@ -18,7 +20,9 @@ STEP_PIXELS = 4  # that the bar moves from frame to frame
 
 @dataclass(frozen=True)
 class SyntheticOptions:
-    """A pattern has no parameters beside those that every camera has."""
+    """The parameter of a pattern beside those that every camera has."""
+
+    motion_jpeg: bool = parameter(False, "deliver JPEGs, as most USB cameras do")
 
 
 @camera_source("synthetic")
@@ -42,13 +46,18 @@ class SyntheticSource:
         height, width, rate_hz = parameters.height, parameters.width, parameters.rate_hz
         self._clock = clock if clock is not None else MonotonicClock()
         self._schedule = PeriodicSchedule(1.0 / rate_hz, self._clock)
+        self._motion_jpeg = parameters.motion_jpeg
         self._background = _gradient(height, width)
         self.rate_hz = rate_hz
         self.description = f"synthetic pattern, {width}x{height} at {rate_hz:g} Hz"
 
     def read(self) -> Frame:
         index = self._schedule.wait().index
-        return Frame(self._draw(index), self._clock.now_ns())
+        image, now_ns = self._draw(index), self._clock.now_ns()
+        if not self._motion_jpeg:
+            return Frame(image, now_ns)
+        jpeg = images.compress(image, "rgb8")
+        return Frame(images.decompress(jpeg, "rgb8"), now_ns, jpeg)
 
     def adjust(self, _parameters: Any) -> list[str]:
         return []

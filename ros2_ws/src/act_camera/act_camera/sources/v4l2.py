@@ -4,13 +4,15 @@ Facts about OpenCV's V4L2 backend that this file rests on (modules/videoio/src/c
 5.0): properties are passed to the driver in V4L2's own units; the format must be set before the
 size, or a camera stays in raw YUYV, which at 640x480 gives many cameras 5 to 15 frames a second;
 CAP_PROP_POS_MSEC is the time stamp of the driver's buffer, monotonic for USB cameras; and a frame
-that never comes is waited for as long as an environment variable says, 10 s by default.
+that never comes is waited for as long as an environment variable says, 10 s by default. With
+CAP_PROP_CONVERT_RGB off a frame is the buffer as it came from the camera.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -18,15 +20,19 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from act_core import images
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
+from numpy.typing import NDArray
 
+from act_camera.camera_jpeg import camera_jpeg
 from act_camera.frame_source import CameraLostError, Frame
 from act_camera.sources import camera_source
 
 # V4L2_CID_EXPOSURE_AUTO (linux/v4l2-controls.h).
 EXPOSURE_MANUAL, EXPOSURE_APERTURE_PRIORITY = 1, 3
+MOTION_JPEG = "MJPG"
 EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts in 100 us
 MAX_DAMAGED_IN_A_ROW = 30
 
@@ -52,7 +58,7 @@ class V4l2Options:
     device: str = parameter(
         "/dev/video0", "of the camera; a name under /dev/v4l/by-id stays the same after replugging"
     )
-    fourcc: str = parameter("MJPG", "what the camera sends; YUYV is slow over USB 2")
+    fourcc: str = parameter(MOTION_JPEG, "what the camera sends; YUYV is slow over USB 2")
     exposure_ms: float = parameter(0.0, "fixed exposure time; 0: automatic", low=0.0, settable=True)
     gain: float = parameter(-1.0, "in the camera's units; -1: as it is", low=-1.0, settable=True)
     white_balance_k: float = parameter(
@@ -112,9 +118,10 @@ class V4l2Source:
             if not there:
                 raise CameraLostError(f"{self._device} delivers no frames")
             if image is not None and image.size:
-                self._damaged_in_a_row = 0
-                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-                return Frame(rgb, self._captured_ns(now_ns))
+                with suppress(ValueError):  # damaged on its way
+                    frame = self._frame(image, now_ns)
+                    self._damaged_in_a_row = 0
+                    return frame
             self.damaged += 1
             self._damaged_in_a_row += 1
             if self._damaged_in_a_row >= MAX_DAMAGED_IN_A_ROW:
@@ -122,6 +129,14 @@ class V4l2Source:
 
     def close(self) -> None:
         self._capture.release()
+
+    def _frame(self, image: NDArray[np.uint8], now_ns: int) -> Frame:
+        captured_ns = self._captured_ns(now_ns)
+        if image.ndim == 3 and image.shape[2] == 3:  # converted by OpenCV
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+            return Frame(rgb, captured_ns)
+        jpeg = camera_jpeg(image.reshape(-1))
+        return Frame(images.decompress(jpeg, "rgb8"), captured_ns, jpeg)
 
     def _captured_ns(self, now_ns: int) -> int:
         """The driver's stamp; the time of reading where that is on another clock or missing."""
@@ -142,6 +157,8 @@ class V4l2Source:
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
         capture.set(cv2.CAP_PROP_FPS, wanted.rate_hz)
         given = self._mode()
+        if given.fourcc == MOTION_JPEG:
+            capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)  # its own bytes are published, too
         if given[:3] != wanted[:3] or abs(given.rate_hz - wanted.rate_hz) > 0.05 * wanted.rate_hz:
             return [f"asked for {wanted}, the camera gives {given}"]
         return []
