@@ -86,7 +86,7 @@ ARGUMENTS = (
     ("start_within_rad", "0.3", "how near to the policy's start each joint must be; 0: anywhere"),
     ("start_pose", "", "home, rest or six numbers [rad], in place of the policy's own start"),
     *EXECUTION_ARGUMENTS,
-    ("leader_port", "", "of a leader arm that commands this one; empty: none"),
+    ("leader_port", "", "of a leader arm: it commands this one, or takes it over from the policy"),
     ("leader_calibration", "", "id of the leader's calibration, or a file"),
     ("params_file", "", "YAML with more parameters of any node; wins over the arguments"),
     ("faults", "", "emulated: script of what goes wrong on the bus, see so101-emulator --help"),
@@ -123,9 +123,7 @@ class Choices:
             self.arm_options = {k: v for k, v in setup.arm.items() if k not in launch_arguments}
             if self["cameras"] == setup.cameras_text:
                 self.camera_options = setup.camera_options()
-        if self.drive.spec is not None and self["leader_port"]:
-            raise RuntimeError("policy and leader_port: two would command one arm; leave one out")
-        if self["leader_port"]:
+        if self.drive.spec is None and self["leader_port"]:
             self.drive = Drive(f"the leader arm at {self['leader_port']}")
         if self.emulated and self.cameras:
             raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
@@ -220,7 +218,11 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
 
 
 def leader_node(choices: Choices) -> Node:
-    leader = {"port": choices["leader_port"], "calibration": choices["leader_calibration"]}
+    leader: dict[str, object] = {
+        "port": choices["leader_port"],
+        "calibration": choices["leader_calibration"],
+        "enabled": choices.drive.spec is None,  # beside a policy it waits for its person's sign
+    }
     return Node(
         package="so101_driver",
         executable="leader_node",

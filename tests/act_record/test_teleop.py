@@ -153,7 +153,7 @@ def nodes(ros):
 
 def commands_of(node: TeleopNode) -> list:
     heard: list = []
-    topic = topics.JOINT_COMMANDS
+    topic = topics.JOINT_COMMANDS_PERSON
     ros.subscription(node, topic, lambda m: heard.append(ros.read_joints(m, JOINT_NAMES).position))
     return heard
 
@@ -283,3 +283,56 @@ def test_the_command_says_what_it_cannot_read(monkeypatch, capsys, tmp_path):
 def test_the_first_pad_is_the_default():
     assert teleop_node.parser().parse_args(["--gamepad"]).gamepad == "/dev/input/js0"
     assert teleop_node.parser().parse_args([]).gamepad is None
+
+
+@pytest.mark.parametrize("device", ["keys", "pad"])
+def test_one_key_or_button_hands_the_arm_back(request, spin_until, device):
+    teleop, robot, controls = request.getfixturevalue("nodes" if device == "keys" else "pad")
+    calls = []
+
+    def on_return(_request, response):
+        calls.append(1)
+        return response
+
+    ros.service(robot, topics.CONTROL_RETURN, on_return)
+    spin_until(teleop._return.service_is_ready, teleop, robot)
+    spin_until(lambda: teleop._measured is not None, teleop, robot)
+    if device == "keys":
+        controls.waiting = "q"
+    else:
+        controls.axis(0, END)
+    spin_until(lambda: teleop.jog.moving, teleop, robot)
+    if device == "keys":
+        controls.waiting = "\n"
+    else:
+        controls.button(7)
+    spin_until(lambda: calls, teleop, robot)
+    assert not teleop.jog.moving
+
+
+def test_when_somebody_else_has_the_arm_its_motion_is_over(nodes, spin_until):
+    teleop, robot, keys = nodes
+    owner = ros.publisher(robot, topics.CONTROL_OWNER)
+    spin_until(lambda: teleop._measured is not None, teleop, robot)
+    keys.waiting = "q"
+    spin_until(lambda: teleop.jog.moving, teleop, robot)
+    owner.publish(ros.diagnostic("control owner", "ok", "taken over", {"owner": "person"}))
+    spin_until(lambda: teleop._owner == "person", teleop, robot)
+    assert teleop.jog.moving
+    owner.publish(ros.diagnostic("control owner", "ok", "handed back", {"owner": "policy"}))
+    spin_until(lambda: not teleop.jog.moving, teleop, robot)
+
+
+def test_a_motion_begins_at_the_arm_s_target_so_that_a_gripper_goes_on_holding(nodes, spin_until):
+    teleop, robot, keys = nodes
+    applied = ros.publisher(robot, topics.JOINT_COMMANDS_APPLIED)
+    target = np.array([0.1, 0.2, 0.3, 0.4, 0.5, -0.17])
+
+    def heard():
+        applied.publish(ros.joint_state(JOINT_NAMES, target, 0))
+        return teleop._applied is not None and teleop._measured is not None
+
+    spin_until(heard, teleop, robot)
+    keys.waiting = "x"
+    spin_until(lambda: teleop.jog.moving, teleop, robot)
+    assert teleop.jog.next(0.0) == pytest.approx(target)

@@ -180,7 +180,14 @@ def test_a_policy_sees_with_the_topic_of_another_driver(arm, tmp_path):
     assert len(pids_of(output)) == 2, "the driver and the policy; no camera"
 
 
-def test_a_policy_and_a_leader_are_one_too_many(tmp_path):
-    bundle = make_bundle(tmp_path / "toy").folder
-    output = finish(start(f"policy:={bundle}", "leader_port:=/dev/ttyACM1"))
-    assert "two would command one arm" in output
+def test_beside_a_policy_a_leader_waits_for_its_person_s_sign(arm, tmp_path):
+    bundle = so101_bundle(tmp_path / "toy", simulated_start())
+    calibration = next(entry.partition(":=")[2] for entry in arm if entry.startswith("calib"))
+    process = start(
+        *arm, f"policy:={bundle}", "cameras:=front=synthetic", f"leader_port:={tmp_path}/none",
+        f"leader_calibration:={calibration}", *SMALL,
+    )  # fmt: skip
+    output = read_until(process, "[leader]: not enabled; close its gripper twice")
+    assert f"who drives: policy 'toy' in {bundle}" in output
+    process.send_signal(signal.SIGINT)
+    finish(process, timeout_s=40.0)

@@ -280,6 +280,7 @@ class Helm:
         refusal = self._arm.command(self._limits.names, target.tolist(), stamp_ns, now_ns)
         device.centred = refusal is None  # where it was refused, the arm may go elsewhere
         if refusal is not None:
+            device.fresh = not device.owns  # a person who wants it has it as soon as that can be
             return refusal
         self._target = target
         if not device.owns:

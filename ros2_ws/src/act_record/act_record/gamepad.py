@@ -45,6 +45,7 @@ ARM_CONTROLS = (
     ("D-pad", "forwards and back", {(_AXIS, 7): -1.0}),
 )
 GRIPPER_CONTROLS = {(_BUTTON, 0): -1.0, (_BUTTON, 1): 1.0}
+HAND_BACK = 7  # button: start; options of a PlayStation's pad is 9 there, as its triggers count
 LET_GO = (2, 3)  # buttons; both, because pads differ in which of the two they count first
 
 
@@ -60,11 +61,13 @@ class Gamepad:
     Attributes:
         controls: type and number of a control: index of its joint, direction.
         help: what they do, for a person.
+        hands_back: whether the last `read` saw the button that gives the arm back.
     """
 
     def __init__(self, robot: Robot, device: str = DEVICE) -> None:
         self.device = device
         self.controls, self.help = _controls(robot)
+        self.hands_back = False
         self._joints = len(robot.joints)
         self._descriptor: int | None = None
         self._partial = b""  # the part of an event that has come so far
@@ -85,11 +88,12 @@ class Gamepad:
         None was asked for with a button, or the pad is not there. Raises ConfigurationError for a
         device that is no joystick.
         """
-        let_go = False
+        let_go = self.hands_back = False
         for kind, number, value in self._events():
-            if kind == _BUTTON and number in LET_GO:
+            if kind == _BUTTON and number in (*LET_GO, HAND_BACK):
                 if value:
-                    let_go = True
+                    let_go = let_go or number in LET_GO
+                    self.hands_back = self.hands_back or number == HAND_BACK
                     self.disregard()
             elif (kind, number) in self.controls:
                 share = value / _FULL if kind == _AXIS else float(value)
@@ -181,6 +185,7 @@ def _controls(robot: Robot) -> tuple[dict[tuple[int, int], tuple[int, float]], s
     if robot.grippers:
         lines.append("A (cross): gripper closes   B (circle): it opens")
     lines.append("X or Y (square or triangle): stop and let go of the arm   Ctrl-C: quit")
+    lines.append("start: hand the arm back to the policy")
     found = {
         control: (robot.index(name), direction)
         for name, controls in uses

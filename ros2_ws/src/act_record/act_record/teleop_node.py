@@ -1,4 +1,4 @@
-"""Moves an arm with keys or with a gamepad, through the same topic as everybody."""
+"""Moves an arm with keys or with a gamepad, as one device of a person among others."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from typing import Any
 
 import numpy as np
 from act_core import ros, topics
+from act_core.arbiter import PERSON
+from act_core.arm_status import SILENT_S
 from act_core.errors import ConfigurationError
+from act_core.foreign_text import clean
 from act_core.joints import JointMatcher
 from act_core.robot import Robot
 from act_core.robots import ROBOT, find_robot
+from act_core.ros_guard import LONGEST_REASON
+from act_core.traffic import Traffic
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
+from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
 from act_record import gamepad
 from act_record.episode_watch import EpisodeWatch
@@ -26,10 +33,13 @@ from act_record.jog import Jog
 from act_record.keyboard import Keyboard
 
 RATE_HZ = 50.0
+HAND_BACK_KEYS = ("\n", "\r")
+HAND_BACK_HELP = "enter: hand the arm back to the policy"
 
 
 class TeleopNode(Node):
-    """Publishes commands from the first input on, until an episode ends or the e-stop is engaged.
+    """Takes the arm by the first input, and moves it until an episode ends, the e-stop is engaged
+    or somebody else has it; enter, or the start button of a gamepad, hands it back.
 
     controls: keys or a gamepad, open; whoever opened them closes them.
     robot: whose joints are moved: of a robot with two arms, one side (see `Robot.side`).
@@ -46,15 +56,52 @@ class TeleopNode(Node):
         self._watch = EpisodeWatch()
         self._stopped = False
         self._measured: NDArray[np.float64] | None = None
-        self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._applied: NDArray[np.float64] | None = None
+        self._applied_came = Traffic()
+        self._owner = ""
+        self._commands = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
+        self._return: Client = self.create_client(Trigger, topics.CONTROL_RETURN.name)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
+        ros.subscription(self, topics.JOINT_COMMANDS_APPLIED, self._on_applied)
+        ros.subscription(self, topics.CONTROL_OWNER, self._on_owner)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.EPISODE_STATUS, self._on_episode)
         self.create_timer(1.0 / RATE_HZ, self._tick)
-        print((controls if isinstance(controls, Gamepad) else self.jog).help, flush=True)
+        print(self._help, flush=True)
+
+    @property
+    def _help(self) -> str:
+        if isinstance(self._controls, Gamepad):
+            return self._controls.help
+        return f"{self.jog.help}\n{HAND_BACK_HELP}"
 
     def _on_joints(self, message: JointState) -> None:
         self._measured = self._joints.read(message.name, message.position, []).position
+
+    def _on_applied(self, message: JointState) -> None:
+        self._applied = self._joints.read(message.name, message.position, []).position
+        self._applied_came.count()
+
+    def _on_owner(self, message: DiagnosticStatus) -> None:
+        owner = ros.diagnostic_values(message).get("owner", "")
+        if owner != self._owner and self._owner == PERSON and self.jog.moving:
+            self._release()
+            self.get_logger().info(clean(message.message, LONGEST_REASON))
+        self._owner = owner
+
+    def _where(self) -> NDArray[np.float64] | None:
+        """Where a motion begins: the arm's target, which tells how hard a gripper holds, too; or
+        where it is measured, if nobody tells that. None while the e-stop is engaged: targets would
+        only run away from the arm."""
+        if self._stopped:
+            return None
+        age_s = self._applied_came.age_s
+        return self._applied if age_s is not None and age_s < SILENT_S else self._measured
+
+    def _hand_back(self) -> None:
+        self._release()
+        if self._return.service_is_ready():
+            self._return.call_async(Trigger.Request())
 
     def _on_estop(self, message: Bool) -> None:
         if message.data or self._stopped:
@@ -72,8 +119,7 @@ class TeleopNode(Node):
             self._controls.disregard()
 
     def _tick(self) -> None:
-        # While the e-stop is engaged, targets would only run away from the arm.
-        where = None if self._stopped else self._measured
+        where = self._where()
         if isinstance(self._controls, Gamepad):
             self._take_push(self._controls, where)
         else:
@@ -85,12 +131,16 @@ class TeleopNode(Node):
 
     def _take_keys(self, keyboard: Keyboard, where: NDArray[np.float64] | None) -> None:
         for key in keyboard.read():
-            if where is not None and not self.jog.key(key, where):
-                print(self.jog.help, flush=True)
+            if key in HAND_BACK_KEYS:
+                self._hand_back()
+            elif where is not None and not self.jog.key(key, where):
+                print(self._help, flush=True)
 
     def _take_push(self, pad: Gamepad, where: NDArray[np.float64] | None) -> None:
         pushed = pad.read()
-        if pushed is None:
+        if pad.hands_back:
+            self._hand_back()
+        elif pushed is None:
             self.jog.release()
         elif where is not None:
             self.jog.push(pushed, where)
