@@ -41,6 +41,32 @@ def status(log_ns: int, message: str = "", **values: object) -> BagMessage:
     return _message(topics.EPISODE_STATUS, ros.diagnostic("episode", "ok", message, texts), log_ns)
 
 
+def owner(since_ns: int, owner: str, log_ns: int | None = None) -> BagMessage:
+    """Who owns the arm from then on, received a millisecond later unless said otherwise."""
+    values = {"owner": owner, "since_ns": str(since_ns)}
+    message = ros.diagnostic("control owner", "ok", "", values)
+    return _message(topics.CONTROL_OWNER, message, since_ns + MS if log_ns is None else log_ns)
+
+
+def taken_over(length_s: float, switches: list[tuple[float, str]]) -> list[BagMessage]:
+    """An episode in which the arm has other owners from those times on; the policy goes on sending
+    what nobody follows, and what is applied is `target` plus 0.1 while a person has the arm."""
+    found = [owner(0, "policy", T0)]
+    found += [owner(T0 + round(1e9 * t), name) for t, name in switches]
+    for message in episode(length_s):
+        at = message.log_ns - MS
+        if message.topic != f"/{topics.JOINT_COMMANDS.name}":
+            found.append(message)
+            continue
+        t = (at - T0) / 1e9
+        now = next((name for since, name in reversed(switches) if since <= t), "policy")
+        command = target(t) if now == "policy" else target(t) + 1.0
+        applied = target(t) if now == "policy" else target(t) + 0.1
+        found.append(joints(topics.JOINT_COMMANDS, at, command, at + MS))
+        found.append(joints(topics.JOINT_COMMANDS_APPLIED, at, applied, at + MS))
+    return sorted(found, key=lambda message: message.log_ns)
+
+
 def picture(number: int, height: int = 48, width: int = 64) -> np.ndarray:
     """(height, width, 3) a smooth picture that differs from all others."""
     y, x = np.mgrid[0:height, 0:width]

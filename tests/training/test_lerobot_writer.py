@@ -254,3 +254,21 @@ def test_what_cannot_be_exported(tmp_path, changes, options, message):
 def test_an_existing_folder_is_left_alone(ours, tmp_path):
     with pytest.raises(DatasetError, match="exists: name a new folder"):
         export_lerobot(ExportLerobotOptions(ours, tmp_path))
+
+
+def test_who_had_the_arm_survives_the_round_trip(tmp_path):
+    taken = np.array([False, False, True, True, True, False, False])
+    folder = write_episodes(tmp_path / "ours", [arm_episode(0, intervention=taken), arm_episode(1)])
+    out = export_lerobot(ExportLerobotOptions(folder, tmp_path / "lerobot", codec="h264"))
+    info = json.loads((out / "meta/info.json").read_text())
+    assert info["features"]["intervention"] == {"dtype": "bool", "shape": [1], "names": None}
+    table = pq.read_table(next((out / "data").rglob("*.parquet")))
+    assert table.schema.field("intervention").type == pa.bool_()
+    source = LerobotSource(out, Declared())
+    assert source.read(0).intervention.tolist() == taken.tolist()
+    assert not source.read(1).intervention.any()
+
+
+def test_a_dataset_without_interventions_has_no_such_column(ours, tmp_path):
+    out = export_lerobot(ExportLerobotOptions(ours, tmp_path / "lerobot", codec="h264"))
+    assert "intervention" not in json.loads((out / "meta/info.json").read_text())["features"]

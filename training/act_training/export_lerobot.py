@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +80,9 @@ def export_lerobot(options: ExportLerobotOptions) -> Path:
             raise DatasetError(f"'{options.out}' exists: name a new folder with --out")
         partial.mkdir()
         with LerobotWriter(
-            partial, first.features, units, codec=options.codec, crf=options.crf
-        ) as writer:
+            partial, first.features, units, interventions=_any_intervention(files),
+            codec=options.codec, crf=options.crf,
+        ) as writer:  # fmt: skip
             refused = _add_episodes(writer, files, first.features)
         (partial / "README.md").write_text(CARD)
     said = "values unchanged" if units is None else units.scheme
@@ -88,6 +90,15 @@ def export_lerobot(options: ExportLerobotOptions) -> Path:
     if options.push is not None:
         log.info(publish(options.out, options.push, tag=VERSION, private=options.private))
     return options.out
+
+
+def _any_intervention(files: list[Path]) -> bool:
+    """Whether a person had taken the arm over anywhere: all frames of a dataset have one column."""
+    for path in files:
+        with suppress(DatasetError):  # it is refused, and told of, where it is added
+            if read_episode(path, with_images=False).intervention.any():
+                return True
+    return False
 
 
 def _add_episodes(writer: LerobotWriter, files: list[Path], features: Features) -> int:

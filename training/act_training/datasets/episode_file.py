@@ -9,6 +9,7 @@
       /observations/qvel        (T, J) float32, only if velocities were recorded
       /observations/images/NAME (T, H, W, 3) uint8, red first; one chunk per frame, gzip
       /stamps_ns                (T,) int64, capture times
+      /intervention             (T,) uint8, 1 where a person had taken the arm over; only if any
       /placement                (P,) float64, where the task put things at the start (may be empty)
 
 It extends the layout of tonyzhaozh/act, so tools for that read it. A file appears under its name
@@ -51,6 +52,8 @@ class Episode:
         placement: start of what the task moves around, by name; for reports, never for training.
         simulated: whether it is known to have been recorded in simulation.
         begun_by: the policy that drove before the recording began, "" for one from the start.
+        intervention: (T,) where a person had taken the arm over from the policy; all False where
+            that is not known.
         source: of an imported one, the SHA-256 of what it was made of; "" where it was recorded.
     """
 
@@ -67,12 +70,16 @@ class Episode:
     simulated: bool = False
     begun_by: str = ""
     source: str = ""
+    intervention: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def __post_init__(self) -> None:
+        if not len(self.intervention):
+            object.__setattr__(self, "intervention", np.zeros(len(self), dtype=bool))
         expected: dict[str, tuple[NDArray, tuple[int, ...]]] = {
             "joints": (self.joints, (len(self), len(self.features.joints))),
             "actions": (self.actions, (len(self), len(self.features.actions))),
             "stamps_ns": (self.stamps_ns, (len(self),)),
+            "intervention": (self.intervention, (len(self),)),
         }
         if self.joint_velocities is not None:
             expected["joint velocities"] = (self.joint_velocities, self.joints.shape)
@@ -159,6 +166,8 @@ def _write(file: h5py.File, episode: Episode) -> None:
     if episode.joint_velocities is not None:
         file["observations/qvel"] = episode.joint_velocities
     file["stamps_ns"] = episode.stamps_ns
+    if episode.intervention.any():
+        file["intervention"] = episode.intervention.astype(np.uint8)
     file["placement"] = np.array(list(episode.placement.values()), dtype=np.float64)
     for camera in features.camera_names:
         _write_images(file, f"observations/images/{camera}", episode.images[camera])
@@ -240,6 +249,8 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         rate_hz=float(attributes["rate_hz"]),
     )
     has_velocities = find_node(file, "observations/qvel") is not None
+    has_interventions = find_node(file, "intervention") is not None
+    taken_over = _rows(file, "intervention").astype(bool) if has_interventions else None
     return Episode(
         features=features,
         task=str(attributes["task"]),
@@ -254,4 +265,5 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
         simulated=bool(attributes["sim"]),
         begun_by=str(attributes.get("begun_by", "")),
         source=str(attributes.get("source", "")),
+        intervention=np.zeros(0, dtype=bool) if taken_over is None else taken_over,
     )

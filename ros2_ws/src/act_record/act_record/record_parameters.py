@@ -48,6 +48,8 @@ class RecordParameters:
             *self.needed(),
             topics.JOINT_COMMANDS,
             topics.JOINT_COMMANDS_APPLIED,
+            topics.JOINT_COMMANDS_PERSON,
+            topics.CONTROL_OWNER,
             topics.LEADER_JOINT_STATES,
             *(topics.camera_info(camera) for camera in self.cameras),
             topics.EPISODE_STATUS,

@@ -124,7 +124,7 @@ def tracks(timeline: Timeline, topic: str = COMMANDED) -> tuple[Track, Track | N
 
     Raises ConfigurationError for a recording without commands, or with commands that cannot be.
     """
-    commands = timeline.commands.get(topic, [])
+    commands = timeline.followed(topic)
     if not commands:
         there = ", ".join(sorted(timeline.commands)) or "none"
         raise ConfigurationError(f"the recording has nothing on {topic}; commands are on: {there}")

@@ -6,6 +6,7 @@ work from it.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from act_core import topics
+from act_core.arbiter import NOBODY, PERSON
 from act_core.timing import NS_PER_S
 from numpy.typing import NDArray
 from rosbag_lite import BagMessage
@@ -60,6 +62,13 @@ class Frame(NamedTuple):
     compressed: bool
 
 
+class Owner(NamedTuple):
+    """Who owned the arm from a time on; see `act_core.arbiter`."""
+
+    since_ns: int  # ROS time, as the stamps of the arm's messages
+    owner: str
+
+
 class Status(NamedTuple):
     """A message of `episode/status`."""
 
@@ -79,6 +88,7 @@ class Timeline:
     events: list[Sample | Frame] = field(default_factory=list)
     commands: dict[str, list[Sample]] = field(default_factory=dict)  # by topic
     statuses: list[Status] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)  # by time
     image_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # camera: first image's
     raw_cameras: set[str] = field(default_factory=set)  # those with raw images
     counts: Counter[str] = field(default_factory=Counter)  # messages by topic
@@ -118,6 +128,25 @@ class Timeline:
         """Whether this is a JPEG of an image that was recorded raw as well."""
         return frame.compressed and frame.camera in self.raw_cameras
 
+    def owner_at(self, stamp_ns: int) -> str:
+        """Who owned the arm at a time of its own clock; "" where the recording does not tell."""
+        newest = bisect_right(self.owners, stamp_ns, key=lambda owner: owner.since_ns) - 1
+        return self.owners[newest].owner if newest >= 0 else ""
+
+    def followed(self, topic: str = COMMANDED) -> list[Sample]:
+        """The commands on a topic that the arm followed, by their stamps.
+
+        While a person had the arm, and while it held because of one, what the policy went on
+        sending was not followed: what was applied then stands in its place.
+        """
+        own = self.commands.get(topic, [])
+        if not {owner.owner for owner in self.owners} & {PERSON, NOBODY}:
+            return own
+        others = self.commands.get(APPLIED, [])
+        found = [s for s in own if self.owner_at(s.stamp_ns) not in (PERSON, NOBODY)]
+        found += [s for s in others if self.owner_at(s.stamp_ns) in (PERSON, NOBODY)]
+        return sorted(found, key=lambda sample: sample.stamp_ns)
+
     def add(self, message: BagMessage) -> None:
         """Takes in one message, whatever its topic."""
         topic, log_ns = message.topic.lstrip("/"), message.log_ns
@@ -131,8 +160,15 @@ class Timeline:
                 self._add_image(camera, message)
             elif topic == topics.EPISODE_STATUS.name:
                 self.statuses.append(Status(log_ns, cdr.read_status(message.data)))
+            elif topic == topics.CONTROL_OWNER.name:
+                self._add_owner(cdr.read_status(message.data))
         except ValueError:
             self.damaged[topic] += 1
+
+    def _add_owner(self, values: Mapping[str, str]) -> None:
+        owner = Owner(int(values.get("since_ns", "0")), values.get("owner", ""))
+        if owner not in self.owners:  # a latched message is recorded again in each episode
+            insort(self.owners, owner, key=lambda other: other.since_ns)
 
     def _add_joints(self, topic: str, message: BagMessage) -> None:
         read = cdr.read_joints(message.data)

@@ -16,7 +16,7 @@ from act_core.robots import known_joints
 from act_core.stamps import duration
 from numpy.typing import NDArray
 
-from act_record.timeline import COMMANDED, Sample, Timeline, series
+from act_record.timeline import Sample, Timeline, series
 
 GRID_HZ = 50.0  # joints are compared on this grid
 IDLE_RAD_S = 0.02  # a joint slower than this rests: a degree a second
@@ -101,7 +101,7 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
 
     rate_hz: at which the cameras were meant to run, if known.
     """
-    commands = _readable(timeline.commands.get(COMMANDED, []))
+    commands = _readable(timeline.followed())
     joints = _commanded(_readable(timeline.joints()), commands)
     names, measured = _on_grid(joints)
     cameras = {name: _judge_camera(timeline, name) for name in timeline.cameras}
@@ -148,7 +148,7 @@ def _problems(
 ) -> tuple[str, ...]:
     found = []
     for what, samples in (
-        ("joint states", timeline.joints()), ("commands", timeline.commands.get(COMMANDED, [])),
+        ("joint states", timeline.joints()), ("commands", timeline.followed()),
     ):  # fmt: skip
         wrong = len(samples) - len(_readable(samples))
         if wrong:
@@ -164,7 +164,7 @@ def _problems(
         found.append(f"only {figures['length_s']:.1f} s long")
     if not timeline.joints():
         found.append("no joint states")
-    if not timeline.commands.get(COMMANDED):
+    if not timeline.followed():
         found.append("no commands")
     if not figures["cameras"]:
         found.append("no images")

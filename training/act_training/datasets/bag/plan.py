@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from act_core.arbiter import PERSON
 from act_core.policy_spec import JointInput, PolicySpec
 from act_core.timing import NS_PER_S, to_ns
 from act_policy.observation import Observation
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     velocities: NDArray[np.float32] | None  # (J,) rad/s; None where the recording lacks some
     action: NDArray[np.float32]  # (J,) rad: the command in force at `stamp_ns`
     images: Mapping[str, int]  # camera: the number of the image message
+    intervention: bool = False  # whether a person had the arm
 
 
 class Piece(NamedTuple):
@@ -116,7 +118,8 @@ def plan_episode(
         if gap and pieces[-1]:
             pieces.append([])
         if not isinstance(action, str):
-            pieces[-1].append(Step(stamp_ns, joints, velocities, action, images))
+            by_person = timeline.owner_at(stamp_ns) == PERSON
+            pieces[-1].append(Step(stamp_ns, joints, velocities, action, images, by_person))
     found = [tuple(piece) for piece in pieces if piece]
     least = MIN_PIECE_S * rate_hz
     whole = tuple(
@@ -198,7 +201,7 @@ def _commands(
     counts: Counter[str],
 ) -> Commands:
     found = []
-    for sample in timeline.commands.get(topic, []):
+    for sample in timeline.followed(topic):
         if not window.start_ns <= sample.stamp_ns <= window.end_ns:
             continue
         counts["commands"] += 1
@@ -244,6 +247,7 @@ class _Bridge:
     """
 
     def __init__(self, timeline: Timeline, window: Window, joints: Sequence[str]) -> None:
+        self._timeline = timeline
         self._joints = joints
         found = []
         for sample in timeline.joints():
@@ -269,7 +273,8 @@ class _Bridge:
             if joints is None or isinstance(action, str):
                 return []
             velocities = None if after[2] is None else joints[1]
-            made.append(Step(stamp_ns, joints[0], velocities, action, before[3]))
+            by_person = self._timeline.owner_at(stamp_ns) == PERSON
+            made.append(Step(stamp_ns, joints[0], velocities, action, before[3], by_person))
         return made
 
     def _at(self, stamp_ns: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:

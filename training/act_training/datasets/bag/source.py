@@ -119,6 +119,8 @@ class BagSource:
         digest = hashlib.sha256(said.encode())
         for step in entry.piece:
             digest.update(f"{step.stamp_ns} {sorted(step.images.items())}".encode())
+            if step.intervention:
+                digest.update(b"intervention")
             for values in (step.joints, step.velocities, step.action):
                 digest.update(b"" if values is None else values.tobytes())
         return digest.hexdigest()
@@ -149,6 +151,7 @@ class BagSource:
             stamps_ns=np.array([step.stamp_ns for step in steps], dtype=np.int64),
             images=read_images(entry.bag, steps, spec),
             joint_velocities=_velocities(steps),
+            intervention=np.array([step.intervention for step in steps]),
             begun_by="" if entry.begins else BEFORE_THE_GAP,
         )
 
@@ -277,7 +280,7 @@ class BagSource:
         """Names that were said, else the contract's, else a known robot's or those in the bag."""
         if not timeline.counts[MEASURED]:
             raise DatasetError(_without(MEASURED, timeline))
-        if not timeline.counts[self._action_topic]:
+        if not timeline.followed(self._action_topic):
             raise DatasetError(_without(self._action_topic, timeline))
         there = [sample.names for sample in timeline.joints()] or [()]
         names = max(set(there), key=there.count)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from act_core.robots.so101 import JOINT_NAMES
 
 from act_training.datasets.lerobot.file_series import DATA_PATH, VIDEO_PATH, FileSizes
-from act_training.datasets.lerobot.info import ACTION, STATE
+from act_training.datasets.lerobot.info import ACTION, INTERVENTION, STATE
 from act_training.features import Features
 
 VERSION = "v3.0"
@@ -31,6 +31,7 @@ def describe(
     sizes: FileSizes,
     *,
     is_so101: bool,
+    interventions: bool,
     episodes: int,
     frames: int,
     tasks: int,
@@ -48,6 +49,8 @@ def describe(
             "shape": [len(names)],
             "names": [f"{name}{suffix}" for name in names],
         }
+    if interventions:
+        described[INTERVENTION] = {"dtype": "bool", "shape": [1], "names": None}
     for camera in features.cameras:
         described[camera_key(camera.name)] = {
             "dtype": "video",

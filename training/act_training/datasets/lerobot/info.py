@@ -25,6 +25,7 @@ VERSIONS = ("v2.0", "v2.1", "v3.0")
 REQUIRED = ("codebase_version", "fps", "total_episodes", "chunks_size", "data_path", "features")
 STATE = "observation.state"
 ACTION = "action"
+INTERVENTION = "intervention"  # whether a person had taken the robot over; bool
 NUMBERS = ("float16", "float32", "float64", "int16", "int32", "int64")  # of vectors
 CAMERA_PREFIXES = ("observation.images.", "observation.image.", "observation.")
 

@@ -24,7 +24,7 @@ from act_training.datasets.foreign import (
     usable_memory,
 )
 from act_training.datasets.lerobot.arm_names import plain_name
-from act_training.datasets.lerobot.info import ACTION, STATE, CameraFeature, read_info
+from act_training.datasets.lerobot.info import ACTION, INTERVENTION, STATE, CameraFeature, read_info
 from act_training.datasets.lerobot.sidecar import (
     UNCHANGED,
     EpisodeFacts,
@@ -108,6 +108,7 @@ class LerobotSource:
         texts = self._texts(entry, rows)
         said = [entry.length, texts, self._success(rows.table), rows.seconds is None]
         values, pictures = hashlib.sha256(), hashlib.sha256(repr([entry.index, said]).encode())
+        pictures.update(np.packbits(_interventions(rows.table)).tobytes())
         for stored in (self.info.state, self.info.action):
             values.update(vector_column(rows.table, stored.what, stored.size).tobytes())
         for camera in self._cameras:
@@ -149,6 +150,7 @@ class LerobotSource:
             stamps_ns=np.rint(seconds * 1e9).astype(np.int64),
             images={c.name: self._images(c, entry, rows.table) for c in self._cameras},
             placement=facts.placement if facts is not None else {},
+            intervention=_interventions(rows.table),
         )
 
     def _rows(self, entry: EpisodeEntry) -> EpisodeRows:
@@ -377,6 +379,14 @@ def episode_rows_or_none(
         return rows_of(table, episode) if "episode_index" in table.column_names else None
     except DatasetError:
         return None
+
+
+def _interventions(rows: pa.Table) -> NDArray[np.bool_]:
+    """(T,) where a person had taken the robot over; (0,) where the dataset does not tell."""
+    if INTERVENTION not in rows.column_names:
+        return np.zeros(0, dtype=bool)
+    told = rows[INTERVENTION].to_pylist()
+    return np.array([bool(np.any(value)) for value in told], dtype=bool)
 
 
 def _is_read(name: str, images: set[str]) -> bool:

@@ -27,7 +27,7 @@ from act_training.datasets.lerobot.file_series import (
     FileSeries,
     FileSizes,
 )
-from act_training.datasets.lerobot.info import ACTION, STATE
+from act_training.datasets.lerobot.info import ACTION, INTERVENTION, STATE
 from act_training.datasets.lerobot.sidecar import (
     UNCHANGED,
     EpisodeFacts,
@@ -48,6 +48,7 @@ class LerobotWriter:
 
     Args:
         units: what the SO-101's values are converted to; None leaves values as they are.
+        interventions: with a column that says where a person had taken the arm over.
         codec, crf: see `video_writer`.
 
     Raises DatasetError for a rate that is not a whole number, which the format cannot say.
@@ -59,6 +60,7 @@ class LerobotWriter:
         features: Features,
         units: So101Units | None,
         *,
+        interventions: bool = False,
         codec: str = "libsvtav1",
         crf: int | None = None,
         sizes: FileSizes | None = None,
@@ -68,6 +70,7 @@ class LerobotWriter:
                 f"the rate is {features.rate_hz:g} Hz; a LeRobotDataset can only say whole numbers"
             )
         self._folder, self._features, self._units = folder, features, units
+        self._interventions = interventions
         self._rate_hz = round(features.rate_hz)
         self._codec, self._crf = codec, crf
         self._sizes = sizes or FileSizes()
@@ -130,9 +133,11 @@ class LerobotWriter:
         """The rows of data/, per column, in the order of the file."""
         frames = np.arange(len(episode), dtype=np.int64)
         convert = self._units.from_rad if self._units is not None else np.asarray
+        taken_over = {INTERVENTION: episode.intervention} if self._interventions else {}
         return {
             ACTION: convert(episode.actions),
             STATE: convert(episode.joints),
+            **taken_over,
             "timestamp": (frames / self._rate_hz).astype(np.float32),
             "frame_index": frames,
             "episode_index": np.full(len(episode), index, dtype=np.int64),
@@ -208,6 +213,7 @@ class LerobotWriter:
             {camera: video_info(path, self._rate_hz) for camera, path in first.items()},
             self._sizes,
             is_so101=units is not None,
+            interventions=self._interventions,
             episodes=len(self._rows),
             frames=self._steps,
             tasks=len(self._tasks),
