@@ -42,9 +42,9 @@ class Offset:
         count = len(limits.names)
         self._offset = np.zeros(count)
         self._rate = np.zeros(count)  # of the offset, a period
-        self._arm_step = np.zeros(count)
+        self._speed = np.zeros(count)  # of the target, a period
+        self._settled = np.zeros(count, dtype=bool)
         self._source = np.zeros(count)
-        self._first = True
 
     @property
     def largest_rad(self) -> float:
@@ -56,22 +56,24 @@ class Offset:
         the source is at ``source_rad``. Returns the next target (J,)."""
         target = arm_rad + arm_step_rad
         self._offset = target - source_rad
-        self._arm_step = arm_step_rad.copy()
+        self._speed = arm_step_rad.copy()
         self._source = source_rad.copy()
         self._rate = np.zeros_like(target)
-        self._first = True
+        self._settled = np.zeros(len(target), dtype=bool)
         return target
 
     def map(self, source_rad: Vector, periods: int) -> Vector:
         """The target (J,) for a source that has come to ``source_rad`` within so many periods."""
         if periods > 0:
-            moved = self._felt(source_rad - self._source)
+            moved = self._felt(source_rad - self._source) / periods
             self._source = source_rad.copy()
-            if self._first:  # now the source's speed is known: the sum goes on as the arm did
-                self._first = False
-                self._rate = self._arm_step - moved / periods
-            most = self._brake * periods
-            self._rate = self._rate + clip(self._wanted_rate(periods) - self._rate, -most, most)
+            most, wanted = self._brake * periods, self._wanted_rate(periods)
+            # At first the target's own speed comes to the source's, however that one leaps.
+            gap = moved + wanted - self._speed
+            self._speed = self._speed + clip(gap, -most, most)
+            follows = self._rate + clip(wanted - self._rate, -most, most)
+            self._rate = np.where(self._settled, follows, self._speed - moved)
+            self._settled = self._settled | (np.abs(gap) <= most)
             self._offset = self._offset + self._rate * periods
             self._fade(periods)
         return source_rad + self._offset
@@ -154,7 +156,7 @@ class HandBack(Offset):
     @property
     def is_over(self) -> bool:
         """Whether nothing is left of it."""
-        return not self._first and self.largest_rad < GONE_RAD
+        return bool(self._settled.all()) and self.largest_rad < GONE_RAD
 
     def _wanted_rate(self, periods: int) -> Vector:
         most = RETURN_RAD_S * self._period_s
