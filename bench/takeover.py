@@ -72,7 +72,11 @@ Vector = NDArray[np.float64]
 PERIOD_S = 0.01
 APART_RAD = 1.0  # of device and arm, at most, in each joint
 WATCHED_S = 0.5  # after each switch
-MODES = (("ensemble", {}), ("newest", {}), ("open_loop", {"open_loop_rows": 15}))
+MODES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("ensemble", {}),
+    ("newest", {}),
+    ("open_loop", {"open_loop_rows": 15}),
+)
 AMPLITUDE_RAD, SPEED_RAD_S = 0.15, 0.2  # of the policy and the person on real topics
 HOME = SO101.pose("home")
 
