@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from act_core.joints import JointMatcher, JointMerger
+from act_core.joints import JointMatcher, JointMerger, OtherJointsError
+from act_core.timing import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +101,26 @@ def test_arrays_of_messages_as_rclpy_gives_them():
 
     reading = JointMatcher(["a", "b"]).read(["b", "a"], array("d", [1.0, 2.0]), array("d"))
     assert np.array_equal(reading.position, [2.0, 1.0])
+
+
+def test_it_says_what_it_waits_for_when_one_half_stops():
+    clock = FakeClock()
+    both = JointMerger(["a", "b"], clock)
+    assert both.waits() is None
+    both.add(["a"], [1.0], (), 1)
+    assert both.waits() is None, "the other half may be on its way"
+    clock.advance(0.2)
+    assert both.waits() == "joints missing in the message: b; it has a"
+    assert both.waits(0.5) is None
+    assert both.add(["b"], [2.0], (), 2) is not None
+    clock.advance(9.0)
+    assert both.waits() is None, "nothing comes at all"
+
+
+def test_a_message_of_another_arm_is_told_from_a_wrong_one():
+    both = JointMerger(["a", "b"])
+    with pytest.raises(OtherJointsError):
+        both.add(["c"], [1.0], (), 1)
+    with pytest.raises(ValueError, match="2 joint names") as wrong:
+        both.add(["a", "c"], [1.0], (), 1)
+    assert not isinstance(wrong.value, OtherJointsError)

@@ -194,3 +194,9 @@ def test_any_content_is_a_robot_or_refused(folder, content):
     file.write_text(yaml.safe_dump(content))
     with suppress(ConfigurationError):
         assert isinstance(find_robot(str(file)), Robot)
+
+
+@pytest.mark.parametrize("prefix", ["left ", "\x1b[2J", "a,b", "é_"])
+def test_a_prefix_that_no_joint_can_have_is_refused(prefix):
+    with pytest.raises(ConfigurationError, match="prefix of the joints is '.*', expected"):
+        find_robot("so101").prefixed(prefix)

@@ -28,3 +28,26 @@ def test_ten_thousand_that_come_and_go_are_not_kept():
         senders.saw(str(number).encode())
     assert len(senders.recent()) == 11
     assert len(senders._last_ns) == 11
+
+
+def test_two_that_tell_of_other_joints_each_are_in_nobodys_way():
+    clock = FakeClock()
+    senders = Senders(clock)
+    senders.saw(b"left", ["left_pan", "left_lift"])
+    senders.saw(b"right", ["right_pan", "right_lift"])
+    assert senders.at_odds() == []
+    senders.saw(b"rival", ["right_lift"])
+    assert sorted(senders.at_odds()) == [b"right", b"rival"]
+    clock.advance(0.6)
+    senders.saw(b"left", ["right_pan"])  # what it told last counts
+    clock.advance(0.6)
+    senders.saw(b"right", ["right_pan", "right_lift"])
+    assert sorted(senders.at_odds()) == [b"left", b"right"]
+
+
+def test_one_that_does_not_say_of_what_it_tells_is_in_everybodys_way():
+    senders = Senders(FakeClock())
+    senders.saw(b"left", ["left_pan"])
+    assert senders.at_odds() == []
+    senders.saw(b"camera")
+    assert sorted(senders.at_odds()) == [b"camera", b"left"]

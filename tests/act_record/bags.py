@@ -17,10 +17,16 @@ MS = 1_000_000
 
 
 def joints(
-    topic: topics.Topic, stamp_ns: int, position, log_ns: int | None = None, velocity=None
+    topic: topics.Topic,
+    stamp_ns: int,
+    position,
+    log_ns: int | None = None,
+    velocity=None,
+    prefix: str = "",
 ) -> BagMessage:
     """A joint message, received half a millisecond after its stamp unless said otherwise."""
-    message = ros.joint_state(JOINT_NAMES, position, stamp_ns, velocity)
+    names = [f"{prefix}{name}" for name in JOINT_NAMES]
+    message = ros.joint_state(names, position, stamp_ns, velocity)
     log_ns = stamp_ns + MS // 2 if log_ns is None else log_ns
     return _message(topic, message, log_ns)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from act_core import ros, topics
 from act_core.policy_spec import ImageInput
+from act_core.robots import find_robot
 from act_core.robots.so101 import JOINT_NAMES
 from act_policy.observation import Observation
 from act_policy.observation_sync import ObservationSync
@@ -114,6 +115,30 @@ def test_a_bag_is_what_the_live_node_would_have_seen_bit_for_bit(tmp_path, seed)
     assert counts["bridged"] == bridged
     dropped = ("thinned", "before_first_command", "no_command_in_force", "in_short_pieces", "kept")
     assert counts["observations"] == sum(counts.get(name, 0) for name in dropped)
+
+
+def test_two_arms_that_tell_of_themselves_become_episodes_of_both(tmp_path):
+    """Two drivers and two leaders, each with messages of its own on the same topics."""
+    messages = [m for m in bags.episode(3.0) if m.type_name != cdr.JOINT_STATE]
+    for k in range(300):
+        at, wanted = bags.T0 + 10 * MS * k, bags.target(k / 100)
+        for prefix, later, sign in (("right_", 0, -1.0), ("left_", 4 * MS, 1.0)):
+            log_ns = at + later + MS
+            for topic, position in ((topics.JOINT_STATES, bags.target(k / 100 - 0.04)),
+                                    (topics.JOINT_COMMANDS, wanted)):  # fmt: skip
+                message = bags.joints(topic, at + later, sign * position, log_ns, prefix=prefix)
+                messages.append(message)
+    joints = find_robot("so101_bimanual").joint_names
+    contract = {CONTRACT: contract_text("fold", ("front", "wrist"), "raw", 30.0, joints)}
+    bags.write_bag(tmp_path, sorted(messages, key=lambda message: message.log_ns), contract)
+    episode = source_of(tmp_path).read(0)
+    assert episode.features.joints == joints
+    left, right = np.split(episode.joints, 2, axis=1)
+    # A reading is as old as its older half, and the other one is 4 ms newer.
+    assert np.abs(left + right).max() < 0.8 * 0.004 + 1e-3
+    left, right = np.split(episode.actions, 2, axis=1)
+    assert np.allclose(left, -right, atol=0.8 * 0.010)
+    assert len(episode) > 80
 
 
 def test_what_was_handed_over_late_came_when_its_log_time_says(tmp_path):

@@ -14,7 +14,7 @@ from std_msgs.msg import Bool
 
 from act_core import ros, topics
 from act_core.arbiter import NOBODY, POLICY, Ownership
-from act_core.arm_parameters import ArmParameters
+from act_core.arm_parameters import ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
 from act_core.command_gate import Applied, Refusal
@@ -24,6 +24,7 @@ from act_core.limits import JointLimits
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_listener import Listener
+from act_core.ros_partner import PartnerLink
 from act_core.ros_publishers import PublisherWatch
 from act_core.stamps import StampCheck
 from act_core.timing import LoopStats
@@ -73,6 +74,9 @@ class ArmNode(Node):
     followed is said by its `Helm`. It holds, by refusing them all, while more than one node sends
     ``joint_commands``. Whoever derives from it calls `serve` when the backend is there, and then
     `publish` in every control period.
+
+    One arm of several (see `OneOfSeveralParameters`) takes its own joints out of the commands for
+    all. One with a partner holds while that cannot move, and the e-stop of either stops both.
     """
 
     backend: Backend
@@ -119,6 +123,13 @@ class ArmNode(Node):
         self._logged_changes = 0
         self._turns = 0
         self._listeners: list[Listener] = []
+        several = parameters if isinstance(parameters, OneOfSeveralParameters) else None
+        self._prefix = several.joint_prefix if several is not None else ""
+        self._link: PartnerLink | None = None
+        self._estopped = False  # by its own service
+        self._stopped = False  # by that or by the partner's
+        self._waits_for_partner = True
+        self._cannot: str | None = "starting"  # why it cannot follow commands
         self._joint_states = ros.publisher(self, topics.JOINT_STATES)
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
@@ -131,6 +142,8 @@ class ArmNode(Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
         Diagnostics(self, self._reports, hardware_id)
+        if several is not None and several.partner:
+            self._link = PartnerLink(self, several.partner, self._follow_partner)
         heard: list[tuple[topics.Topic, Callable[..., None]]] = [
             (topics.JOINT_COMMANDS, self._on_command),
             (topics.JOINT_COMMANDS_PERSON, self._on_person),
@@ -185,6 +198,9 @@ class ArmNode(Node):
         """
         self.helm.applied(None if applied is None else applied.position_rad, applied_ns)
         self._tell_owner()
+        self._cannot = (hold or "it cannot move") if failing or applied is None else None
+        if self._link is not None and hold is not None and not failing:
+            hold = self._link.problem or hold
         status, names, frame = self.status, self._joint_names, self._arm_parameters.frame_id
         status.hold, status.failing = hold, failing
         if sample is not None:
@@ -220,24 +236,33 @@ class ArmNode(Node):
     # -- commands ------------------------------------------------------------------------------
 
     def _on_command(self, message: JointState, info: Mapping[str, Any]) -> None:
-        self._commanders.saw(info)
+        self._commanders.saw(info, message.name)
+        names, position = self._own(message)
+        if not names and self._prefix:
+            return  # of another arm
         several = None if self._arm_parameters.several_commanders else self._commanders.at_once()
         if several is not None:
             refusal: Refusal | None = Refusal("senders", f"{several}: all but one must stop")
+        elif self._link is not None and (problem := self._link.problem) is not None:
+            refusal = Refusal("partner", problem)
         else:
             refusal = self.helm.command(
-                message.name, message.position, ros.stamp_ns(message.header.stamp), self.now_ns()
+                names, position, ros.stamp_ns(message.header.stamp), self.now_ns()
             )
         if refusal is None or refusal.kind != "owner":  # the policy stands by: no fault of anybody
             self._heard(refusal)
 
     def _on_person(self, message: JointState, info: Mapping[str, Any]) -> None:
-        self._persons.saw(info)
-        sender, name = self._persons.sender(info)
-        refusal = self.helm.person(
-            sender, name, message.name, message.position,
-            ros.stamp_ns(message.header.stamp), self.now_ns(),
-        )  # fmt: skip
+        self._persons.saw(info, message.name)
+        names, position = self._own(message)
+        if not names and self._prefix:
+            return  # of another arm
+        if self._link is not None and (problem := self._link.problem) is not None:
+            refusal: Refusal | None = Refusal("partner", problem)
+        else:
+            sender, name = self._persons.sender(info)
+            stamp_ns = ros.stamp_ns(message.header.stamp)
+            refusal = self.helm.person(sender, name, names, position, stamp_ns, self.now_ns())
         self._tell_owner()
         self._heard(refusal)
 
@@ -274,6 +299,18 @@ class ArmNode(Node):
             status.hardware_id = self._hardware_id
             self._owner_topic.publish(status)
 
+    def _own(self, message: JointState) -> tuple[Sequence[str], Sequence[float]]:
+        """Names and positions for the backend: of one arm of several, its own among all; none of
+        a command that is for others only."""
+        names, position = message.name, message.position
+        if not self._prefix or len(names) != len(position):
+            return names, position
+        own = [i for i, name in enumerate(names) if name in self._joint_names]
+        without_prefix = any(self._prefix + name in self._joint_names for name in names)
+        if not own and without_prefix:  # meant for a single arm: the backend refuses it
+            return names, position
+        return [names[i] for i in own], [position[i] for i in own]
+
     def _commanders_warning(self) -> str | None:
         several = self._commanders.at_once()
         if several is None:
@@ -299,14 +336,34 @@ class ArmNode(Node):
         return response
 
     def _on_estop(self, request: Any, response: Any) -> Any:
-        self.backend.estop(request.data)
-        self.helm.estop(request.data, self.now_ns())
-        self._tell_owner()
-        self._estop_state.publish(Bool(data=request.data))
-        response.success = True
+        self._estopped = request.data
+        self._apply_estop()
+        response.success = self._stopped == request.data
         response.message = "e-stop engaged" if request.data else "e-stop released"
+        if self._link is not None:
+            self._link.tell(self._cannot, self._estopped)
+            if not response.success:
+                response.message += f" here, but {self._link.problem}"
         self.get_logger().warning(response.message)
         return response
+
+    def _apply_estop(self) -> None:
+        self._stopped = self._estopped or (self._link is not None and self._link.is_stopped)
+        self.backend.estop(self._stopped)
+        self.helm.estop(self._stopped, self.now_ns())
+        self._tell_owner()
+        self._estop_state.publish(Bool(data=self._stopped))
+
+    def _follow_partner(self) -> None:
+        """Does what follows from how the other arm of two is."""
+        if self._link is None:
+            return
+        if self._stopped != (self._estopped or self._link.is_stopped):
+            self._apply_estop()
+        problem, waited = self._link.problem, self._waits_for_partner
+        self._waits_for_partner = problem is not None
+        if problem is not None and not waited:
+            self.backend.hold(problem)
 
     def _on_housekeeping(self) -> None:
         """Writes the log for all threads (it would hold up the others), and looks who commands."""
@@ -315,6 +372,10 @@ class ArmNode(Node):
             self._commanders.look()
             self._persons.look()
         self._turns += 1
+        if self._link is not None:
+            self._link.tell(self._cannot, self._estopped)
+            self._link.look()
+            self._follow_partner()
         for line in self._incidents.lines():
             logger.warning(line)
         owner = self.helm.ownership

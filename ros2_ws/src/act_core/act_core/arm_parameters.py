@@ -23,3 +23,17 @@ class ArmParameters:
         False, "follow although more than one node sends joint_commands; otherwise hold"
     )
     frame_id: str = parameter("", "of joint_states; by convention empty")
+
+
+@dataclass(frozen=True)
+class OneOfSeveralParameters(ArmParameters):
+    """Parameters of a node whose arm may be one of several on the same topics."""
+
+    joint_prefix: str = parameter(
+        "", "before the name of each joint, e.g. left_; of commands for several arms, this one "
+        "takes its own joints"
+    )  # fmt: skip
+    partner: str = parameter(
+        "", "namespace of the other arm of two, e.g. right: while it is stopped, silent or cannot "
+        "move, this one holds; empty: none"
+    )  # fmt: skip

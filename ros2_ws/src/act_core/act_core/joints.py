@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_core.foreign_text import clean_list
+from act_core.timing import Clock, MonotonicClock, to_ns
 
 Vector = NDArray[np.float64]
+Numbers = Sequence[float] | Vector
 
 
 class JointReading(NamedTuple):
@@ -18,6 +20,10 @@ class JointReading(NamedTuple):
 
     position: Vector
     velocity: Vector | None
+
+
+class OtherJointsError(ValueError):
+    """A message tells of none of the wanted joints: it is of another arm, or of another robot."""
 
 
 class JointMatcher:
@@ -32,9 +38,7 @@ class JointMatcher:
         self._place: list[int] = []  # where the n-th found joint stands in a message
         self._found: list[int] = []  # and which of `wanted` it is
 
-    def read(
-        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float]
-    ) -> JointReading:
+    def read(self, names: Sequence[str], position: Numbers, velocity: Numbers) -> JointReading:
         """The wanted joints of one message.
 
         Velocities are None where the message has none or where they are not finite, as drivers
@@ -51,7 +55,7 @@ class JointMatcher:
         return reading
 
     def read_part(
-        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float]
+        self, names: Sequence[str], position: Numbers, velocity: Numbers
     ) -> tuple[list[int], JointReading]:
         """What a message tells of the wanted joints: which of them (indices, ascending), and their
         reading. Raises ValueError as `read` does, but not for missing joints."""
@@ -89,10 +93,17 @@ class JointMerger:
 
     Example: left at 10.000 s, right at 10.004 s: one reading, stamped 10.000 s. Then left at 10.010
     s and at 10.020 s, right at 10.014 s: one more, with left of 10.010 s, when right comes.
+
+    Args:
+        wanted: joints, in the order of the readings.
+        clock: monotonic.
     """
 
-    def __init__(self, wanted: Sequence[str]) -> None:
+    def __init__(self, wanted: Sequence[str], clock: Clock | None = None) -> None:
         self._matcher = JointMatcher(wanted)
+        self._clock = clock if clock is not None else MonotonicClock()
+        self._complete_ns = self._clock.now_ns()  # when the last reading was, or this began
+        self._newest: tuple[str, ...] = ()  # names of the newest message
         count = len(self._matcher.wanted)
         self._position = np.zeros(count)
         self._velocity = np.full(count, np.nan)
@@ -100,26 +111,43 @@ class JointMerger:
         self._fresh = np.zeros(count, dtype=bool)
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """All joints, in the order of the readings."""
+        return self._matcher.wanted
+
+    @property
     def lacking(self) -> list[str]:
         """Names of the joints that the next reading waits for; all of them after a complete one."""
         names = self._matcher.wanted
         return [name for name, fresh in zip(names, self._fresh, strict=True) if not fresh]
 
+    def waits(self, for_s: float = 0.1) -> str | None:
+        """What to say when some joints were told of and others not, for longer than that; else
+        None. Silence of all of them is for others to tell."""
+        lacking = self.lacking
+        waited_ns = self._clock.now_ns() - self._complete_ns
+        if len(lacking) == len(self._matcher.wanted) or waited_ns <= to_ns(for_s):
+            return None
+        return (
+            f"joints missing in the message: {clean_list(lacking)}; it has "
+            f"{clean_list(self._newest)}"
+        )
+
     def add(
         self,
         names: Sequence[str],
-        position: Sequence[float],
-        velocity: Sequence[float],
+        position: Numbers,
+        velocity: Numbers,
         stamp_ns: int,
     ) -> tuple[int, JointReading] | None:
         """Takes in a message; the stamp [ns] and the reading that it completes, or None.
 
-        Raises ValueError as `JointMatcher.read_part` does, and for a message without any of the
-        wanted joints.
+        Raises ValueError as `JointMatcher.read_part` does, and OtherJointsError for a message
+        without any of the wanted joints.
         """
         found, part = self._matcher.read_part(names, position, velocity)
         if not found:
-            raise ValueError(
+            raise OtherJointsError(
                 f"none of the joints {clean_list(self._matcher.wanted)}; it has {clean_list(names)}"
             )
         self._position[found] = part.position
@@ -128,8 +156,10 @@ class JointMerger:
             self._stamps_ns[i] = stamp_ns
         self._fresh[found] = True
         if not self._fresh.all():
+            self._newest = tuple(names)
             return None
         self._fresh[:] = False
+        self._complete_ns = self._clock.now_ns()
         velocity_known = bool(np.isfinite(self._velocity).all())
         reading = JointReading(
             self._position.copy(), self._velocity.copy() if velocity_known else None

@@ -12,6 +12,7 @@ Example, what a recorder or a limiter asks of it::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -19,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_core.errors import ConfigurationError, suggest
+from act_core.foreign_text import clean
 from act_core.limits import JointLimits
 
 Vector = NDArray[np.float64]
+
+_PREFIX = re.compile(r"[A-Za-z0-9_./-]*")
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,14 @@ class Robot:
         return Robot(f"{self.name}_{side}", tuple(self.joints[i] for i in chosen), poses)
 
     def prefixed(self, prefix: str, side: str = "") -> Robot:
-        """The same robot with ``prefix`` before the name of each joint, on that side."""
+        """The same robot with ``prefix`` before the name of each joint, on that side.
+
+        Raises ConfigurationError for a prefix that no name can have.
+        """
+        if not _PREFIX.fullmatch(prefix):
+            raise ConfigurationError(
+                f"the prefix of the joints is '{clean(prefix)}', expected letters, digits, _ . / -"
+            )
         joints = tuple(
             replace(joint, name=f"{prefix}{joint.name}", side=side or joint.side)
             for joint in self.joints

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rclpy.node import Node
@@ -85,12 +85,15 @@ class PublisherWatch:
         # Before Kilted, rclpy does not tell who sent a message: whoever could, may have.
         self._nameless = False
 
-    def saw(self, info: Mapping[str, Any]) -> None:
-        """A message came; ``info`` is what a callback with two arguments gets beside it."""
+    def saw(self, info: Mapping[str, Any], joints: Sequence[str] = ()) -> None:
+        """A message came; ``info`` is what a callback with two arguments gets beside it.
+
+        joints: that it tells of, where the topic is of joints: see `Senders`.
+        """
         gid = ros.publisher_gid(info)
         self._nameless = gid is None
-        if gid is not None:
-            self._senders.saw(gid)
+        # Nameless senders of other joints each are told apart by these.
+        self._senders.saw(frozenset(joints) if gid is None else gid, joints)
 
     def look(self) -> None:
         """Asks the graph; see `publishers_of`."""
@@ -108,24 +111,36 @@ class PublisherWatch:
 
     @property
     def is_single(self) -> bool:
-        """Whether surely no more than one has sent in the last second. Costs a microsecond."""
-        return len(self._publishers if self._nameless else self._senders.recent()) < 2
+        """Whether surely no joint was told of by more than one in the last second. Costs a few
+        microseconds."""
+        if self._senders.at_odds():
+            return False
+        # Nameless ones are told apart by their joints: one for each part that was heard.
+        most = max(1, len(self._senders.recent()))
+        return not self._nameless or len(self._publishers) <= most
 
     def sending(self) -> list[str]:
         """Names of the nodes that sent in the last second, sorted, one for each publisher."""
-        known = self._names
-        senders = known if self._nameless else self._senders.recent()
-        return sorted(known.get(gid, "a node that is not known yet") for gid in senders)
+        return self._named(self._senders.recent())
+
+    def _named(self, senders: Iterable[Hashable]) -> list[str]:
+        known: dict[Hashable, str] = dict(self._names.items())
+        found = known if self._nameless else senders
+        return sorted(known.get(gid, "a node that is not known yet") for gid in found)
 
     def at_once(self) -> str | None:
         """What to say while more than one sends; otherwise None."""
         if self.is_single:
             return None
-        names = self.sending()
+        names = self._named(self._senders.at_odds())
         if len(names) < 2:
             return None
         return f"{len(names)} nodes send {self._topic.name} at once, {', '.join(names)}"
 
     def warning(self) -> str | None:
         """What to say while more than one sends, or could; otherwise None."""
-        return self.at_once() or _several(self._topic, self._publishers)
+        if (at_once := self.at_once()) is not None:
+            return at_once
+        if len(self._publishers) <= len(self._senders.recent()):
+            return None  # all of them send, of other joints each
+        return _several(self._topic, self._publishers)

@@ -34,6 +34,7 @@ JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointS
 LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
 EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
+ARM_STATE = Topic("arm/state", "diagnostic_msgs/msg/DiagnosticStatus", STATE, 10.0)
 ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
 CONTROL_OWNER = Topic("control/owner", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", STATE, 1.0)
@@ -85,7 +86,8 @@ def set_camera_info(camera: str) -> Service:
 
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
-    LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ESTOP_STATE, CONTROL_OWNER, DIAGNOSTICS,
+    LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
+    DIAGNOSTICS,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
     POLICY_ENABLE, POLICY_RESET, ESTOP, CONTROL_TAKE, CONTROL_RETURN, LEADER_ENABLE, DRIVER_TORQUE,

@@ -26,6 +26,7 @@ from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
+from act_core.joints import JointMerger, OtherJointsError
 from act_core.policy_json import read_spec
 from act_core.policy_spec import PolicySpec
 from act_core.policy_units import check_units
@@ -44,7 +45,6 @@ from act_core.ros import (
     joint_state,
     override_of,
     publisher,
-    read_joints,
     run_node,
     service,
     stamp_ns,
@@ -122,6 +122,7 @@ class PolicyNode(Node):
         self.runner = PolicyRunner(
             spec, self._worker, self.parameters.execution(spec), self.parameters.runner_limits()
         )
+        self._merger = JointMerger(spec.joint_input.joints)
         self.sync = ObservationSync(spec, self.parameters.sync_limits())
         self.stats = CommandStats()
         self._enabled = False
@@ -247,10 +248,21 @@ class PolicyNode(Node):
     # -- executor: observations -----------------------------------------------------------------
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
-        self._joint_senders.saw(info)
+        self._joint_senders.saw(info, message.name)
         with self._receiving(JOINTS):
-            reading = read_joints(message, self.runner.spec.joint_input.joints)
-            self.sync.add_joints(self._checked_stamp(JOINTS, message), reading.position)
+            stamp_ns = self._checked_stamp(JOINTS, message)
+            try:
+                merged = self._merger.add(message.name, message.position, (), stamp_ns)
+            except OtherJointsError:
+                if self._fresh_position() is not None:
+                    return  # of another arm, on the same topic
+                raise
+        if merged is None:  # one of several arms; the others follow
+            self._observe()
+            return
+        stamp_ns, reading = merged
+        self.sync.add_joints(stamp_ns, reading.position)
+        self._received[JOINTS].count()
         self._joints_heard = time.monotonic_ns(), reading.position
         if self._enable_when_heard:
             self._enable_when_heard = False
@@ -264,6 +276,7 @@ class PolicyNode(Node):
                 image = resize(image, self._images[camera])
             stamp_ns = self._checked_stamp(_camera_stream(camera), message)
             self.sync.add_image(camera, stamp_ns, image)
+        self._received[_camera_stream(camera)].count()
         self._observe()
 
     @contextmanager
@@ -275,7 +288,6 @@ class PolicyNode(Node):
             self._refused[stream] = clean(error, LONGEST_REASON)
             self._observe()
             raise
-        self._received[stream].count()
         self._refused.pop(stream, None)
 
     def _checked_stamp(self, stream: str, message: JointState | Image) -> int:
@@ -296,8 +308,9 @@ class PolicyNode(Node):
         if isinstance(taken, Observation):
             self.runner.observe(taken, now_ns)
         elif not isinstance(taken, NothingNew):
-            refused = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
-            self.runner.unobserved("; ".join([str(taken), *refused]))
+            whys = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
+            whys += filter(None, [self._merger.waits()])
+            self.runner.unobserved("; ".join([str(taken), *whys]))
 
     def _begin_afresh(self, now_ns: int) -> None:
         """Forgets every plan; to hold until there is a new one is no fault."""
@@ -321,18 +334,20 @@ class PolicyNode(Node):
 
     def _enable(self) -> str:
         """Begins to act, unless something speaks against it; returns what was done."""
-        position = None
-        if self._joints_heard is not None:
-            age_ns = time.monotonic_ns() - self._joints_heard[0]
-            if age_ns <= to_ns(self.parameters.max_joint_age_s):
-                position = self._joints_heard[1]
-        refusal = None if self._enabled else self._gate.refusal(position)
+        refusal = None if self._enabled else self._gate.refusal(self._fresh_position())
         if self._estopped:
             refusal = "the e-stop is engaged; release it first"
         if refusal is not None:
             return f"refused: {refusal}"
         self._set_enabled(True)
         return "acting"
+
+    def _fresh_position(self) -> NDArray[np.float64] | None:
+        """(J,) [rad] where the joints are; None where that was not heard of late."""
+        if self._joints_heard is None:
+            return None
+        age_ns = time.monotonic_ns() - self._joints_heard[0]
+        return self._joints_heard[1] if age_ns <= to_ns(self.parameters.max_joint_age_s) else None
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enable_when_heard = False

@@ -13,6 +13,7 @@ from act_core import ros, ros_guard, topics
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.incidents import Incidents
+from act_core.joints import JointMerger
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_publishers import PublisherWatch
@@ -32,7 +33,7 @@ from act_record.contract import attachments, contract_text
 from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcome
 from act_record.episode_watch import Began, Ended, EpisodeWatch
 from act_record.record_parameters import RecordParameters
-from act_record.record_status import RecordStatus, Stream
+from act_record.record_status import SILENT_S, RecordStatus, Stream
 from act_record.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class RecordNode(Node):
             [bag_topic(topic, name) for topic, name in self._names.items()],
             attachments(contract, p.calibration),
         )
+        self._merger = JointMerger(p.joint_names())
+        self._joints_came = False  # each of them has been told of
+        self._wrong_joints = "nothing of the joints"  # so far
         self._heard: set[Topic] = set()
         self._latched: dict[str, bytes] = {}  # by name: the newest message
         self._watch = EpisodeWatch()
@@ -141,6 +145,10 @@ class RecordNode(Node):
         silent = [topic.name for topic in self.params.needed() if topic not in self._heard]
         if silent:
             raise ConfigurationError(f"nothing has come on {', '.join(silent)} yet")
+        if not self._joints_came:
+            raise ConfigurationError(
+                f"{topics.JOINT_STATES.name}: {self._merger.waits(0.0) or self._wrong_joints}"
+            )
         folder = self._recorder.start()
         now_ns = self._arrival.newest_ns if self._arrival else self._now_ns()
         for name, data in self._latched.items():
@@ -219,7 +227,7 @@ class RecordNode(Node):
         if topic in self._streams:
             self._streams[topic].saw(stamp_ns, now_ns)
         if topic in self._senders:
-            self._senders[topic].saw(info)
+            self._senders[topic].saw(info, self._joints_of(topic, data))
         if self._arrival is None:
             arrival_ns = now_ns
         else:
@@ -228,6 +236,21 @@ class RecordNode(Node):
         if topic is topics.EPISODE_STATUS:
             # Not by rclpy, which raises RuntimeError for bytes that are no message.
             self._on_status(cdr.read_status(data))
+
+    def _joints_of(self, topic: Topic, data: bytes) -> tuple[str, ...]:
+        """Names of the joints that a message tells of; none where it is of something else."""
+        if topic.type_name != cdr.JOINT_STATE:
+            return ()
+        try:
+            read = cdr.read_joints(data)
+        except ValueError:  # it is recorded all the same, and the status tells
+            return ()
+        if topic is topics.JOINT_STATES:
+            try:
+                self._joints_came |= self._merger.add(read.names, read.position, (), 0) is not None
+            except ValueError as error:
+                self._wrong_joints = str(error)
+        return read.names
 
     def _on_clock(self, message: ClockMessage, info: MessageInfo) -> None:
         assert self._arrival is not None
@@ -304,6 +327,8 @@ class RecordNode(Node):
 
     def _reports(self) -> list[Report]:
         problems = self._status.problems(self._now_ns())
+        if (missing := self._merger.waits(SILENT_S)) is not None:
+            problems["joints"] = f"{topics.JOINT_STATES.name}: {missing}"
         if self._recorder.problem is not None:
             problems["disk"] = self._recorder.problem
         for topic, watch in self._senders.items():

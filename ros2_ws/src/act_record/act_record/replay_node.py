@@ -13,6 +13,7 @@ import numpy as np
 from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.incidents import Incidents
+from act_core.joints import JointMerger
 from act_core.parameters import parameter
 from act_core.robots import find_robot
 from act_core.ros_publishers import PublisherWatch
@@ -55,6 +56,7 @@ class ReplayNode(Node):
             raise ConfigurationError("no bag is named: expected the folder of a recording")
         timeline = Timeline.of(open_bag(Path(p.bag)))
         self._commands, measured = tracks(timeline)
+        self._merger = JointMerger(self._commands.names)
         self._limits = find_robot(p.robot).limits
         check_within(self._commands, self._limits)
         self.tracking = Tracking(self._commands, measured)
@@ -102,9 +104,12 @@ class ReplayNode(Node):
         return f"{', '.join(others)} sends joint_commands: end it first" if others else None
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
-        self._arms.saw(info)
-        position = ros.read_joints(message, self._commands.names).position
+        self._arms.saw(info, message.name)
         stamp_ns = ros.stamp_ns(message.header.stamp)
+        merged = self._merger.add(message.name, message.position, (), stamp_ns)
+        if merged is None:
+            return  # one of several arms; the others follow
+        stamp_ns, (position, _) = merged
         others = self._in_the_way()
         if others is not None:
             self._incidents.saw("others", others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from act_core.arbiter import PERSON
 from act_core.arm_status import SILENT_S
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
-from act_core.joints import JointMatcher
+from act_core.joints import JointMerger, OtherJointsError
 from act_core.robot import Robot
 from act_core.robots import ROBOT, find_robot
 from act_core.ros_guard import LONGEST_REASON
@@ -50,7 +51,8 @@ class TeleopNode(Node):
     def __init__(self, controls: Keyboard | Gamepad, robot: Robot, **overrides: Any) -> None:
         super().__init__("act_teleop", **overrides)
         self.jog = Jog(robot)
-        self._joints = JointMatcher(robot.joint_names)
+        self._joints = JointMerger(robot.joint_names)
+        self._applied_joints = JointMerger(robot.joint_names)
         self._controls = controls
         self._connected = True
         self._watch = EpisodeWatch()
@@ -76,11 +78,13 @@ class TeleopNode(Node):
         return f"{self.jog.help}\n{HAND_BACK_HELP}"
 
     def _on_joints(self, message: JointState) -> None:
-        self._measured = self._joints.read(message.name, message.position, []).position
+        self._measured = _merged(self._joints, message, self._measured)
 
     def _on_applied(self, message: JointState) -> None:
-        self._applied = self._joints.read(message.name, message.position, []).position
-        self._applied_came.count()
+        applied = _merged(self._applied_joints, message, self._applied)
+        if applied is not self._applied:
+            self._applied = applied
+            self._applied_came.count()
 
     def _on_owner(self, message: DiagnosticStatus) -> None:
         owner = ros.diagnostic_values(message).get("owner", "")
@@ -152,6 +156,16 @@ class TeleopNode(Node):
                 self.get_logger().warning(
                     f"the gamepad {pad.device} is gone: the arm holds until it is back"
                 )
+
+
+def _merged(
+    joints: JointMerger, message: JointState, before: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """(J,) [rad] what a message tells, or ``before`` where it is of another arm."""
+    with suppress(OtherJointsError):
+        merged = joints.add(message.name, message.position, (), 0)
+        return merged[1].position if merged is not None else before
+    return before
 
 
 def parser() -> argparse.ArgumentParser:

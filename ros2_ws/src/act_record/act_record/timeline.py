@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from act_core import topics
 from act_core.arbiter import NOBODY, PERSON
+from act_core.joints import JointMerger
+from act_core.robots import known_joints
 from act_core.timing import NS_PER_S
 from numpy.typing import NDArray
 from rosbag_lite import BagMessage
@@ -26,6 +28,7 @@ from act_record.bag_reader import Bag
 MEASURED = topics.JOINT_STATES.name
 COMMANDED = topics.JOINT_COMMANDS.name
 APPLIED = topics.JOINT_COMMANDS_APPLIED.name
+T = TypeVar("T")
 REORDERED_NS = 10 * NS_PER_S
 
 
@@ -37,6 +40,13 @@ class Sample(NamedTuple):
     names: tuple[str, ...]
     position: NDArray[np.float64]  # (J,) rad, in the order of its names
     velocity: NDArray[np.float64]  # (J,) rad/s, or (0,): a message need not tell them
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it tells one finite position of each of its joints."""
+        return len(set(self.names)) == len(self.names) == len(self.position) > 0 and bool(
+            np.isfinite(self.position).all()
+        )
 
     def ordered(self, joints: Sequence[str]) -> NDArray[np.float64]:
         """The values of ``joints``, by name. ValueError as `act_core.ros.read_joints` raises it."""
@@ -103,6 +113,7 @@ class Timeline:
         timeline = cls()
         for message in bag.messages():
             timeline.add(message)
+        timeline.merge_parts()
         return timeline
 
     @property
@@ -116,6 +127,12 @@ class Timeline:
 
     def joints(self) -> list[Sample]:
         return [event for event in self.events if isinstance(event, Sample)]
+
+    def merge_parts(self) -> None:
+        """Joint messages that tell of one arm of several each become messages of all arms, as the
+        policy node merges them; see `act_core.joints.JointMerger`. Others stay as they are."""
+        self.events = _merged(self.events)
+        self.commands = {topic: _merged(samples) for topic, samples in self.commands.items()}
 
     def frames(self, camera: str) -> list[Frame]:
         """The images of a camera: the raw ones where it was recorded both ways."""
@@ -195,6 +212,24 @@ class Timeline:
         while place and 0 < self.events[place - 1].log_ns - event.log_ns < REORDERED_NS:
             place -= 1
         self.events.insert(place, event)
+
+
+def _merged(events: Sequence[T]) -> list[T]:
+    """The same, with the joint messages among them merged; see `Timeline.merge_parts`."""
+    parts = {event.names for event in events if isinstance(event, Sample) and event.is_whole}
+    joints = [name for names in parts for name in names]
+    if len(parts) < 2 or len(set(joints)) < len(joints):
+        return list(events)
+    merger = JointMerger(tuple(known_joints(joints)) or sorted(joints))
+    found: list[Any] = []
+    for event in events:
+        if not isinstance(event, Sample) or not event.is_whole:
+            found.append(event)
+        elif whole := merger.add(event.names, event.position, event.velocity, event.stamp_ns):
+            stamp_ns, (position, velocity) = whole
+            speed = np.empty(0) if velocity is None else velocity
+            found.append(Sample(stamp_ns, event.log_ns, merger.wanted, position, speed))
+    return found
 
 
 def camera_of(topic: str, type_name: str) -> str | None:

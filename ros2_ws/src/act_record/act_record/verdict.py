@@ -101,6 +101,7 @@ def judge(timeline: Timeline, rate_hz: float | None = None) -> Verdict:
 
     rate_hz: at which the cameras were meant to run, if known.
     """
+    timeline.merge_parts()
     commands = _readable(timeline.followed())
     joints = _commanded(_readable(timeline.joints()), commands)
     names, measured = _on_grid(joints)

@@ -7,11 +7,12 @@ ros2 run act_sim mock_arm_node --ros-args -p robot:=my_arm.yaml
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from act_core import ros
 from act_core.arm_node import ArmNode, ArmSample
-from act_core.arm_parameters import ArmParameters
+from act_core.arm_parameters import OneOfSeveralParameters
 from act_core.control_loop import ControlLoop
 from act_core.parameters import parameter
 from act_core.robots import ROBOT, find_robot
@@ -20,7 +21,7 @@ from act_sim.mock_arm import MockArm
 
 
 @dataclass(frozen=True)
-class MockArmParameters(ArmParameters):
+class MockArmParameters(OneOfSeveralParameters):
     """Parameters of the mock arm."""
 
     robot: str = parameter("so101", ROBOT)
@@ -30,10 +31,10 @@ class MockArmParameters(ArmParameters):
 class MockArmNode(ArmNode):
     """A `MockArm` behind an `ArmNode`."""
 
-    def __init__(self) -> None:
-        super().__init__("mock_arm")
+    def __init__(self, **overrides: Any) -> None:
+        super().__init__("mock_arm", **overrides)
         p = ros.declare_parameters(self, MockArmParameters)
-        robot = find_robot(p.robot)
+        robot = find_robot(p.robot).prefixed(p.joint_prefix)
         self._arm = MockArm(robot, 1 / p.rate_hz, p.command_timeout_s, self.stamp_check(p))
         self._effort = np.zeros(len(robot.joints))
         self._loop = ControlLoop(self._tick, p.rate_hz, self._on_error)

@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.joints import JointMerger, JointReading
 from act_core.stamps import StampCheck
 
 from act_sim.camera_schedule import CameraSchedule, Frame
@@ -57,6 +59,9 @@ class SimBridge:
     ) -> None:
         self.sim = sim
         self.gate = CommandGate(sim.limits, 1.0 / sim.control_hz, command_timeout_s, stamps)
+        robot = sim.robot
+        self._sides = {frozenset(robot.side(side).joint_names) for side in robot.sides}
+        self._merger = JointMerger(robot.joint_names)
         self.episode = 0  # number of the episode, from 0
         self.reports: list[EpisodeReport] = []  # of the episodes that have finished
         self._cameras = cameras
@@ -101,8 +106,21 @@ class SimBridge:
         stamp_ns: int,
         now_ns: int | None = None,
     ) -> Refusal | None:
-        """See `CommandGate.command`; a delayed command that is refused later is only counted."""
+        """See `CommandGate.command`; a delayed command that is refused later is only counted.
+
+        Of two arms, each may be commanded by a message of its own, as two drivers do: then the
+        halves are merged (see `JointMerger`), and both arms move when both are told.
+        """
         with self._lock:
+            if frozenset(names) in self._sides and len(names) == len(position_rad):
+                try:
+                    whole = self._merger.add(names, position_rad, (), stamp_ns)
+                except ValueError:  # not finite: the gate says so, and stops both
+                    whole = stamp_ns, JointReading(np.full(len(self._merger.wanted), np.nan), None)
+                if whole is None:
+                    return None
+                stamp_ns, (merged, _) = whole
+                names, position_rad = self._merger.wanted, merged.tolist()
             if not self._delay_periods:
                 return self.gate.command(names, position_rad, stamp_ns, now_ns)
             due = self._period + self._delay_periods

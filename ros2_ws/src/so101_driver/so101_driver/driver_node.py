@@ -13,7 +13,6 @@ from act_core.control_loop import ControlLoop
 from act_core.incidents import Incidents
 from act_core.realtime import fifo_is_granted, prepare_process, request_fifo
 from act_core.report import Report
-from act_core.robots.so101 import SO101
 
 from so101_driver import driver_report
 from so101_driver.arm import So101Arm
@@ -65,7 +64,7 @@ class DriverNode(ArmNode):
         self.loop = ControlLoop(self._tick, p.rate_hz, self._on_error, p.realtime_priority)
         priority = p.realtime_priority // 2  # of the other Python threads; see act_core.realtime
         self.serve(
-            self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, SO101.grippers,
+            self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, p.robot().grippers,
             listener_priority=priority,
         )  # fmt: skip
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)

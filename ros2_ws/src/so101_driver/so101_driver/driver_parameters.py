@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from act_core.arm_parameters import ArmParameters
+from act_core.arm_parameters import OneOfSeveralParameters
 from act_core.limits import JointLimits
 from act_core.parameters import parameter
-from act_core.robots.so101 import SO101_LIMITS
+from act_core.robot import Robot
+from act_core.robots.so101 import SO101, SO101_LIMITS
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings
@@ -16,7 +17,7 @@ from so101_driver.exit_policy import EXIT_POLICIES, REST
 
 
 @dataclass(frozen=True)
-class DriverParameters(ArmParameters):
+class DriverParameters(OneOfSeveralParameters):
     """Declared on the node; defaults are for an SO-101 follower calibrated with LeRobot."""
 
     port: str = parameter("/dev/ttyACM0", "serial port of the servo bus, or of so101-emulator")
@@ -52,10 +53,14 @@ class DriverParameters(ArmParameters):
             auto_recover=self.auto_recover,
         )
 
+    def robot(self) -> Robot:
+        """The arm, with its joints as they are called here."""
+        return SO101.prefixed(self.joint_prefix)
+
     def limits(self) -> JointLimits:
-        """The arm's limits, lowered to what was asked for."""
+        """The arm's limits, lowered to what was asked for, by the names of its joints here."""
         return replace(
-            SO101_LIMITS,
+            self.robot().limits,
             max_velocity_rad_s=np.minimum(
                 SO101_LIMITS.max_velocity_rad_s, self.max_velocity_rad_s or np.inf
             ),

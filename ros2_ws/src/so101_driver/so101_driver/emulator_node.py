@@ -17,7 +17,7 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from act_core.realtime import prepare_process, request_fifo
-from act_core.robots.so101 import JOINT_NAMES
+from act_core.robots.so101 import SO101
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.client import Client
 from rclpy.node import Node
@@ -45,6 +45,7 @@ class EmulatorParameters:
     linger_s: float = parameter(
         1.0, "the bus stays so long at the end: hardware does not go before its driver", low=0.0
     )
+    joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     faults: str = parameter("", "YAML script of faults; see so101_driver/emulator/faults.py")
 
 
@@ -63,6 +64,7 @@ class EmulatorNode(Node):
             raise ConfigurationError("parameter port is empty, expected a file name for the port")
         self._faults = load_script(Path(p.faults)) if p.faults else FaultScript()
         self._arm = RemoteArm()
+        self._joints = SO101.prefixed(p.joint_prefix).joint_names
         self._serving = ExitStack()
         self.bus: EmulatedBus | None = None  # None until the joints' positions are known
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
@@ -85,8 +87,8 @@ class EmulatorNode(Node):
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            reading = ros.read_joints(message, JOINT_NAMES)
-            speed = reading.velocity if reading.velocity is not None else [0.0] * len(JOINT_NAMES)
+            reading = ros.read_joints(message, self._joints)
+            speed = reading.velocity if reading.velocity is not None else [0.0] * len(self._joints)
             placed = self._arm.report(reading.position, speed)
         except ValueError as error:
             self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
@@ -102,7 +104,7 @@ class EmulatorNode(Node):
         targets = self._arm.targets()
         if targets is not None:
             now_ns = self.get_clock().now().nanoseconds
-            self._commands.publish(ros.joint_state(JOINT_NAMES, targets, now_ns))
+            self._commands.publish(ros.joint_state(self._joints, targets, now_ns))
 
     def _switch_torque(self) -> None:
         """Asks for the next switching; the timer repeats what was refused or got lost."""

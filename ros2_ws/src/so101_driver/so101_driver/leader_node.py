@@ -13,7 +13,7 @@ from act_core.control_loop import ControlLoop
 from act_core.foreign_text import clean
 from act_core.parameters import parameter
 from act_core.report import Report
-from act_core.robots.so101 import JOINT_NAMES, SO101, SO101_LIMITS
+from act_core.robots.so101 import SO101, SO101_LIMITS
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_guard import LONGEST_REASON
 from act_core.timing import MonotonicClock
@@ -37,6 +37,7 @@ class LeaderParameters:
     port: str = parameter("/dev/so101_leader", "of the leader arm; so101-setup find-port finds it")
     baud: int = parameter(DEFAULT_BAUD, "of its servos", low=1)
     calibration: str = parameter("", "id of the leader's calibration, or a file")
+    joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=200.0)
     enabled: bool = parameter(
         True, "take the arm at the start, without a squeeze of the gripper or leader/enable"
@@ -59,6 +60,7 @@ class LeaderNode(Node):
             return So101Arm(Bus(SerialTransport(p.port, p.baud)), stored)
 
         self._arm = LeaderArm(open_arm)
+        self._joints = SO101.prefixed(p.joint_prefix).joint_names
         gripper = SO101.index(SO101.grippers[0])
         lower, upper = SO101_LIMITS.lower_rad[gripper], SO101_LIMITS.upper_rad[gripper]
         waits = None if p.enabled else f"not enabled; {HOW}"
@@ -96,7 +98,7 @@ class LeaderNode(Node):
             wants_arm, now = self._hand.wants_arm, self._hand.state
         if state is not None:
             message = ros.joint_state(
-                JOINT_NAMES, state.position_rad, stamp_ns, state.velocity_rad_s
+                self._joints, state.position_rad, stamp_ns, state.velocity_rad_s
             )
             self._states.publish(message)
             if wants_arm:
