@@ -49,9 +49,7 @@ class JointMatcher:
         if len(found) < len(self.wanted):
             there = {self.wanted[i] for i in found}
             missing = [name for name in self.wanted if name not in there]
-            raise ValueError(
-                f"joints missing in the message: {clean_list(missing)}; it has {clean_list(names)}"
-            )
+            raise ValueError(_missing(missing, names))
         return reading
 
     def read_part(
@@ -82,6 +80,10 @@ class JointMatcher:
         found = [i for i, name in enumerate(self.wanted) if name in place]
         self._found, self._place = found, [place[self.wanted[i]] for i in found]
         self._names = list(names)
+
+
+def _missing(joints: Sequence[str], names: Sequence[str]) -> str:
+    return f"joints missing in the message: {clean_list(joints)}; it has {clean_list(names)}"
 
 
 class JointMerger:
@@ -128,10 +130,7 @@ class JointMerger:
         waited_ns = self._clock.now_ns() - self._complete_ns
         if len(lacking) == len(self._matcher.wanted) or waited_ns <= to_ns(for_s):
             return None
-        return (
-            f"joints missing in the message: {clean_list(lacking)}; it has "
-            f"{clean_list(self._newest)}"
-        )
+        return _missing(lacking, self._newest)
 
     def add(
         self,
@@ -147,9 +146,7 @@ class JointMerger:
         """
         found, part = self._matcher.read_part(names, position, velocity)
         if not found:
-            raise OtherJointsError(
-                f"none of the joints {clean_list(self._matcher.wanted)}; it has {clean_list(names)}"
-            )
+            raise OtherJointsError(_missing(self._matcher.wanted, names))
         self._position[found] = part.position
         self._velocity[found] = np.nan if part.velocity is None else part.velocity
         for i in found:
