@@ -13,8 +13,8 @@ class Senders:
     """Remembers who sent a message in the last second of a steady clock.
 
     A publisher that stands by, such as that of a policy that is not enabled, does no harm; two that
-    send at once pull the arm to and fro. Two that tell of other joints each, as the leaders or the
-    drivers of two arms do, are in nobody's way.
+    send at once pull the arm back and forth. Two that tell of other joints each, as the leaders or
+    the drivers of two arms do, are in nobody's way.
 
     Args:
         clock: monotonic.
