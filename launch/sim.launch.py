@@ -46,6 +46,11 @@ ARGUMENTS = (
     ),
     ("cameras", "", "e.g. front,top; empty: those of the policy, else front and wrist"),
     *EXECUTION_ARGUMENTS,
+    (
+        "look",
+        "",
+        "plain or room; empty: as the policy knows it, else as the level is",
+    ),
     ("use_sim_time", "false", "stamp with simulated time and publish /clock"),
     ("film", "", "folder for demo.mp4 and demo.png, a picture of the plans; empty: none"),
 )
@@ -71,6 +76,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "arms": int(value("arms")),
                 "cameras": cameras,
                 "expert": drive.is_expert,
+                "look": value("look") or drive.look,
                 "publish_clock": use_sim_time,
             },
         ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from act_bringup import who_drives as module
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
@@ -31,6 +33,15 @@ def test_what_ships_for_the_task_drives(share):
     assert said(drive) == (
         f"who drives: policy 'toy' in {share}/policies/so101_pick_place (it ships for pick_place)"
     )
+
+
+def test_the_look_is_the_one_that_the_policy_was_trained_in(share):
+    assert who_drives("", "pick_place", EXPERT, ANYBODY).look == ""
+    assert who_drives(EXPERT, "pick_place", EXPERT, ANYBODY).look == ""
+    path = share / "policies" / "so101_pick_place" / "policy.json"
+    spec = json.loads(path.read_text())
+    path.write_text(json.dumps(spec | {"provenance": {"look": "room"}}))
+    assert who_drives("", "pick_place", EXPERT, ANYBODY).look == "room"
 
 
 @pytest.mark.parametrize(

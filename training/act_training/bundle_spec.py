@@ -38,6 +38,7 @@ def make_spec(
         execution=execution,
         provenance={
             "task": config.task,
+            **({"look": config.look} if config.look is not None else {}),
             "preset": config.preset,
             "seed": config.training.seed,
             "steps": step,

@@ -26,6 +26,7 @@ from act_policy.load_policy import load_policy
 from tqdm import tqdm
 
 from act_training.command import run_command
+from act_training.datasets.collection import RECORD_FILE
 from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.starts import check_starts_vary
@@ -36,8 +37,6 @@ from act_training.hub import on_disk
 from act_training.rollout import check_fit
 from act_training.sharing import shared_path
 from act_training.worker_pool import worker_pool
-
-RECORD_FILE = "collection.json"
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ def _collect(options: CollectOptions) -> list[Trial]:
     trials = _continue(options.out, settings)
     removed = _find_removed(options, trials)
     options = replace(options, policy=options.policy and on_disk(options.policy, "model"))
-    _try_environment(options)
+    look = _try_environment(options)
     pending: set[Future[Trial]] = set()
     seed = options.first_seed
     with (
@@ -130,7 +129,7 @@ def _collect(options: CollectOptions) -> list[Trial]:
             for future in done:
                 trial = future.result()
                 trials[trial.seed] = trial
-            _write_record(options.out, settings, trials)
+            _write_record(options.out, settings, look, trials)
 
 
 _environment: Environment  # of this worker process
@@ -170,8 +169,11 @@ def _open_lead(options: CollectOptions, env: Environment) -> Lead | None:
     return Lead(policy, options.policy_s)
 
 
-def _try_environment(options: CollectOptions) -> None:
-    """A few resets tell whether the starts vary, before hours are spent on it."""
+def _try_environment(options: CollectOptions) -> str | None:
+    """A few resets tell whether the starts vary, before hours are spent on it.
+
+    Returns how the environment is drawn, where there are several ways.
+    """
     env = open_environment(options.env, **options.environment_options())
     _open_lead(options, env)  # what is wrong with it is said here, not by a worker
     placements, joints = [], []
@@ -182,6 +184,7 @@ def _try_environment(options: CollectOptions) -> None:
     env.close()
     if not options.allow_identical_starts:
         check_starts_vary(np.array(placements), np.array(joints))
+    return getattr(env, "look", None)
 
 
 def _check_expert(trials: dict[int, Trial], env: str) -> None:
@@ -243,9 +246,12 @@ def _find_removed(options: CollectOptions, trials: dict[int, Trial]) -> set[int]
     return set(removed)
 
 
-def _write_record(out: Path, settings: dict[str, object], trials: dict[int, Trial]) -> None:
+def _write_record(
+    out: Path, settings: dict[str, object], look: str | None, trials: dict[int, Trial]
+) -> None:
     record = {
         "settings": settings,
+        "look": look,
         "successes": sum(trial.success for trial in trials.values()),
         "trials": sorted(trials.values()),
     }

@@ -84,7 +84,8 @@ class EvaluateOptions:
     level: int | None = None
     """Domain randomization of the so101 tasks, 0 to 3."""
     look: str | None = None
-    """How the so101 tasks are drawn, plain or room; None: as the level is (docs/simulation.md)."""
+    """How the so101 tasks are drawn, plain or room; None: as what the policy was trained on, else
+    as the level is (docs/simulation.md)."""
     variant: str = "fp32"
     """Graph of a bundle: fp32, bf16 (with OpenVINO), fast or auto."""
     videos: int = 0
@@ -152,6 +153,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     jobs = [(condition, seed) for condition in conditions for seed in seeds]
     env = _open_environment(options, spec)
     env.close()
+    look = getattr(env, "look", None)
     check_fit(spec, env)
     with worker_pool(min(options.workers, len(jobs)), _open_worker, options) as executor:
         progress = tqdm([executor.submit(_run_job, job) for job in jobs], unit="episode")
@@ -172,6 +174,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         "camera_rate_hz": options.camera_rate_hz,
         "control_rate_hz": options.control_rate_hz,
         "level": options.level,
+        "look": look,
         "provenance": dict(spec.provenance),
         "commit": current_commit(),
         "command": shared_command(),
@@ -279,7 +282,7 @@ def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
 def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment:
     extra = {
         "level": options.level,
-        "look": options.look,
+        "look": options.look or spec.provenance.get("look"),
         "rate_hz": options.control_rate_hz,
     }
     given = {name: value for name, value in extra.items() if value is not None}

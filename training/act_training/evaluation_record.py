@@ -36,6 +36,7 @@ class Row:
     grasped: int | None  # episodes with a grasp
     command: str  # that repeats it
     success_of: Mapping[int, bool]  # by seed
+    look: str = ""  # how the simulation was drawn, where it has several ways
 
     @property
     def rate(self) -> float:
@@ -139,4 +140,5 @@ def _row(folder: Path, record: dict[str, Any], condition: dict[str, Any]) -> Row
         grasped=sum(grasps) if grasps else None,
         command=str(record.get("command", "")),
         success_of={int(r["seed"]): bool(r["success"]) for r in results},
+        look=str(record.get("look") or ""),
     )

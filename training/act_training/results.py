@@ -82,13 +82,19 @@ def _success_of(rows: list[Row]) -> str:
     )
 
 
+def _randomization(row: Row) -> str:
+    if not row.env.startswith("so101/"):
+        return ""
+    return f"level {row.level}" + (f", {row.look}" if row.look == "room" else "")
+
+
 def _table(rows: list[Row]) -> str:
     lines = ["| policy | randomization | execution | success | interval | steps | distance | seeds "
              "| command |", "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for row in rows:
         cells = (
             row.policy + (f" ({row.variant})" if row.variant != "fp32" else ""),
-            f"level {row.level}" if row.env.startswith("so101/") else "",
+            _randomization(row),
             row.condition,
             f"**{row.rate:.1%}** ({row.successes}/{row.episodes})",
             f"{row.interval.low:.1%} to {row.interval.high:.1%}",

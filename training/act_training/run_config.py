@@ -50,6 +50,8 @@ class RunConfig:
         preset: name of the preset that the configuration started from.
         task: environment or task of the dataset, e.g. "so101/pick_place".
         datasets: one or more, with what was held out of each.
+        look: how the simulation drew all of its pictures; None where nobody says so, or one look
+            is not all.
         commit: of this project, None outside a checkout.
         weights: the checkpoint that it began with, seen from the run's folder; None for fresh
             weights.
@@ -64,6 +66,7 @@ class RunConfig:
     datasets: tuple[DatasetRecord, ...]
     commit: str | None
     weights: str | None = None
+    look: str | None = None
     torch_version: str = torch.__version__
 
     @property

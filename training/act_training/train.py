@@ -49,6 +49,7 @@ from act_training.config import (
     get_preset,
 )
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
+from act_training.datasets.collection import look_of
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
 from act_training.datasets.mixture import (
     Mixture,
@@ -466,6 +467,7 @@ def _make_config(
         datasets=tuple(datasets),
         commit=current_commit(),
         weights=shared_path(options.weights, options.out) if options.weights else None,
+        look=look_of(source.path for source in sources),
     )
 
 

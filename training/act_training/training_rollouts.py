@@ -22,7 +22,8 @@ class TrainingRollouts:
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self._env = open_environment_for(make_spec(config, 0), config.task)
+        drawn = {"look": config.look} if config.look is not None else {}
+        self._env = open_environment_for(make_spec(config, 0), config.task, **drawn)
 
     def success_rate(self, policy: ActPolicy, step: int) -> float:
         """Share of successes, 0..1, of a copy of `policy` on the CPU."""

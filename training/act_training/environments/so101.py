@@ -52,6 +52,7 @@ class So101:
     ) -> None:
         self.name = f"so101/{task}"
         self._sim = Simulation(task, level=level, control_hz=rate_hz, look=look)
+        self.look = self._sim.look
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)
         self.features = Features(
@@ -63,7 +64,7 @@ class So101:
             rate_hz=float(rate_hz),
         )
         if render_height is None:
-            render_height = 2 * height if self._sim.look == ROOM else 480
+            render_height = 2 * height if self.look == ROOM else 480
         self._render_size = (render_height, round(render_height * width / height))
         self._images = [ImageInput(f"image_{name}", name, height, width) for name in cameras]
         self.max_steps = round(self._sim.task.time_limit_s * rate_hz)

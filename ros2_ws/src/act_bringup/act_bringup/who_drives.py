@@ -35,6 +35,11 @@ class Drive:
         """Those that the policy sees with."""
         return [] if self.spec is None else list(self.spec.cameras)
 
+    @property
+    def look(self) -> str:
+        """How the simulation drew what the policy was trained on; empty where it does not say."""
+        return "" if self.spec is None else str(self.spec.provenance.get("look", ""))
+
     def announcement(self) -> LogInfo:
         return LogInfo(msg=f"who drives: {self.why}")
 
