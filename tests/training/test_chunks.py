@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from act_training.datasets.chunks import ChunkSampler, split_episodes
+from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.frame_cache import open_frame_cache
 from act_training.datasets.statistics import compute_moments
 from hypothesis import given
@@ -56,3 +57,27 @@ def test_moments():
     moments = compute_moments(np.array([[1.0, 5.0], [3.0, 5.0]]))
     assert moments.mean.tolist() == [2.0, 5.0]
     assert moments.std.tolist() == [1.0, np.float32(0.01)]  # a constant keeps its noise small
+
+
+def test_the_mistake_before_a_take_over_begins_no_sample_and_is_in_no_chunk(tmp_path, make_episode):
+    taken = np.array([0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1], dtype=bool)
+    for seed, column in enumerate([np.zeros(12, dtype=bool), taken, np.ones(12, dtype=bool)]):
+        episode = make_episode(seed=seed, intervention=column)
+        write_episode(episode_path(tmp_path, seed), episode)
+    cache = open_frame_cache(tmp_path)
+    assert cache.takeovers == (17, 22), "not the one that begins with its episode"
+    sampler = ChunkSampler(cache, np.arange(3), 4, skip=3)
+    assert sampler.skipped == 6
+    assert set(range(36)) - set(sampler.frames.tolist()) == {14, 15, 16, 19, 20, 21}
+    batch = sampler.batch(np.array([11, 12, 13, 17, 18, 22]))
+    assert batch.is_pad.sum(dim=1).tolist() == [3, 2, 3, 2, 3, 2]
+    assert ChunkSampler(cache, np.arange(3), 4).skipped == 0
+    again = open_frame_cache(tmp_path)
+    assert again.takeovers == cache.takeovers
+
+
+def test_a_take_over_just_after_the_start_leaves_out_what_there_is(tmp_path, make_episode):
+    column = np.arange(12) >= 2
+    write_episode(episode_path(tmp_path, 0), make_episode(seed=0, intervention=column))
+    sampler = ChunkSampler(open_frame_cache(tmp_path), np.array([0]), 4, skip=9)
+    assert sampler.frames.tolist() == list(range(2, 12))

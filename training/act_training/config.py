@@ -103,6 +103,7 @@ _HIGHEST = {
     "rollouts": math.inf,
     "augment_shift_px": math.inf,
     "augment_colour": 1.0,
+    "skip_before_takeover_s": 60.0,
 }
 
 
@@ -138,6 +139,8 @@ class TrainingConfig:
     log_every: int = 100
     validate_every: int = 1000
     save_every: int = 1000
+    skip_before_takeover_s: float = 0.0
+    """Leave out so much of what the policy did before a person took over: that was the mistake."""
     augment_shift_px: int = 0
     """Random translation of each image by up to this many pixels of the network's input."""
     augment_colour: float = 0.0

@@ -139,6 +139,7 @@ def _train(options: TrainOptions) -> Path:
 
     sampler = _mixture(config, caches, "training_episodes")
     assert sampler is not None  # each dataset has an episode to train on
+    _log_skipped(config, sampler)
     held_out = _mixture(config, caches, "validation_episodes")
 
     rollouts = None
@@ -248,7 +249,8 @@ def _mixture(config: RunConfig, caches: tuple[FrameCache, ...], which: str) -> M
         files: tuple[str, ...] = getattr(dataset, which)
         if files:
             chunk_size = config.model.chunk_size
-            samplers.append(ChunkSampler(cache, cache.episodes(files), chunk_size))
+            skip = round(config.training.skip_before_takeover_s * cache.features.rate_hz)
+            samplers.append(ChunkSampler(cache, cache.episodes(files), chunk_size, skip))
             weights.append(dataset.weight)
     return Mixture(samplers, weights) if samplers else None
 
@@ -316,6 +318,17 @@ def _find_datasets(last: Checkpoint, sources: list[Source]) -> tuple[FrameCache,
                 f"it, not {weight:g}; other weights are for a new run (--weights {run})"
             )
     return tuple(by_content[sha256] for sha256 in wanted)
+
+
+def _log_skipped(config: RunConfig, mixture: Mixture) -> None:
+    """Say what is left out before take-overs."""
+    seconds = config.training.skip_before_takeover_s
+    for dataset, (_, sampler) in zip(config.datasets, mixture.parts, strict=True):
+        if seconds:
+            log.info(
+                f"{dataset.name}: {sampler.skipped} frames of the {seconds:g} s before take-overs "
+                "are left out"
+            )
 
 
 def _log_mixture(config: RunConfig) -> None:

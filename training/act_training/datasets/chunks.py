@@ -57,12 +57,19 @@ class ChunkSampler:
         cache: the frames.
         episodes: indices of the episodes to draw from.
         chunk_size: K.
+        skip: so many frames before each take-over are left out: what the policy did wrong. They
+            begin no sample, and a chunk ends before them as it does at the end of an episode.
     """
 
-    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], chunk_size: int) -> None:
+    def __init__(
+        self, cache: FrameCache, episodes: NDArray[np.int64], chunk_size: int, skip: int = 0
+    ) -> None:
         self._cache = cache
         self._chunk_size = chunk_size
-        self.frames = cache.frames(episodes)  # (n,)
+        whole = cache.frames(episodes)
+        left_out, self._ends = _left_out(cache, skip)
+        self.frames = whole[~left_out[whole]]  # (n,)
+        self.skipped = len(whole) - len(self.frames)
 
     def draw(self, count: int, key: tuple[int, ...]) -> Batch:
         """`count` random samples; the same `key` (seed, step, ...) gives the same ones."""
@@ -72,7 +79,7 @@ class ChunkSampler:
     def batch(self, frames: NDArray[np.int64]) -> Batch:
         """The samples that start at `frames` (B,)."""
         cache = self._cache
-        ends = cache.starts[np.searchsorted(cache.starts, frames, side="right")]  # (B,)
+        ends = self._ends[np.searchsorted(self._ends, frames, side="right")]  # (B,)
         rows = frames[:, None] + np.arange(self._chunk_size)  # (B, K)
         is_pad = rows >= ends[:, None]
         rows = np.minimum(rows, ends[:, None] - 1)
@@ -82,3 +89,15 @@ class ChunkSampler:
             torch.from_numpy(cache.actions[rows]),
             torch.from_numpy(is_pad),
         )
+
+
+def _left_out(cache: FrameCache, skip: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which frames are left out (N,), and where chunks end, in order: episodes, and those."""
+    left_out = np.zeros(int(cache.starts[-1]), dtype=bool)
+    ends = [cache.starts]
+    for frame in cache.takeovers if skip else ():
+        begin = cache.starts[np.searchsorted(cache.starts, frame, side="right") - 1]
+        first = max(int(begin), frame - skip)
+        left_out[first:frame] = True
+        ends.append(np.array([first, frame]))
+    return left_out, np.unique(np.concatenate(ends))

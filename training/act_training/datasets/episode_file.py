@@ -107,6 +107,13 @@ class Episode:
         return len(self.actions)
 
 
+def takeovers(episode: Episode) -> NDArray[np.int64]:
+    """The steps at which a person took over: the first of each time, but for one that begins with
+    the episode."""
+    taken = episode.intervention.astype(np.int8)
+    return np.flatnonzero(np.diff(taken) > 0) + 1
+
+
 def episode_path(folder: Path, seed: int) -> Path:
     return folder / f"episode_{seed:06d}.hdf5"
 

@@ -33,7 +33,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from act_training.datasets.downscale import downscale_images, downscaled_size
-from act_training.datasets.episode_file import Episode, episode_files, read_episode
+from act_training.datasets.episode_file import (
+    Episode,
+    episode_files,
+    read_episode,
+    takeovers,
+)
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.starts import placements_of
 from act_training.features import Features
@@ -57,6 +62,7 @@ class FrameCache:
         actions: (N, A) float32.
         images: per camera a memory map (N, h, w, 3) uint8, downscaled.
         placements: (E, P) float64; P is 0 when nothing was recorded.
+        takeovers: the frames at which a person took the arm over from the policy.
         sha256: of the episodes' content, independent of file names and compression.
     """
 
@@ -69,6 +75,7 @@ class FrameCache:
     images: Mapping[str, NDArray[np.uint8]]
     placements: NDArray[np.float64]
     sha256: str
+    takeovers: tuple[int, ...] = ()
 
     def episodes(self, files: tuple[str, ...]) -> NDArray[np.int64]:
         """Indices of the episodes in these files; DatasetError for one that is not there."""
@@ -171,7 +178,16 @@ def _read_arrays(cache: Path, meta: dict[str, Any], downscale: int) -> FrameCach
         images={name: arrays[f"images_{name}"] for name in features.camera_names},
         placements=np.array(meta["placements"], dtype=np.float64).reshape(len(names), -1),
         sha256=str(meta["sha256"]),
+        takeovers=_takeovers_of(meta, count),
     )
+
+
+def _takeovers_of(meta: dict[str, Any], count: int) -> tuple[int, ...]:
+    """Those of the cache; a cache from before there were any has none."""
+    found = tuple(int(frame) for frame in meta.get("takeovers", ()))
+    if not all(0 <= frame < count for frame in found):
+        raise ValueError(f"take-overs at {found}, expected frames of {count}")
+    return found
 
 
 def _shapes(features: Features, count: int, downscale: int) -> dict[str, tuple[int, ...]]:
@@ -252,6 +268,11 @@ def _build(new: Path, folder: Path, files: list[Path], downscale: int) -> None:
         "starts": starts.tolist(),
         "placements": placements_of(episodes).tolist(),
         "checksums": sums,
+        "takeovers": [
+            int(frame + start)
+            for episode, start in zip(episodes, starts, strict=False)
+            for frame in takeovers(episode)
+        ],
     }
     write_json(new / META_FILE, meta)
 
@@ -271,3 +292,5 @@ def _digest(digest: hashlib._Hash, episode: Episode) -> None:
     digest.update(f"{episode.task} {episode.seed} {episode.success}".encode())
     for array in (episode.joints, episode.actions, episode.stamps_ns, *episode.images.values()):
         digest.update(np.ascontiguousarray(array).data)
+    if episode.intervention.any():
+        digest.update(episode.intervention.tobytes())
