@@ -140,17 +140,25 @@ def open_bag(path: Path) -> Bag:
 
 
 def find_bags(paths: Sequence[Path]) -> list[Path]:
-    """The bags in some folders, which may be bags themselves, sorted; BagError for none."""
+    """The bags in some folders, which may be bags themselves, sorted; BagError for none.
+
+    What lies in a hidden folder, such as a bin, is passed over.
+    """
     found: list[Path] = []
     for path in paths:
         inside = {p.parent for suffix in SUFFIXES for p in path.rglob(f"*{suffix}")}
         inside |= {p.parent for p in path.rglob(metadata.FILE_NAME)}
+        inside = {p for p in inside if not _is_hidden(p.relative_to(path))}
         found += [path] if path.is_file() else sorted(inside)
         if not path.exists():
             raise BagError(f"there is no {path}")
     if not found:
         raise BagError(f"no bags in {', '.join(map(str, paths))}")
     return list(dict.fromkeys(found))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def stored_files(folder: Path) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -111,13 +112,20 @@ def write_bag(
 ) -> BagWriter:
     bag = BagWriter(folder, attachments, compression)
     for topic, type_name in dict.fromkeys((m.topic, m.type_name) for m in messages):
-        text, qos = definition(type_name), (qos_profile(topics.STATE),)
+        text, qos = definition(type_name), (qos_profile(_kind(topic)),)
         bag.add_topic(BagTopic(topic, type_name, qos, definition=text))
     for message in messages:
         bag.write(message.topic, message.data, message.log_ns)
     if close:
         bag.close()
     return bag
+
+
+def _kind(name: str) -> str:
+    """The quality of service of a topic of ours; that of a state for any other."""
+    with suppress(KeyError):
+        return topics.topic(name.lstrip("/")).qos
+    return topics.STATE
 
 
 def _message(topic: topics.Topic, message, log_ns: int) -> BagMessage:

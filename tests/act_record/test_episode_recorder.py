@@ -40,7 +40,7 @@ def test_episodes_are_numbered_and_complete(tmp_path):
     again = EpisodeRecorder(tmp_path / "out", TOPICS)
     assert again.start().name == "episode_000002"
     assert again.discard().name == "episode_000002"
-    assert again.start().name == "episode_000002"
+    assert again.start().name == "episode_000003"
     again.stop()
 
 

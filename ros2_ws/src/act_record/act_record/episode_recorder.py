@@ -25,6 +25,7 @@ from rosbag_lite import BagMessage, BagTopic, BagWriter
 from act_record.bag_reader import OUTCOME_FILE, bag_errors
 from act_record.timeline import Timeline
 
+BIN = ".bin"  # of a folder of episodes: nothing is gone before it is emptied
 FLUSH_S = 0.5  # a killed recorder loses so much; the promise is one second
 CACHE_BYTES = 256 * 1024 * 1024
 MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -137,17 +138,17 @@ class EpisodeRecorder:
         )
 
     def discard(self) -> Path:
-        """Ends the episode and deletes it. Raises ConfigurationError if there is none."""
+        """Ends the episode and moves it to the bin. Raises ConfigurationError if there is none."""
         writing = self._take()
         writing.finish()
-        shutil.rmtree(writing.folder)
+        to_bin(writing.folder)
         return writing.folder
 
     def delete(self, folder: Path) -> None:
-        """Deletes an episode that was kept. ValueError for a folder that is none of ours."""
+        """Moves an episode that was kept to the bin. ValueError for one that is none of ours."""
         if folder.parent != self._out:
             raise ValueError(f"{folder} is not in {self._out}")
-        shutil.rmtree(folder)
+        to_bin(folder)
 
     def _take(self) -> _Writing:
         if self._writing is None:
@@ -229,9 +230,22 @@ def new_folder(out: Path) -> Path:
             return folder
 
 
+def to_bin(folder: Path) -> Path:
+    """Moves an episode to the bin beside it; returns where it is now."""
+    place = folder.parent / BIN
+    place.mkdir(exist_ok=True)
+    target, number = place / folder.name, 1
+    while target.exists():  # one of that name that was trimmed, or restored from elsewhere
+        number += 1
+        target = place / f"{folder.name}.{number}"
+    folder.rename(target)
+    return target
+
+
 def next_number(out: Path) -> int:
-    """The number after the highest of the episodes in a folder."""
-    found = (re.fullmatch(r"episode_(\d+)", path.name) for path in out.glob("episode_*"))
+    """The number after the highest of the episodes in a folder and in its bin."""
+    there = (*out.glob("episode_*"), *out.glob(f"{BIN}/episode_*"))
+    found = (re.match(r"episode_(\d+)(?:\.|$)", path.name) for path in there)
     return max((int(match[1]) for match in found if match), default=-1) + 1
 
 
