@@ -30,7 +30,7 @@ train-demo-policy: training ## make policies/so101_pick_place anew: collect, tra
 	$(IN_ENV) training/recipes/so101_pick_place.sh
 
 # In two processes: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed at its end once.
-SECOND_TESTS := tests/pip_ros2 tests/rosbag_lite tests/so101_driver tests/system tests/training
+SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
 test: training ## run every test
 	$(IN_ENV) nice -n 5 python -m pytest $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
 	nice -n 5 python -m pytest $(SECOND_TESTS) && exit $$first

@@ -70,7 +70,10 @@ def sources() -> list[Path]:
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     product = ("ros2_ws/src/", "training/", "pip_ros2/", "launch/")
-    return [Path(name) for name in listed if name.startswith(product) and (ROOT / name).exists()]
+    return [
+        Path(name) for name in listed
+        if name.startswith(product) and "/tests/" not in name and (ROOT / name).exists()
+    ]  # fmt: skip
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -11,15 +11,11 @@ from . import (
     event_handlers,
     events,
     frontend,
-    launch_description_sources,
+    launch_description,
     logging,
-    process_events,
     service,
     substitutions,
     utilities,
-)
-from . import (
-    execute as descriptions,
 )
 from .bases import (
     Action,
@@ -34,11 +30,12 @@ from .bases import (
     SomeSubstitutionsType_types_tuple,
     Substitution,
 )
-from .launch_description import LaunchDescription, LaunchDescriptionSource
-from .launch_description_sources import InvalidLaunchFileError
+from .launch_description import InvalidLaunchFileError, LaunchDescription, LaunchDescriptionSource
 from .real_paths import install
 from .refusal import module_getattr
 from .service import LaunchService
+
+launch_description_sources = launch_description
 
 __all__ = [
     "Action",
@@ -58,7 +55,6 @@ __all__ = [
     "Substitution",
     "actions",
     "conditions",
-    "descriptions",
     "event_handlers",
     "events",
     "frontend",
@@ -85,23 +81,22 @@ install(
     {
         "actions": actions,
         "conditions": conditions,
-        "descriptions": descriptions,
         "event_handlers": event_handlers,
+        "events.process": events,
         "events": events,
-        "events.process": process_events,
         "frontend": frontend,
-        "launch_description_sources": launch_description_sources,
+        "launch_description_sources": launch_description,
         "logging": logging,
         "substitutions": substitutions,
         "utilities": utilities,
     },
     {
         **dict.fromkeys(IN_BASES, bases),
-        "actions.shutdown_action": actions,
         "events.matchers": events,
-        "launch_description_source": launch_description_sources,
-        "launch_description_sources.any_launch_file_utilities": launch_description_sources,
-        "launch_description_sources.python_launch_file_utilities": launch_description_sources,
+        "actions.shutdown_action": actions,
+        "launch_description_source": launch_description,
+        "launch_description_sources.any_launch_file_utilities": launch_description,
+        "launch_description_sources.python_launch_file_utilities": launch_description,
         "launch_service": service,
         "utilities.type_utils": utilities,
     },

@@ -1,10 +1,11 @@
-"""Actions of launch files; those that run processes are in execute."""
+"""Actions of launch files; the one that runs a process is in process."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from . import logging
@@ -16,46 +17,21 @@ from .bases import (
     LaunchDescriptionEntity,
     SomeSubstitutionsType,
     SubstitutionFailure,
+    Text,
+    optional,
 )
+from .event_handlers import OnShutdown
+from .events import ProcessExited, TimerEvent
 from .events import Shutdown as ShutdownEvent
-from .events import TimerEvent
-from .execute import ExecuteLocal, ExecuteProcess
-from .launch_description import LaunchDescription, LaunchDescriptionSource
-from .launch_description_sources import AnyLaunchDescriptionSource
-from .process_events import ProcessExited
-from .utilities import (
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    normalize_typed_substitution,
-    perform_substitutions,
-    perform_typed_substitution,
+from .launch_description import (
+    AnyLaunchDescriptionSource,
+    LaunchDescription,
+    LaunchDescriptionSource,
 )
+from .process import ExecuteProcess as ExecuteProcess
+from .utilities import normalize_typed_substitution, perform_typed_substitution
 
-__all__ = [
-    "AppendEnvironmentVariable",
-    "DeclareLaunchArgument",
-    "EmitEvent",
-    "ExecuteLocal",
-    "ExecuteProcess",
-    "GroupAction",
-    "IncludeLaunchDescription",
-    "LogInfo",
-    "OpaqueFunction",
-    "PopEnvironment",
-    "PopLaunchConfigurations",
-    "PushEnvironment",
-    "PushLaunchConfigurations",
-    "RegisterEventHandler",
-    "ResetEnvironment",
-    "ResetLaunchConfigurations",
-    "SetEnvironmentVariable",
-    "SetLaunchConfiguration",
-    "Shutdown",
-    "TimerAction",
-    "UnregisterEventHandler",
-    "UnsetEnvironmentVariable",
-    "UnsetLaunchConfiguration",
-]
+Pairs = Mapping[SomeSubstitutionsType, SomeSubstitutionsType]
 
 
 class LogInfo(Action):
@@ -63,10 +39,10 @@ class LogInfo(Action):
 
     def __init__(self, *, msg: SomeSubstitutionsType, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.msg = normalize_to_list_of_substitutions(msg)
+        self.msg = Text(msg)
 
     def execute(self, context: LaunchContext) -> None:
-        logging.get_logger("launch.user").info("%s", perform_substitutions(context, self.msg))
+        logging.get_logger("launch.user").info("%s", self.msg.perform(context))
 
 
 class OpaqueFunction(Action):
@@ -131,43 +107,67 @@ class RegisterEventHandler(Action):
         super().__init__(**kwargs)
         self.event_handler = event_handler
 
-    def describe_conditional_sub_entities(
-        self,
-    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
-        text, entities = self.event_handler.describe()
-        return [(text, entities)] if entities else []
+    def may_lead_to(self) -> list[tuple[bool, Iterable[LaunchDescriptionEntity]]]:
+        return [(True, self.event_handler.entities)]
 
     def execute(self, context: LaunchContext) -> None:
         context.register_event_handler(self.event_handler)
 
 
-class UnregisterEventHandler(Action):
-    """The handler is not asked any more; ValueError if it is not registered."""
+class _Set(Action):
+    """Sets a name to a value, in one of the mappings of the context."""
 
-    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.event_handler = event_handler
-
-    def execute(self, context: LaunchContext) -> None:
-        context.unregister_event_handler(self.event_handler)
-
-
-class SetEnvironmentVariable(Action):
-    """Sets an environment variable for what is executed afterwards."""
+    _mapping: str
 
     def __init__(
         self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-        self.value = normalize_to_list_of_substitutions(value)
+        self.name, self.value = Text(name), Text(value)
 
     def execute(self, context: LaunchContext) -> None:
-        name = perform_substitutions(context, self.name)
-        context.environment[name] = perform_substitutions(context, self.value)
+        name = self.name.perform(context)
+        getattr(context, self._mapping)[name] = self.value.perform(context)
 
 
-class AppendEnvironmentVariable(Action):
+class SetEnvironmentVariable(_Set):
+    """Sets an environment variable for what is executed afterwards."""
+
+    _mapping = "environment"
+
+
+class SetLaunchConfiguration(_Set):
+    """Sets a launch configuration for what is visited afterwards."""
+
+    _mapping = "launch_configurations"
+
+
+class _Unset(Action):
+    """Takes a name out of one of the mappings of the context, if it is there."""
+
+    _mapping: str
+
+    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = Text(name)
+
+    def execute(self, context: LaunchContext) -> None:
+        getattr(context, self._mapping).pop(self.name.perform(context), None)
+
+
+class UnsetEnvironmentVariable(_Unset):
+    """Unsets an environment variable if it is set."""
+
+    _mapping = "environment"
+
+
+class UnsetLaunchConfiguration(_Unset):
+    """Unsets a launch configuration if it is set."""
+
+    _mapping = "launch_configurations"
+
+
+class AppendEnvironmentVariable(_Set):
     """Appends (or prepends) a value with a separator; sets a variable that does not exist."""
 
     def __init__(
@@ -178,104 +178,18 @@ class AppendEnvironmentVariable(Action):
         separator: SomeSubstitutionsType = os.pathsep,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-        self.value = normalize_to_list_of_substitutions(value)
+        super().__init__(name, value, **kwargs)
         self.prepend = normalize_typed_substitution(prepend, bool)
-        self.separator = normalize_to_list_of_substitutions(separator)
+        self.separator = Text(separator)
 
     def execute(self, context: LaunchContext) -> None:
-        name = perform_substitutions(context, self.name)
-        value = perform_substitutions(context, self.value)
+        name, value = self.name.perform(context), self.value.perform(context)
         if name in context.environment:
             parts = [context.environment[name], value]
             if perform_typed_substitution(context, self.prepend, bool):
                 parts.reverse()
-            value = perform_substitutions(context, self.separator).join(parts)
+            value = self.separator.perform(context).join(parts)
         context.environment[name] = value
-
-
-class UnsetEnvironmentVariable(Action):
-    """Unsets an environment variable if it is set."""
-
-    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-
-    def execute(self, context: LaunchContext) -> None:
-        context.environment.pop(perform_substitutions(context, self.name), None)
-
-
-class SetLaunchConfiguration(Action):
-    """Sets a launch configuration for what is visited afterwards."""
-
-    def __init__(
-        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-        self.value = normalize_to_list_of_substitutions(value)
-
-    def execute(self, context: LaunchContext) -> None:
-        name = perform_substitutions(context, self.name)
-        context.launch_configurations[name] = perform_substitutions(context, self.value)
-
-
-class UnsetLaunchConfiguration(Action):
-    """Unsets a launch configuration if it is set."""
-
-    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-
-    def execute(self, context: LaunchContext) -> None:
-        context.launch_configurations.pop(perform_substitutions(context, self.name), None)
-
-
-class ResetLaunchConfigurations(Action):
-    """Clears the launch configurations; the given ones are evaluated before and set after."""
-
-    hides_arguments = True
-
-    def __init__(
-        self,
-        launch_configurations: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._configurations = [
-            (normalize_to_list_of_substitutions(name), normalize_to_list_of_substitutions(value))
-            for name, value in (launch_configurations or {}).items()
-        ]
-
-    def execute(self, context: LaunchContext) -> None:
-        kept = {
-            perform_substitutions(context, name): perform_substitutions(context, value)
-            for name, value in self._configurations
-        }
-        context.launch_configurations.clear()
-        context.launch_configurations.update(kept)
-
-
-class ResetEnvironment(Action):
-    """Restores the environment in which the launch began."""
-
-    def execute(self, context: LaunchContext) -> None:
-        context._reset_environment()
-
-
-class PushEnvironment(Action):
-    """Saves the environment on a stack."""
-
-    def execute(self, context: LaunchContext) -> None:
-        context._push_environment()
-
-
-class PopEnvironment(Action):
-    """Restores the environment that was saved last."""
-
-    def execute(self, context: LaunchContext) -> None:
-        context._pop_environment()
 
 
 class PushLaunchConfigurations(Action):
@@ -319,9 +233,7 @@ class DeclareLaunchArgument(Action):
                 f"choices: {', '.join(choices)}"
             )
         self.name = name
-        self.default_value = (
-            None if default_value is None else normalize_to_list_of_substitutions(default_value)
-        )
+        self.default_value = optional(default_value)
         self.description = _describe(description, choices)
         self.choices = choices
         # Set by LaunchDescription.get_launch_arguments.
@@ -335,7 +247,7 @@ class DeclareLaunchArgument(Action):
                     f"Required launch argument '{self.name}' (description: "
                     f"'{self.description}') was not provided"
                 )
-            configurations[self.name] = perform_substitutions(context, self.default_value)
+            configurations[self.name] = self.default_value.perform(context)
         value = configurations[self.name]
         if self.choices is not None and value not in self.choices:
             raise RuntimeError(
@@ -368,25 +280,37 @@ class GroupAction(Action):
         *,
         scoped: bool = True,
         forwarding: bool = True,
-        launch_configurations: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
+        launch_configurations: Pairs | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        configurations = dict(launch_configurations or {})
-        sets = [SetLaunchConfiguration(name, value) for name, value in configurations.items()]
-        push = [PushLaunchConfigurations(), PushEnvironment()]
-        pop = [PopEnvironment(), PopLaunchConfigurations()]
-        reset = [ResetEnvironment(), ResetLaunchConfigurations(configurations)]
-        if not scoped:
-            self._entities = [*sets, *actions]
-        else:
-            self._entities = [*push, *(sets if forwarding else reset), *actions, *pop]
+        self._actions = list(actions)
+        self._scoped = scoped
+        self._forwarding = forwarding or not scoped
+        self._configurations = [
+            (Text(name), Text(value)) for name, value in (launch_configurations or {}).items()
+        ]
 
     def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        return self._entities
+        # Where nothing is forwarded the arguments cannot be set from outside.
+        return self._actions if self._forwarding else []
 
     def execute(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        return self._entities
+        if self._scoped:
+            context._push_launch_configurations()
+            context._push_environment()
+        values = context.launch_configurations if self._forwarding else {}
+        if not self._forwarding:
+            context._reset_environment()
+        for name, value in self._configurations:
+            values[name.perform(context)] = value.perform(context)
+        context.launch_configurations = values
+        return [*self._actions, *([OpaqueFunction(function=_leave_scope)] if self._scoped else [])]
+
+
+def _leave_scope(context: LaunchContext) -> None:
+    context._pop_environment()
+    context._pop_launch_configurations()
 
 
 _FILE, _FOLDER = "current_launch_file_path", "current_launch_file_directory"
@@ -451,10 +375,10 @@ class IncludeLaunchDescription(Action):
         for argument, includes in arguments:
             if argument._conditionally_included or argument.default_value is not None:
                 continue
-            names = set(given)
-            for include in includes or ():
-                names.update(include._argument_names(LaunchContext()))
-            if argument.name not in names:
+            inner = {
+                name for each in includes or () for name in each._argument_names(LaunchContext())
+            }
+            if argument.name not in {*given, *inner}:
                 raise RuntimeError(
                     f"Included launch description missing required argument '{argument.name}' "
                     f"(description: '{argument.description}'), given: [{', '.join(given)}]"
@@ -463,12 +387,8 @@ class IncludeLaunchDescription(Action):
     def _argument_names(self, context: LaunchContext) -> list[str]:
         names = []
         for name, _ in self.launch_arguments:
-            try:
-                names.append(
-                    perform_substitutions(context, normalize_to_list_of_substitutions(name))
-                )
-            except SubstitutionFailure:
-                continue
+            with suppress(SubstitutionFailure):
+                names.append(Text(name).perform(context))
         return names
 
 
@@ -510,16 +430,8 @@ class TimerAction(Action):
         self._locals: dict[str, Any] = {}
         self._configurations: dict[str, Any] = {}
 
-    def describe_conditional_sub_entities(
-        self,
-    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
-        return [(f"{self._period_text} seconds pass without being canceled", self.actions)]
-
-    @property
-    def _period_text(self) -> str:
-        if isinstance(self.period, list):
-            return describe_substitutions(self.period)
-        return str(self.period)
+    def may_lead_to(self) -> list[tuple[bool, Iterable[LaunchDescriptionEntity]]]:
+        return [(True, self.actions)]
 
     def cancel(self) -> None:
         """Stop the timer; of no effect once it has fired. Only in the thread of the launch."""
@@ -531,8 +443,8 @@ class TimerAction(Action):
         self._locals = context.get_locals_as_dict()
         self._configurations = dict(context.launch_configurations)
         period_s = perform_typed_substitution(context, self.period, float)
-        cancel_on_shutdown = perform_typed_substitution(context, self._cancel_on_shutdown, bool)
-        context.register_event_handler(_TimerControl(self, cancel_on_shutdown))
+        if perform_typed_substitution(context, self._cancel_on_shutdown, bool):
+            context.register_event_handler(OnShutdown(on_shutdown=lambda *_: self.cancel()))
         self._completed = asyncio.ensure_future(self._fire_later(context, period_s))
 
     async def _fire_later(self, context: LaunchContext, period_s: float) -> None:
@@ -542,39 +454,12 @@ class TimerAction(Action):
             context.emit_event_sync(TimerEvent(timer_action=self))
 
     def handle(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        """Return what is visited when the timer fires."""
+        """Return what is visited when the timer has fired."""
         context.extend_locals(self._locals)
-        return [
-            PushLaunchConfigurations(),
-            OpaqueFunction(function=self._restore_configurations),
-            *self.actions,
-            PopLaunchConfigurations(),
-        ]
-
-    def _restore_configurations(self, context: LaunchContext) -> None:
+        context._push_launch_configurations()
         context.launch_configurations.clear()
         context.launch_configurations.update(self._configurations)
+        return [*self.actions, PopLaunchConfigurations()]
 
     def get_asyncio_future(self) -> asyncio.Future | None:
         return self._completed
-
-
-class _TimerControl(BaseEventHandler):
-    """Fires one timer, and cancels it at shutdown."""
-
-    def __init__(self, timer: TimerAction, cancel_on_shutdown: bool) -> None:
-        super().__init__(matcher=self._concerns)
-        self._timer = timer
-        self._cancel_on_shutdown = cancel_on_shutdown
-
-    def _concerns(self, event: Event) -> bool:
-        if isinstance(event, TimerEvent):
-            return event.timer_action is self._timer
-        return self._cancel_on_shutdown and isinstance(event, ShutdownEvent)
-
-    def handle(self, event: Event, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
-        if isinstance(event, ShutdownEvent):
-            self._timer.cancel()
-            return None
-        super().handle(event, context)
-        return self._timer.handle(context)

@@ -1,17 +1,17 @@
 """What everything else derives from, in one file, since each of them needs the others.
 
-Events, substitutions, entities, the context that they are given, conditions, handlers, actions.
+Events, texts and their substitutions, entities, the context that they are given, conditions,
+handlers, actions.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections.abc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from .refusal import unknown_arguments
 
@@ -21,26 +21,28 @@ class Event:
 
     name = "launch.Event"
 
-
-class ExecutionComplete(Event):
-    """Emitted when an action's work is done, if some handler wants to know."""
-
-    name = "launch.events.ExecutionComplete"
-
-    def __init__(self, *, action: Action) -> None:
-        self.action = action
+    def leads_to(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        """Return what the launch service visits once the handlers have been asked."""
+        return []
 
 
 class Substitution:
     """Base of all substitutions: `perform(context)` gives the text."""
 
     def describe(self) -> str:
-        """Return a short text for listings (`--show-args`, `--print`)."""
-        return repr(self)
+        """Return a short text for listings: the name of the class and the texts that it holds."""
+        held = (_described(value) for value in vars(self).values())
+        return f"{type(self).__name__}({', '.join(filter(None, held))})"
 
     def perform(self, context: LaunchContext) -> str:
         """Return the text, given the state of the launch at this moment."""
         raise TypeError(f"{type(self).__name__} must define perform(context)")
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Text):
+        return value.describe()
+    return ", ".join(map(_described, value)) if isinstance(value, list) else ""
 
 
 class TextSubstitution(Substitution):
@@ -62,8 +64,55 @@ class SubstitutionFailure(RuntimeError):  # noqa: N818, the name is public
     """A substitution has no value: an unset variable, a failed command, a missing file."""
 
 
-SomeSubstitutionsType = str | Path | Substitution | Iterable[str | Path | Substitution]
-SomeSubstitutionsType_types_tuple = (str, os.PathLike, Substitution, collections.abc.Iterable)
+SomeSubstitutionsType: TypeAlias = str | Path | Substitution | Iterable[str | Path | Substitution]
+SomeSubstitutionsType_types_tuple = (str, os.PathLike, Substitution, Iterable)
+
+
+class Text(list[Substitution]):
+    """What a launch file may write for a text, as a list of the substitutions that make it up.
+
+    Taken is a text, a path, a substitution or a sequence of them, as `["map_",
+    LaunchConfiguration("x")]`. Raises TypeError for anything else; numbers in particular have to be
+    written as text.
+    """
+
+    def __init__(self, given: SomeSubstitutionsType) -> None:
+        single = isinstance(given, (str, os.PathLike, Substitution))
+        super().__init__(map(_as_substitution, [given] if single else _parts(given)))
+
+    def perform(self, context: LaunchContext) -> str:
+        """Return the texts of all substitutions, joined."""
+        return "".join(context.perform_substitution(part) for part in self)
+
+    def describe(self) -> str:
+        """Return the descriptions of all, for listings: `'rate: ' + LaunchConfiguration('x')`."""
+        return " + ".join(part.describe() for part in self)
+
+
+def _parts(given: Any) -> Iterable[Any]:
+    if isinstance(given, Iterable):
+        return given
+    raise _no_text(given)
+
+
+def _as_substitution(part: Any) -> Substitution:
+    if isinstance(part, Substitution):
+        return part
+    if isinstance(part, (str, os.PathLike)):
+        return TextSubstitution(text=os.fspath(part))
+    raise _no_text(part)
+
+
+def _no_text(value: object) -> TypeError:
+    return TypeError(
+        f"expected a text, a path or a launch.Substitution, got {value!r} "
+        f"of type {type(value).__name__}"
+    )
+
+
+def optional(given: SomeSubstitutionsType | None) -> Text | None:
+    """Return the text; None stays None."""
+    return None if given is None else Text(given)
 
 
 class LaunchDescriptionEntity:
@@ -71,8 +120,7 @@ class LaunchDescriptionEntity:
 
     While launching, an entity is visited: `visit` does its work and returns the entities that
     are to be visited next, and `get_asyncio_future` tells when work that goes on afterwards (a
-    process, a timer) is finished. For listings it describes itself and what it contains,
-    without running anything.
+    process, a timer) is finished. `may_lead_to` tells what it contains, without running anything.
     """
 
     # For `LaunchDescription.get_launch_arguments`, which the classes of these are built upon.
@@ -81,17 +129,11 @@ class LaunchDescriptionEntity:
     hides_arguments = False  # what follows cannot be set from outside
 
     def describe(self) -> str:
-        """Return a short text for listings."""
+        """Return a short text for messages."""
         return repr(self)
 
-    def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        """Return the entities that a visit always leads to."""
-        return []
-
-    def describe_conditional_sub_entities(
-        self,
-    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
-        """Return (condition, entities) pairs: what a visit may lead to."""
+    def may_lead_to(self) -> list[tuple[bool, Iterable[LaunchDescriptionEntity]]]:
+        """Return (whether only under a condition, entities) pairs: what a visit leads to."""
         return []
 
     def visit(self, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
@@ -103,26 +145,22 @@ class LaunchDescriptionEntity:
         return None
 
 
-SomeEntitiesType = LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity]
-SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, collections.abc.Iterable)
+SomeEntitiesType: TypeAlias = LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity]
+SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, Iterable)
 
 
-def as_entities(entities: SomeEntitiesType | None, giver: str) -> list[LaunchDescriptionEntity]:
+def as_entities(entities: SomeEntitiesType | None, giver: object) -> list[LaunchDescriptionEntity]:
     """Return one entity, several, or none as a list; None among several is left out.
 
-    Raises TypeError that names the giver and what it gave for anything else.
+    Raises TypeError that names the giver's class and what it gave for anything else.
     """
-    if entities is None:
-        return []
-    if isinstance(entities, LaunchDescriptionEntity):
-        return [entities]
-    if not isinstance(entities, Iterable):
-        raise TypeError(f"{giver}: expected actions, got {entities!r}")
-    listed = [entity for entity in entities if entity is not None]
-    for entity in listed:
+    many = isinstance(entities, Iterable) and not isinstance(entities, LaunchDescriptionEntity)
+    listed: Any = entities if many else [entities]
+    present = [entity for entity in listed if entity is not None]
+    for entity in present:
         if not isinstance(entity, LaunchDescriptionEntity):
-            raise TypeError(f"{giver}: expected actions, got {entity!r}")
-    return listed
+            raise TypeError(f"{type(giver).__name__}: expected actions, got {entity!r}")
+    return present
 
 
 class Locals:
@@ -160,14 +198,12 @@ class LaunchContext:
         self._initial_environment = dict(os.environ)
         self._globals: dict[str, Any] = {}
         self._locals: dict[str, Any] = {}
-        self._locals_stack: list[dict[str, Any]] = []
         self._events: deque[Event] = deque()
         self._event_handlers: deque[BaseEventHandler] = deque()
         self._completion_futures: list[asyncio.Future] = []
+        self._processes: set[Any] = set()  # those that run, ExecuteProcess
         # The LaunchService that runs this context puts its wake-up call here.
         self._wake: Callable[[], None] = lambda: None
-
-    # -- environment and launch configurations ----------------------------------------------
 
     @property
     def environment(self) -> MutableMapping[str, str]:
@@ -178,8 +214,6 @@ class LaunchContext:
         self._environment_stack.append(dict(os.environ))
 
     def _pop_environment(self) -> None:
-        if not self._environment_stack:
-            raise RuntimeError("PopEnvironment without a PushEnvironment before it")
         self._replace_environment(self._environment_stack.pop())
 
     def _reset_environment(self) -> None:
@@ -198,14 +232,6 @@ class LaunchContext:
             raise RuntimeError("PopLaunchConfigurations without a PushLaunchConfigurations before")
         self.launch_configurations = self._configurations_stack.pop()
 
-    # -- locals -----------------------------------------------------------------------------
-
-    def _push_locals(self) -> None:
-        self._locals_stack.append(dict(self._locals))
-
-    def _pop_locals(self) -> None:
-        self._locals = self._locals_stack.pop()
-
     def extend_globals(self, extensions: dict[str, Any]) -> None:
         """Add values to `locals` for good; locals of the same name hide them."""
         self._globals.update(extensions)
@@ -223,8 +249,6 @@ class LaunchContext:
         """The locals and globals as attributes; an unknown name lists those that exist."""
         return Locals(self.get_locals_as_dict())
 
-    # -- events -----------------------------------------------------------------------------
-
     def register_event_handler(self, event_handler: BaseEventHandler, append: bool = False) -> None:
         """Register a handler before the others (the newest is asked first), or after them."""
         if append:
@@ -234,8 +258,6 @@ class LaunchContext:
 
     def unregister_event_handler(self, event_handler: BaseEventHandler) -> None:
         """Unregister a handler; ValueError if it is not registered."""
-        if event_handler not in self._event_handlers:
-            raise ValueError(f"event handler {event_handler.describe()[0]} is not registered")
         self._event_handlers.remove(event_handler)
 
     def would_handle_event(self, event: Event) -> bool:
@@ -272,102 +294,56 @@ class Condition:
         return self._predicate is not None and self._predicate(context)
 
 
+_E = TypeVar("_E", bound=Event)
+OnEvent: TypeAlias = SomeEntitiesType | Callable[[_E, LaunchContext], SomeEntitiesType | None]
+
+
 class BaseEventHandler:
     """Says which events it handles (`matches`) and what they lead to (`handle`).
 
-    The entities that `handle` returns find the event in `context.locals.event`. With
-    `handle_once` the handler is unregistered after its first event.
+    That are entities, or what a function `(event, context)` returns. They find the event in
+    `context.locals.event`. With `handle_once` the handler is unregistered after its first event.
+    Raises TypeError for what is no entity.
     """
 
     def __init__(
-        self, *, matcher: Callable[[Event], bool], handle_once: bool = False, **unknown: Any
+        self,
+        *,
+        matcher: Callable[[Any], bool],
+        handle_once: bool = False,
+        _on_event: Any = None,
+        **unknown: Any,
     ) -> None:
         if unknown:
             raise unknown_arguments(type(self), unknown)
         self._matcher = matcher
         self.handle_once = handle_once
+        self._function = _on_event if callable(_on_event) else None
+        self.entities = [] if self._function else as_entities(_on_event, self)
 
     def matches(self, event: Event) -> bool:
         """Return whether this handler wants the event."""
         return self._matcher(event)
-
-    def describe(self) -> tuple[str, list[Any]]:
-        """Return a text and the entities known beforehand, for listings."""
-        return type(self).__name__, []
 
     def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
         """Return the entities to visit; subclasses call this first."""
         context.extend_locals({"event": event})
         if self.handle_once:
             context.unregister_event_handler(self)
-        return None
+        return self._function(event, context) if self._function else self.entities
 
 
 class EventHandler(BaseEventHandler):
-    """Handles events with a fixed list of entities."""
+    """Handles the events for which `matcher` is true with a fixed list of entities."""
 
     def __init__(
         self,
         *,
         matcher: Callable[[Event], bool],
         entities: SomeEntitiesType | None = None,
-        handle_once: bool = False,
-        **unknown: Any,
-    ) -> None:
-        super().__init__(matcher=matcher, handle_once=handle_once, **unknown)
-        self.entities = entities
-
-    def describe(self) -> tuple[str, list[Any]]:
-        text, _ = super().describe()
-        return text, as_entities(self.entities, type(self).__name__)
-
-    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
-        super().handle(event, context)
-        return self.entities
-
-
-class OnActionEvent(BaseEventHandler):
-    """Handles one kind of event of one action, of the actions that a predicate chooses, or of all.
-
-    `on_event` is an entity, several, or a function `(event, context)` that returns them. Raises
-    TypeError for a target or entity of another type.
-    """
-
-    def __init__(
-        self,
-        *,
-        target_action: Any,
-        on_event: SomeEntitiesType | Callable[[Any, LaunchContext], SomeEntitiesType | None],
-        target_event_cls: type[Event],
-        target_action_cls: type[Action],
         **kwargs: Any,
     ) -> None:
-        is_action = isinstance(target_action, target_action_cls)
-        if target_action is not None and not is_action and not callable(target_action):
-            raise TypeError(
-                f"{type(self).__name__}: target_action must be one {target_action_cls.__name__} "
-                f"or a function of an action, got {target_action!r}"
-            )
-
-        def matches(event: Event) -> bool:
-            if not isinstance(event, target_event_cls):
-                return False
-            if target_action is None:
-                return True
-            action = event.action  # type: ignore[attr-defined]
-            return action is target_action if is_action else bool(target_action(action))
-
-        super().__init__(matcher=matches, **kwargs)
-        self._event_name = target_event_cls.__name__
-        self._function = on_event if callable(on_event) else None
-        self._entities = [] if callable(on_event) else as_entities(on_event, type(self).__name__)
-
-    def describe(self) -> tuple[str, list[Any]]:
-        return super().describe()[0], list(self._entities)
-
-    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
-        super().handle(event, context)
-        return self._function(event, context) if self._function else self._entities
+        super().__init__(matcher=matcher, _on_event=entities, **kwargs)
 
 
 class Action(LaunchDescriptionEntity):
@@ -397,15 +373,8 @@ class Action(LaunchDescriptionEntity):
         """Return the entities that executing this action leads to, as far as known beforehand."""
         return []
 
-    def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        return [] if self.condition is not None else self.get_sub_entities()
-
-    def describe_conditional_sub_entities(
-        self,
-    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
-        if self.condition is None:
-            return []
-        return [(f"Conditionally included by {self.describe()}", self.get_sub_entities())]
+    def may_lead_to(self) -> list[tuple[bool, Iterable[LaunchDescriptionEntity]]]:
+        return [(self.condition is not None, self.get_sub_entities())]
 
     def _announce_completion(self, context: LaunchContext) -> None:
         event = ExecutionComplete(action=self)
@@ -416,3 +385,12 @@ class Action(LaunchDescriptionEntity):
             context.emit_event_sync(event)
         else:
             future.add_done_callback(lambda _: context.emit_event_sync(event))
+
+
+class ExecutionComplete(Event):
+    """Emitted when an action's work is done, if some handler wants to know."""
+
+    name = "launch.events.ExecutionComplete"
+
+    def __init__(self, *, action: Action) -> None:
+        self.action = action

@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-from .bases import Condition, LaunchContext, SomeSubstitutionsType, Substitution
-from .utilities import (
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-)
-
-__all__ = [
-    "IfCondition",
-    "InvalidConditionExpressionError",
-    "LaunchConfigurationEquals",
-    "LaunchConfigurationNotEquals",
-    "UnlessCondition",
-    "evaluate_condition_expression",
-]
-
+from .bases import Condition, LaunchContext, SomeSubstitutionsType, Substitution, Text, optional
 
 _VALUES = {"true": True, "1": True, "false": False, "0": False}
 
@@ -31,11 +16,11 @@ def evaluate_condition_expression(context: LaunchContext, expression: list[Subst
 
     Raises InvalidConditionExpressionError for any other text, the empty one included.
     """
-    text = perform_substitutions(context, expression).strip().lower()
+    source = Text(expression)
+    text = source.perform(context).strip().lower()
     if text not in _VALUES:
-        source = describe_substitutions(expression)
         raise InvalidConditionExpressionError(
-            f"condition '{text}' (from {source}) is not one of {', '.join(_VALUES)}"
+            f"condition '{text}' (from {source.describe()}) is not one of {', '.join(_VALUES)}"
         )
     return _VALUES[text]
 
@@ -44,18 +29,17 @@ class IfCondition(Condition):
     """True where the text is 'true' or '1', false where it is 'false' or '0'."""
 
     def __init__(self, predicate_expression: SomeSubstitutionsType) -> None:
-        super().__init__(predicate=self._predicate_func)
-        self._expression = normalize_to_list_of_substitutions(predicate_expression)
+        self._expression = Text(predicate_expression)
 
-    def _predicate_func(self, context: LaunchContext) -> bool:
+    def evaluate(self, context: LaunchContext) -> bool:
         return evaluate_condition_expression(context, self._expression)
 
 
 class UnlessCondition(IfCondition):
     """The opposite of `IfCondition`."""
 
-    def _predicate_func(self, context: LaunchContext) -> bool:
-        return not super()._predicate_func(context)
+    def evaluate(self, context: LaunchContext) -> bool:
+        return not super().evaluate(context)
 
 
 class LaunchConfigurationEquals(Condition):
@@ -64,21 +48,16 @@ class LaunchConfigurationEquals(Condition):
     def __init__(
         self, launch_configuration_name: str, expected_value: SomeSubstitutionsType | None
     ) -> None:
-        super().__init__(predicate=self._predicate_func)
         self._name = launch_configuration_name
-        self._expected = (
-            None if expected_value is None else normalize_to_list_of_substitutions(expected_value)
-        )
+        self._expected = optional(expected_value)
 
-    def _predicate_func(self, context: LaunchContext) -> bool:
+    def evaluate(self, context: LaunchContext) -> bool:
         value = context.launch_configurations.get(self._name)
-        if self._expected is None:
-            return value is None
-        return value == perform_substitutions(context, self._expected)
+        return value == (self._expected.perform(context) if self._expected is not None else None)
 
 
 class LaunchConfigurationNotEquals(LaunchConfigurationEquals):
     """The opposite of `LaunchConfigurationEquals`."""
 
-    def _predicate_func(self, context: LaunchContext) -> bool:
-        return not super()._predicate_func(context)
+    def evaluate(self, context: LaunchContext) -> bool:
+        return not super().evaluate(context)

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from .refusal import needs_distribution
 
-__all__ = ["Entity", "Parser", "expose_action", "expose_substitution"]
-
 _C = TypeVar("_C")
 
 

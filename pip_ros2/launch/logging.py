@@ -9,19 +9,9 @@ import socket
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from logging import DEBUG, INFO
+from logging import DEBUG as DEBUG
+from logging import INFO as INFO
 from pathlib import Path
-
-__all__ = [
-    "DEBUG",
-    "INFO",
-    "LaunchConfig",
-    "get_logger",
-    "get_output_loggers",
-    "launch_config",
-    "log_launch_config",
-]
-
 
 _SCREEN_FORMAT = "[{levelname}] [{name}]: {message}"
 _FILE_FORMAT = "{created:.7f} [{levelname}] [{name}]: {message}"

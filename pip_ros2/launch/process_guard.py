@@ -5,18 +5,24 @@ process, this file as a second, tiny process in a session of its own, and tells 
 which process groups exist. When the pipe closes, the launcher is gone: whatever is left gets
 SIGINT, then SIGTERM, then SIGKILL. (PR_SET_PDEATHSIG would end the direct children only, without
 an orderly end, and needs Python code between fork and exec.)
+
+This file imports nothing but the standard library, and is started without site packages.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
-# As the default time-outs of ExecuteLocal.
-_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
+# A driver may be moving its arm to rest after the first.
+_PATIENCE_S = ((signal.SIGINT, 30.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
+_POLL_S = 0.05
 
 
 class ProcessGuard:
@@ -50,14 +56,48 @@ class ProcessGuard:
     def _tell(self, *lines: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        try:
+        # Somebody may have ended the guard; the next `watch` starts another.
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write("".join(f"{line}\n" for line in lines).encode())
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # somebody ended the guard; the next `watch` starts another
 
 
 guard = ProcessGuard()
+
+
+def end_groups(groups: Iterable[int]) -> None:
+    """End process groups in order, and wait until they have ended."""
+    left = list(groups)
+    for signum, patience_s in _PATIENCE_S:
+        for pgid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pgid, signum)
+        deadline = time.monotonic() + patience_s
+        while (left := list(filter(group_is_alive, left))) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
+def group_is_alive(pgid: int) -> bool:
+    """Return whether the process group has a member that is not a zombie."""
+    try:
+        os.killpg(pgid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # The signal reached a zombie or a live process. Orphaned zombies may stay for good where
+    # process 1 does not collect them (containers), so /proc is asked where there is one.
+    stats = list(Path("/proc").glob("[0-9]*/stat"))
+    return not stats or any(_is_live_member(stat, pgid) for stat in stats)
+
+
+def _is_live_member(stat: Path, pgid: int) -> bool:
+    try:
+        # "pid (name) state ppid pgrp ...", where the name may contain anything: proc(5)
+        state, _, group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+    except (OSError, ValueError):
+        return False
+    return int(group) == pgid and state not in "ZX"
 
 
 def _main() -> None:
@@ -70,20 +110,7 @@ def _main() -> None:
             groups.add(int(line[1:]))
         else:
             groups.discard(int(line[1:]))
-    for signum, patience_s in _STEPS:
-        groups = {pgid for pgid in groups if _send(pgid, signum)}
-        deadline = time.monotonic() + patience_s
-        while groups and time.monotonic() < deadline:
-            time.sleep(0.05)
-            groups = {pgid for pgid in groups if _send(pgid, 0)}
-
-
-def _send(pgid: int, signum: int) -> bool:
-    try:
-        os.killpg(pgid, signum)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+    end_groups(groups)
 
 
 if __name__ == "__main__":

@@ -7,20 +7,14 @@ launcher, and whoever finds it unlocked ends what still runs.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import os
-import signal
-import time
 from pathlib import Path
 from typing import IO
 
 from .logging import launch_config
+from .process_guard import end_groups
 
 NAME = "processes"
-# A driver may be moving its arm to rest after the first.
-_STEPS = ((signal.SIGINT, 30.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
-_POLL_S = 0.05
 
 
 class ProcessRecord:
@@ -66,34 +60,5 @@ def end_left_over(logs: Path) -> list[int]:
                 path.unlink()
         except (OSError, ValueError):  # in use, or another's, or gone by now
             continue
-    for signum, patience_s in _STEPS:
-        for pid in filter(group_is_alive, ended):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signum)
-        deadline = time.monotonic() + patience_s
-        while any(map(group_is_alive, ended)) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+    end_groups(ended)
     return ended
-
-
-def group_is_alive(pgid: int) -> bool:
-    """Return whether the process group has a member that is not a zombie."""
-    try:
-        os.killpg(pgid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # The signal reached a zombie or a live process. Orphaned zombies may stay for good where
-    # process 1 does not collect them (containers), so /proc is asked where there is one.
-    stats = list(Path("/proc").glob("[0-9]*/stat"))
-    return not stats or any(_is_live_member(stat, pgid) for stat in stats)
-
-
-def _is_live_member(stat: Path, pgid: int) -> bool:
-    try:
-        # "pid (name) state ppid pgrp ...", where the name may contain anything: proc(5)
-        state, _, group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-    except (OSError, ValueError):
-        return False
-    return int(group) == pgid and state not in "ZX"

@@ -19,18 +19,26 @@ def install(
 ) -> None:
     """Make the public modules of a package importable under their real paths.
 
-    public: real path -> the module here. Each of its public names has, beside, a path of its own.
+    public: real path -> the module here. What it defines without an underscore before the name is
+        `__all__`, and each of these names has, beside, a path of its own.
     other: real path -> the module that stands for it, of paths that follow no rule.
     """
     for path, module in public.items():
         name = f"{package}.{path}"
         sys.modules[name] = module
-        vars(module).update(__path__=[], __getattr__=module_getattr(name))
-    for path, module in public.items():
-        for public_name in module.__all__:
-            _alias(f"{package}.{path}.{_file_name(public_name)}", module)
+        values = vars(module)
+        names = sorted(key for key, value in values.items() if _is_public(key, value, package))
+        values.update(__all__=names, __path__=[], __getattr__=module_getattr(name))
+        for each in names:
+            _alias(f"{name}.{_file_name(each)}", module)
     for path, module in other.items():
         _alias(f"{package}.{path}", module)
+
+
+def _is_public(name: str, value: object, package: str) -> bool:
+    """Whether a module's name is one of what the package offers in it."""
+    of_package = getattr(value, "__module__", "").partition(".")[0] == package
+    return of_package and not name.startswith("_")
 
 
 def _alias(name: str, module: ModuleType) -> None:

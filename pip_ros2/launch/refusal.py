@@ -68,9 +68,14 @@ def unknown_arguments(cls: type, names: Iterable[str]) -> TypeError:
     known: dict[str, None] = {}
     for base in cls.__mro__:
         for parameter in inspect.signature(base).parameters.values():
-            if parameter.name != "self" and parameter.kind in (
-                parameter.POSITIONAL_OR_KEYWORD,
-                parameter.KEYWORD_ONLY,
+            if (
+                parameter.name != "self"
+                and parameter.name[0] != "_"
+                and parameter.kind
+                in (
+                    parameter.POSITIONAL_OR_KEYWORD,
+                    parameter.KEYWORD_ONLY,
+                )
             ):
                 known[parameter.name] = None
     listed = ", ".join(f"'{name}'" for name in names)

@@ -6,15 +6,15 @@ import asyncio
 import signal
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from logging import Logger
 
 from . import logging
-from .bases import Event, LaunchContext, LaunchDescriptionEntity, as_entities
-from .event_handlers import OnIncludeLaunchDescription, OnShutdown
+from .bases import Event, LaunchContext, LaunchDescriptionEntity, SomeEntitiesType, as_entities
+from .event_handlers import OnShutdown
 from .events import IncludeLaunchDescription, Shutdown
 from .launch_description import LaunchDescription
-from .process_events import SignalProcess
 
 
 class LaunchService:
@@ -40,7 +40,6 @@ class LaunchService:
         self._debug = debug
         self._logger = logging.get_logger("launch")
         self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        self.context.register_event_handler(OnIncludeLaunchDescription())
         self.context.register_event_handler(OnShutdown(on_shutdown=self._on_shutdown))
         self._running: set[asyncio.Future] = set()  # work of visited entities
         self._shutting_down = False
@@ -158,15 +157,19 @@ class LaunchService:
         self._logger.debug("handling event %s", event.name)
         # The handlers registered at this moment: those that the event itself leads to come later.
         for handler in tuple(self.context._event_handlers):
-            if not handler.matches(event):
-                continue
-            self.context._push_locals()
-            try:
-                returned = handler.handle(event, self.context)
-                for entity in as_entities(returned, type(handler).__name__):
-                    self._visit(entity)
-            finally:
-                self.context._pop_locals()
+            if handler.matches(event):
+                self._visit_all(handler, partial(handler.handle, event, self.context))
+        self._visit_all(event, partial(event.leads_to, self.context))
+
+    def _visit_all(self, giver: object, give: Callable[[], SomeEntitiesType | None]) -> None:
+        """Visit what is given, with locals of its own."""
+        outside = self.context._locals
+        self.context._locals = dict(outside)
+        try:
+            for entity in as_entities(give(), giver):
+                self._visit(entity)
+        finally:
+            self.context._locals = outside
 
     def _visit(self, entity: LaunchDescriptionEntity) -> None:
         sub_entities = entity.visit(self.context)
@@ -174,7 +177,7 @@ class LaunchService:
         if future is not None and not future.done():
             self._running.add(future)
             future.add_done_callback(lambda _: self.context._wake())
-        for sub_entity in as_entities(sub_entities, type(entity).__name__):
+        for sub_entity in as_entities(sub_entities, entity):
             self._visit(sub_entity)
 
     def _fail(self, error: BaseException) -> None:
@@ -247,9 +250,8 @@ class StopSignals:
         self._logger.warning(
             "user interrupted with ctrl-c (SIGINT) again, sending '%s' now", escalated.name
         )
-        self._service.context.emit_event_sync(
-            SignalProcess(signal_number=escalated, process_matcher=lambda process: True)
-        )
+        for process in tuple(self._service.context._processes):
+            process.send_signal(escalated)
 
     def _on_terminate(self, signum: signal.Signals) -> None:
         self._logger.error("launch was asked to end (%s), ending its processes", signum.name)

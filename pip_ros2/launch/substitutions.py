@@ -5,13 +5,9 @@ from __future__ import annotations
 import importlib
 import math
 import os
-import random
-import re
 import shlex
 import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,51 +17,20 @@ from .bases import (
     SomeSubstitutionsType,
     Substitution,
     SubstitutionFailure,
-    TextSubstitution,
+    Text,
+    optional,
 )
+from .bases import TextSubstitution as TextSubstitution
 from .refusal import nearest
-from .utilities import (
-    coerce_to_type,
-    describe_substitutions,
-    is_substitution,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-)
-
-__all__ = [
-    "AllSubstitution",
-    "AndSubstitution",
-    "AnonName",
-    "AnySubstitution",
-    "Command",
-    "EnvironmentVariable",
-    "EqualsSubstitution",
-    "FileContent",
-    "FindExecutable",
-    "IfElseSubstitution",
-    "LaunchConfiguration",
-    "LaunchLogDir",
-    "LocalSubstitution",
-    "NotEqualsSubstitution",
-    "NotSubstitution",
-    "OrSubstitution",
-    "PathJoinSubstitution",
-    "PathSubstitution",
-    "PythonExpression",
-    "StringJoinSubstitution",
-    "SubstitutionFailure",
-    "TextSubstitution",
-    "ThisLaunchFile",
-    "ThisLaunchFileDir",
-]
+from .utilities import coerce_to_type, is_substitution
 
 
-def perform_bool(context: LaunchContext, value: list[Substitution]) -> bool:
+def perform_bool(context: LaunchContext, value: Text) -> bool:
     """Return the truth value that YAML gives the text ('1' and '0' count too).
 
     Raises SubstitutionFailure for any other text.
     """
-    text = perform_substitutions(context, value)
+    text = value.perform(context)
     try:
         return coerce_to_type(text, bool)
     except ValueError as error:
@@ -78,89 +43,109 @@ def bool_text(value: bool) -> str:
 
 
 class _BooleanSubstitution(Substitution):
-    """Combines truth values; subclasses define `_combine`."""
+    """Combines two truth values."""
 
-    def __init__(self, *values: SomeSubstitutionsType) -> None:
-        self.args = [normalize_to_list_of_substitutions(value) for value in values]
+    _decisive: bool  # one such value makes it the whole
 
-    def describe(self) -> str:
-        values = [describe_substitutions(value) for value in self.args]
-        return f"{type(self).__name__}({', '.join(values)})"
+    def __init__(self, left: SomeSubstitutionsType, right: SomeSubstitutionsType) -> None:
+        self.left, self.right = Text(left), Text(right)
 
     def perform(self, context: LaunchContext) -> str:
-        return bool_text(self._combine([perform_bool(context, value) for value in self.args]))
-
-    def _combine(self, values: list[bool]) -> bool:
-        raise TypeError(f"{type(self).__name__} must define _combine")
-
-
-class NotSubstitution(_BooleanSubstitution):
-    """'true' if the value is false."""
-
-    def __init__(self, value: SomeSubstitutionsType) -> None:
-        super().__init__(value)
-
-    def _combine(self, values: list[bool]) -> bool:
-        return not values[0]
+        values = [perform_bool(context, value) for value in (self.left, self.right)]
+        return bool_text((self._decisive in values) == self._decisive)
 
 
 class AndSubstitution(_BooleanSubstitution):
     """'true' if both values are true."""
 
-    def __init__(self, left: SomeSubstitutionsType, right: SomeSubstitutionsType) -> None:
-        super().__init__(left, right)
-
-    def _combine(self, values: list[bool]) -> bool:
-        return all(values)
+    _decisive = False
 
 
 class OrSubstitution(_BooleanSubstitution):
     """'true' if at least one of both values is true."""
 
-    def __init__(self, left: SomeSubstitutionsType, right: SomeSubstitutionsType) -> None:
-        super().__init__(left, right)
-
-    def _combine(self, values: list[bool]) -> bool:
-        return any(values)
+    _decisive = True
 
 
-class AnySubstitution(_BooleanSubstitution):
-    """'true' if at least one of the values is true."""
+class NotSubstitution(Substitution):
+    """'true' if the value is false."""
 
-    def _combine(self, values: list[bool]) -> bool:
-        return any(values)
+    def __init__(self, value: SomeSubstitutionsType) -> None:
+        self.value = Text(value)
 
-
-class AllSubstitution(_BooleanSubstitution):
-    """'true' if all values are true."""
-
-    def _combine(self, values: list[bool]) -> bool:
-        return all(values)
+    def perform(self, context: LaunchContext) -> str:
+        return bool_text(not perform_bool(context, self.value))
 
 
-def normalize_default(default: Any) -> list[Substitution] | None:
-    """Return a default as substitutions; numbers and truth values become text."""
-    if default is None:
-        return None
-    many = isinstance(default, Iterable) and not isinstance(default, (str, os.PathLike))
-    parts = default if many else [default]
-    return normalize_to_list_of_substitutions(
-        [part if isinstance(part, Substitution) else str(part) for part in parts]
-    )
+class IfElseSubstitution(Substitution):
+    """`if_value` if the condition is true, else `else_value`."""
+
+    def __init__(
+        self,
+        condition: SomeSubstitutionsType,
+        if_value: SomeSubstitutionsType = "",
+        else_value: SomeSubstitutionsType = "",
+    ) -> None:
+        if if_value == "" and else_value == "":
+            raise RuntimeError("IfElseSubstitution: if_value or else_value must be given")
+        self.condition = Text(condition)
+        self.if_value, self.else_value = Text(if_value), Text(else_value)
+
+    def perform(self, context: LaunchContext) -> str:
+        chosen = self.if_value if perform_bool(context, self.condition) else self.else_value
+        return chosen.perform(context)
+
+
+def _as_text(value: Any) -> Text:
+    """Return a value as text; numbers and truth values as they are written in YAML."""
+    if is_substitution(value):
+        return Text(value)
+    if isinstance(value, bool):
+        return Text(bool_text(value))
+    return Text("" if value is None else str(value))
+
+
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
+
+
+class EqualsSubstitution(Substitution):
+    """'true' if both values are equal: as truth values, as numbers, otherwise as texts."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        self.left, self.right = _as_text(left), _as_text(right)
+
+    def perform(self, context: LaunchContext) -> str:
+        return bool_text(self._equal(context))
+
+    def _equal(self, context: LaunchContext) -> bool:
+        left, right = (side.perform(context) for side in (self.left, self.right))
+        if left.lower() in _TRUE + _FALSE and right.lower() in _TRUE + _FALSE:
+            return (left.lower() in _TRUE) == (right.lower() in _TRUE)
+        try:
+            return math.isclose(float(left), float(right))
+        except ValueError:
+            return left == right
+
+
+class NotEqualsSubstitution(EqualsSubstitution):
+    """The opposite of `EqualsSubstitution`."""
+
+    def perform(self, context: LaunchContext) -> str:
+        return bool_text(not self._equal(context))
 
 
 class LaunchConfiguration(Substitution):
     """The launch configuration's value; not set and no default: a failure that lists those set."""
 
     def __init__(self, variable_name: SomeSubstitutionsType, *, default: Any = None) -> None:
-        self.variable_name = normalize_to_list_of_substitutions(variable_name)
-        self._default = normalize_default(default)
-
-    def describe(self) -> str:
-        return f"LaunchConfig({describe_substitutions(self.variable_name)})"
+        self.variable_name = Text(variable_name)
+        many = isinstance(default, Iterable) and not isinstance(default, (str, os.PathLike))
+        parts = default if many else [] if default is None else [default]
+        texts = [part if isinstance(part, Substitution) else str(part) for part in parts]
+        self._default = None if default is None else Text(texts)
 
     def perform(self, context: LaunchContext) -> str:
-        name = perform_substitutions(context, self.variable_name)
+        name = self.variable_name.perform(context)
         configurations = context.launch_configurations
         if name in configurations:
             return configurations[name]
@@ -169,72 +154,58 @@ class LaunchConfiguration(Substitution):
                 f"launch configuration '{name}' does not exist{nearest(name, configurations)} "
                 f"(set: {', '.join(sorted(configurations)) or 'none'})"
             )
-        return perform_substitutions(context, self._default)
+        return self._default.perform(context)
 
 
 class EnvironmentVariable(Substitution):
     """The variable as it is when the launch gets there; unset and no default: a failure."""
 
     def __init__(
-        self,
-        name: SomeSubstitutionsType,
-        *,
-        default_value: SomeSubstitutionsType | None = None,
+        self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None
     ) -> None:
-        self.name = normalize_to_list_of_substitutions(name)
-        self.default_value = (
-            None if default_value is None else normalize_to_list_of_substitutions(default_value)
-        )
-
-    def describe(self) -> str:
-        return f"EnvVar({describe_substitutions(self.name)})"
+        self.name = Text(name)
+        self.default_value = optional(default_value)
 
     def perform(self, context: LaunchContext) -> str:
-        name = perform_substitutions(context, self.name)
+        name = self.name.perform(context)
         if name in context.environment:
             return context.environment[name]
         if self.default_value is None:
             raise SubstitutionFailure(f"environment variable '{name}' does not exist")
-        return perform_substitutions(context, self.default_value)
+        return self.default_value.perform(context)
 
 
-class PathJoinSubstitution(Substitution):
-    """Parts joined to a path; `/` adds another, as with pathlib.
+class Path(Substitution):
+    """Base of the substitutions that give a path; `/` goes on from there, as with pathlib."""
+
+    def __truediv__(self, additional_path: SomeSubstitutionsType) -> PathJoinSubstitution:
+        return PathJoinSubstitution([self, additional_path])
+
+
+class PathJoinSubstitution(Path):
+    """Parts joined to a path.
 
     A part may be a list that makes one name: `["config_", LaunchConfiguration("map"), ".yaml"]`.
     """
 
     def __init__(self, substitutions: Iterable[SomeSubstitutionsType]) -> None:
-        self.substitutions = [normalize_to_list_of_substitutions(part) for part in substitutions]
-
-    def describe(self) -> str:
-        parts = (describe_substitutions(part) for part in self.substitutions)
-        return f"PathJoin({', '.join(parts)})"
+        self.substitutions = [Text(part) for part in substitutions]
 
     def perform(self, context: LaunchContext) -> str:
-        return os.path.join(*(perform_substitutions(context, part) for part in self.substitutions))
-
-    def __truediv__(self, additional_path: SomeSubstitutionsType) -> PathJoinSubstitution:
-        return PathJoinSubstitution([*self.substitutions, additional_path])
+        return os.path.join(*(part.perform(context) for part in self.substitutions))
 
 
 class PathSubstitution(PathJoinSubstitution):
     """A path to go on from with `/`: `PathSubstitution(FindPackageShare("pkg")) / "config"`."""
 
     def __init__(self, path: SomeSubstitutionsType) -> None:
-        super().__init__(normalize_to_list_of_substitutions(path))
+        super().__init__(Text(path))
 
 
-class ThisLaunchFile(PathSubstitution):
+class ThisLaunchFile(Path):
     """The absolute path of the launch file that is being visited."""
 
     _local = "current_launch_file_path"
-
-    def __init__(self) -> None:
-        super().__init__(self)
-
-    def describe(self) -> str:
-        return f"{type(self).__name__}()"
 
     def perform(self, context: LaunchContext) -> str:
         values = context.get_locals_as_dict()
@@ -249,14 +220,8 @@ class ThisLaunchFileDir(ThisLaunchFile):
     _local = "current_launch_file_directory"
 
 
-class LaunchLogDir(PathSubstitution):
+class LaunchLogDir(Path):
     """The folder of this launch's log files."""
-
-    def __init__(self) -> None:
-        super().__init__(self)
-
-    def describe(self) -> str:
-        return "LaunchLogDir()"
 
     def perform(self, context: LaunchContext) -> str:
         return logging.launch_config.log_dir
@@ -271,32 +236,32 @@ class LocalSubstitution(Substitution):
         self.expression = expression
         self.description = description
 
-    def describe(self) -> str:
-        return f"LocalVar('{self.description or self.expression}')"
-
     def perform(self, context: LaunchContext) -> str:
         # The expression comes from the launch file, which is itself Python code.
         return str(eval(f"_locals.{self.expression}", {"_locals": context.locals}))
 
 
-class AnonName(Substitution):
-    """The name with host, process and a random number; the same for the same name in a launch."""
+class PythonExpression(Substitution):
+    """A Python expression as text, evaluated with the modules named; `math` without its name."""
 
-    def __init__(self, name: SomeSubstitutionsType) -> None:
-        self.name = normalize_to_list_of_substitutions(name)
-
-    def describe(self) -> str:
-        return f"AnonName({describe_substitutions(self.name)})"
+    def __init__(
+        self,
+        expression: SomeSubstitutionsType,
+        python_modules: SomeSubstitutionsType = ("math",),
+    ) -> None:
+        self.expression = Text(expression)
+        self.python_modules = Text(python_modules)
 
     def perform(self, context: LaunchContext) -> str:
-        name = perform_substitutions(context, self.name)
-        # Kept where the real package keeps it, so that it is scoped in the same way.
-        key = "anon" + name
-        if key not in context.launch_configurations:
-            number = random.randint(0, sys.maxsize)
-            unique = f"{name}_{socket.gethostname()}_{os.getpid()}_{number}"
-            context.launch_configurations[key] = re.sub(r"[.:-]", "_", unique)
-        return context.launch_configurations[key]
+        values: dict[str, object] = {}
+        for part in self.python_modules:
+            name = context.perform_substitution(part)
+            module = importlib.import_module(name)
+            if name == "math":
+                values.update(vars(module))
+            values[name] = module
+        # The expression comes from the launch file, which is itself Python code.
+        return str(eval(self.expression.perform(context), {}, values))
 
 
 _ON_STDERR = ("fail", "ignore", "warn", "capture")
@@ -313,15 +278,12 @@ class Command(Substitution):
     def __init__(
         self, command: SomeSubstitutionsType, *, on_stderr: SomeSubstitutionsType = "fail"
     ) -> None:
-        self.command = normalize_to_list_of_substitutions(command)
-        self.on_stderr = normalize_to_list_of_substitutions(on_stderr)
-
-    def describe(self) -> str:
-        return f"Command({describe_substitutions(self.command)})"
+        self.command = Text(command)
+        self.on_stderr = Text(on_stderr)
 
     def perform(self, context: LaunchContext) -> str:
-        command = perform_substitutions(context, self.command)
-        on_stderr = perform_substitutions(context, self.on_stderr)
+        command = self.command.perform(context)
+        on_stderr = self.on_stderr.perform(context)
         if on_stderr not in _ON_STDERR:
             raise SubstitutionFailure(f"on_stderr '{on_stderr}' is not one of {_ON_STDERR}")
         try:
@@ -346,89 +308,14 @@ class Command(Substitution):
         return result.stdout
 
 
-_TRUE, _FALSE = ("true", "1"), ("false", "0")
-
-
-class EqualsSubstitution(Substitution):
-    """'true' if both values are equal: as truth values, as numbers, otherwise as texts."""
-
-    def __init__(self, left: Any, right: Any) -> None:
-        self.left = _normalize(left)
-        self.right = _normalize(right)
-
-    def describe(self) -> str:
-        left, right = (describe_substitutions(side) for side in (self.left, self.right))
-        return f"{type(self).__name__}({left}, {right})"
-
-    def perform(self, context: LaunchContext) -> str:
-        return bool_text(self._equal(context))
-
-    def _equal(self, context: LaunchContext) -> bool:
-        left = perform_substitutions(context, self.left)
-        right = perform_substitutions(context, self.right)
-        if left.lower() in _TRUE + _FALSE and right.lower() in _TRUE + _FALSE:
-            return (left.lower() in _TRUE) == (right.lower() in _TRUE)
-        try:
-            return math.isclose(float(left), float(right))
-        except ValueError:
-            return left == right
-
-
-def _normalize(value: Any) -> list[Substitution]:
-    if is_substitution(value):
-        return normalize_to_list_of_substitutions(value)
-    if value is None:
-        return normalize_to_list_of_substitutions("")
-    if isinstance(value, bool):
-        return normalize_to_list_of_substitutions(bool_text(value))
-    return normalize_to_list_of_substitutions(str(value))
-
-
-class NotEqualsSubstitution(EqualsSubstitution):
-    """The opposite of `EqualsSubstitution`."""
-
-    def perform(self, context: LaunchContext) -> str:
-        return bool_text(not self._equal(context))
-
-
-class IfElseSubstitution(Substitution):
-    """`if_value` if the condition is true, else `else_value`."""
-
-    def __init__(
-        self,
-        condition: SomeSubstitutionsType,
-        if_value: SomeSubstitutionsType = "",
-        else_value: SomeSubstitutionsType = "",
-    ) -> None:
-        if if_value == "" and else_value == "":
-            raise RuntimeError("IfElseSubstitution: if_value or else_value must be given")
-        self.condition = normalize_to_list_of_substitutions(condition)
-        self.if_value = normalize_to_list_of_substitutions(if_value)
-        self.else_value = normalize_to_list_of_substitutions(else_value)
-
-    def describe(self) -> str:
-        values = (
-            describe_substitutions(value)
-            for value in (self.condition, self.if_value, self.else_value)
-        )
-        return f"IfElseSubstitution({', '.join(values)})"
-
-    def perform(self, context: LaunchContext) -> str:
-        chosen = self.if_value if perform_bool(context, self.condition) else self.else_value
-        return perform_substitutions(context, chosen)
-
-
 class FileContent(Substitution):
     """The text of a file; SubstitutionFailure if it cannot be read."""
 
     def __init__(self, path: SomeSubstitutionsType) -> None:
-        self.path = normalize_to_list_of_substitutions(path)
-
-    def describe(self) -> str:
-        return f"FileContent({describe_substitutions(self.path)})"
+        self.path = Text(path)
 
     def perform(self, context: LaunchContext) -> str:
-        path = perform_substitutions(context, self.path)
+        path = self.path.perform(context)
         try:
             with open(path, encoding="utf-8") as file:
                 return file.read()
@@ -440,62 +327,11 @@ class FindExecutable(Substitution):
     """The path of a program on the PATH; SubstitutionFailure if there is none."""
 
     def __init__(self, *, name: SomeSubstitutionsType) -> None:
-        self.name = normalize_to_list_of_substitutions(name)
-
-    def describe(self) -> str:
-        return f"FindExec({describe_substitutions(self.name)})"
+        self.name = Text(name)
 
     def perform(self, context: LaunchContext) -> str:
-        name = perform_substitutions(context, self.name)
+        name = self.name.perform(context)
         path = shutil.which(name)
         if path is None:
             raise SubstitutionFailure(f"executable '{name}' not found on the PATH")
         return path
-
-
-class PythonExpression(Substitution):
-    """A Python expression as text, evaluated with the modules named; `math` without its name."""
-
-    def __init__(
-        self,
-        expression: SomeSubstitutionsType,
-        python_modules: SomeSubstitutionsType = ("math",),
-    ) -> None:
-        self.expression = normalize_to_list_of_substitutions(expression)
-        self.python_modules = normalize_to_list_of_substitutions(python_modules)
-
-    def describe(self) -> str:
-        expression = describe_substitutions(self.expression)
-        modules = ", ".join(part.describe() for part in self.python_modules)
-        return f"PythonExpr({expression}, [{modules}])"
-
-    def perform(self, context: LaunchContext) -> str:
-        values: dict[str, object] = {}
-        for part in self.python_modules:
-            name = context.perform_substitution(part)
-            module = importlib.import_module(name)
-            if name == "math":
-                values.update(vars(module))
-            values[name] = module
-        # The expression comes from the launch file, which is itself Python code.
-        return str(eval(perform_substitutions(context, self.expression), {}, values))
-
-
-class StringJoinSubstitution(Substitution):
-    """The texts, joined as `str.join` does."""
-
-    def __init__(
-        self,
-        substitutions: Iterable[SomeSubstitutionsType],
-        delimiter: SomeSubstitutionsType = "",
-    ) -> None:
-        self.substitutions = [normalize_to_list_of_substitutions(part) for part in substitutions]
-        self.delimiter = normalize_to_list_of_substitutions(delimiter)
-
-    def describe(self) -> str:
-        parts = (describe_substitutions(part) for part in self.substitutions)
-        return f"StringJoin({', '.join(parts)})"
-
-    def perform(self, context: LaunchContext) -> str:
-        parts = (perform_substitutions(context, part) for part in self.substitutions)
-        return perform_substitutions(context, self.delimiter).join(parts)

@@ -1,62 +1,35 @@
-"""Texts as lists of substitutions, as `["map_", LaunchConfiguration("x")]`, and typed values."""
+"""Values of a type, written as they are or as texts: `0.5`, `LaunchConfiguration("period")`.
+
+A value is normalized when the launch file is read, which refuses what can never be one, and
+performed when it is needed:
+
+    "007"                            "007"        (a plain text stays a text)
+    LaunchConfiguration("rate")      30           (its text '30', read by the rules of YAML)
+    ["x", LaunchConfiguration("i")]  one text, read by the rules of YAML
+    [[LaunchConfiguration("i")], ["y"]]  a list of texts, each read by the rules of YAML
+    [1, 2.5]                         [1.0, 2.5]
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin
 
 import yaml
 
-from .bases import LaunchContext, SomeSubstitutionsType, Substitution, TextSubstitution
+from .bases import LaunchContext, SomeSubstitutionsType, Substitution, Text
 
-__all__ = [
-    "ensure_argument_type",
-    "normalize_to_list_of_substitutions",
-    "perform_substitutions",
-]
+SCALARS = (bool, int, float, str)
 
 
 def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType) -> list[Substitution]:
-    """Return a text, path, substitution or sequence of them as a list of substitutions.
-
-    Raises TypeError for anything else; numbers in particular have to be written as text.
-    """
-    if isinstance(subs, (str, os.PathLike, Substitution)):
-        return [_normalize(subs)]
-    if isinstance(subs, Iterable):
-        return [_normalize(part) for part in subs]
-    raise _type_error(subs)
+    """Return what a launch file wrote for a text as a list; see `Text`."""
+    return Text(subs)
 
 
 def perform_substitutions(context: LaunchContext, subs: Iterable[Substitution]) -> str:
     """Return the texts of all substitutions, joined."""
     return "".join(context.perform_substitution(part) for part in subs)
-
-
-def describe_substitutions(subs: Iterable[Substitution]) -> str:
-    """Return the descriptions of all, for listings: `'rate: ' + LaunchConfig('rate')`."""
-    return " + ".join(part.describe() for part in subs)
-
-
-def _normalize(part: object) -> Substitution:
-    if isinstance(part, Substitution):
-        return part
-    if isinstance(part, str):
-        return TextSubstitution(text=part)
-    if isinstance(part, os.PathLike):
-        return TextSubstitution(text=os.fspath(part))
-    raise _type_error(part)
-
-
-def _type_error(value: object) -> TypeError:
-    return TypeError(
-        f"expected a text, a path or a launch.Substitution, got {value!r} "
-        f"of type {type(value).__name__}"
-    )
-
-
-_SCALARS = (bool, int, float, str)
 
 
 def ensure_argument_type(
@@ -85,7 +58,7 @@ def is_substitution(value: Any) -> bool:
 
 
 def normalize_typed_substitution(value: Any, data_type: Any) -> Any:
-    """Return the value with its substitutions as lists; plain values stay as they are.
+    """Return the value with its substitutions as `Text`; plain values stay as they are.
 
     `data_type` is bool, int, float, str, a List of one of them, or None for any of these. A
     list of substitutions and texts is one text; to make a list of texts with substitutions in
@@ -93,21 +66,21 @@ def normalize_typed_substitution(value: Any, data_type: Any) -> Any:
     value can never become the type.
     """
     scalar, is_list = _split_type(data_type)
-    if isinstance(value, _SCALARS):
+    if isinstance(value, (*SCALARS, bytes)):
         if data_type is not None and (is_list or not isinstance(value, scalar)):
             raise TypeError(f"{value!r} is not of type {_type_name(data_type)}")
         return value
     if is_substitution(value):
-        return normalize_to_list_of_substitutions(value)
+        return Text(value)
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"expected a value or substitutions, got {value!r}")
     if data_type is not None and not is_list:
         raise TypeError(f"{value!r} is a list, expected {_type_name(data_type)}")
-    plain = {type(part) for part in value if not is_substitution(part)}
+    plain = {type(part) for part in value if isinstance(part, SCALARS)}
     return [
-        normalize_to_list_of_substitutions(part)
-        if is_substitution(part)
-        else (float(part) if plain == {int, float} else part)
+        (float(part) if plain == {int, float} else part)
+        if isinstance(part, SCALARS)
+        else Text(part)
         for part in value
     ]
 
@@ -115,18 +88,16 @@ def normalize_typed_substitution(value: Any, data_type: Any) -> Any:
 def perform_typed_substitution(context: LaunchContext, value: Any, data_type: Any) -> Any:
     """Return a normalized value with its substitutions performed and read as the type.
 
-    Text is read by YAML rules for `bool`, for lists and for None ('true', '[1, 2]', '0.5').
+    Text is read by the rules of YAML for `bool`, for lists and for None ('true', '[1, 2]', '0.5').
     Raises ValueError if the text does not fit the type.
     """
-    if isinstance(value, _SCALARS):
+    if isinstance(value, Text):
+        return coerce_to_type(value.perform(context), data_type)
+    if not isinstance(value, list):
         return value
-    if value and all(isinstance(part, Substitution) for part in value):
-        return coerce_to_type(perform_substitutions(context, value), data_type)
     scalar, _ = _split_type(data_type)
     performed = [
-        coerce_to_type(perform_substitutions(context, part), scalar)
-        if isinstance(part, list)
-        else part
+        coerce_to_type(part.perform(context), scalar) if isinstance(part, Text) else part
         for part in value
     ]
     return _uniform_list(performed, scalar, performed)
@@ -147,7 +118,7 @@ def coerce_to_type(value: str, data_type: Any = None) -> Any:
         raise ValueError(f"cannot read '{value}' as {_type_name(data_type)}: {error}") from error
     if isinstance(loaded, list) and (is_list or data_type is None):
         return _uniform_list(loaded, scalar, value)
-    if not is_list and isinstance(loaded, _SCALARS if data_type is None else scalar):
+    if not is_list and isinstance(loaded, (*SCALARS, bytes) if data_type is None else scalar):
         return loaded
     raise ValueError(f"cannot read '{value}' as {_type_name(data_type)}")
 
@@ -155,24 +126,23 @@ def coerce_to_type(value: str, data_type: Any = None) -> Any:
 def _uniform_list(items: list[Any], scalar: Any, source: Any) -> list[Any]:
     """Return the items, all of one type; ints and floats together count as two."""
     kinds = {type(item) for item in items}
-    if len(kinds) > 1 or not kinds <= set(_SCALARS) or (scalar and kinds - {scalar}):
-        wanted = f"List[{scalar.__name__}]" if scalar else "a list of one type"
-        raise ValueError(f"cannot read {source!r} as {wanted}")
+    if len(kinds) > 1 or not kinds <= set(SCALARS) or (scalar and kinds - {scalar}):
+        raise ValueError(f"cannot read {source!r} as {_type_name(scalar and list[scalar])}")
     return items
 
 
 def _split_type(data_type: Any) -> tuple[Any, bool]:
     """Return (scalar type or None, is it a list of them)."""
-    if data_type is None:
-        return None, False
-    if get_origin(data_type) is list and get_args(data_type)[0] in _SCALARS:
-        return get_args(data_type)[0], True
-    if data_type in _SCALARS:
-        return data_type, False
+    is_list = get_origin(data_type) is list
+    scalar = get_args(data_type)[0] if is_list else data_type
+    if scalar is None or scalar in SCALARS:
+        return scalar, is_list
     raise ValueError(
         f"type {data_type!r} is not one of bool, int, float, str or a List of one of them"
     )
 
 
 def _type_name(data_type: Any) -> str:
-    return data_type.__name__ if data_type in _SCALARS else str(data_type)
+    if data_type is None:
+        return "a value or a list of values of one type"
+    return data_type.__name__ if data_type in SCALARS else str(data_type)

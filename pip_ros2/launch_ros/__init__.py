@@ -11,13 +11,12 @@ __all__ = ["actions", "descriptions", "parameter_descriptions", "substitutions"]
 
 install(
     __name__,
+    {"actions": actions, "descriptions": descriptions, "substitutions": substitutions},
     {
-        "actions": actions,
-        "descriptions": descriptions,
+        "actions.set_ros_log_dir": actions,
         "parameter_descriptions": descriptions,
-        "substitutions": substitutions,
+        "substitutions.find_package": substitutions,
     },
-    {"actions.set_ros_log_dir": actions},
 )
 
 __getattr__ = module_getattr(__name__)

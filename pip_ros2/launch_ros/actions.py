@@ -8,48 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from launch.bases import Action, LaunchContext, SomeSubstitutionsType, Substitution
-from launch.execute import ExecuteProcess
+from launch.bases import Action, LaunchContext, SomeSubstitutionsType, Text, optional
 from launch.logging import get_logger, log_base
-from launch.utilities import (
-    describe_substitutions,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-)
+from launch.process import ExecuteProcess
 
 from .descriptions import (
-    Parameter,
     ParameterFile,
     dump_value,
     evaluate_parameter_dict,
-    evaluate_parameters,
     normalize_parameter_dict,
     normalize_parameters,
 )
 from .scope import (
-    GlobalParameter,
-    absolute_namespace,
-    add_global_parameters,
-    add_global_remap,
-    check_namespace,
+    NAMESPACE,
+    PARAMETERS,
+    REMAPS,
+    add_to_scope,
     check_node_name,
-    global_parameters,
-    global_remaps,
+    in_scope,
     join_namespaces,
-    scoped_namespace,
-    set_scoped_namespace,
+    namespace_in_scope,
 )
 from .substitutions import ExecutableInPackage
-
-__all__ = [
-    "Node",
-    "PushROSNamespace",
-    "PushRosNamespace",
-    "SetParameter",
-    "SetParametersFromFile",
-    "SetROSLogDir",
-    "SetRemap",
-]
 
 
 class SetParameter(Action):
@@ -57,13 +37,18 @@ class SetParameter(Action):
 
     def __init__(self, name: SomeSubstitutionsType, value: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.name = normalize_to_list_of_substitutions(name)
-        self.value = value
-        self._parameters = normalize_parameter_dict({tuple(self.name): value})
+        self._parameters = normalize_parameter_dict({tuple(Text(name)): value})
 
     def execute(self, context: LaunchContext) -> None:
         values = evaluate_parameter_dict(context, self._parameters)
-        add_global_parameters(context, [GlobalParameter(*item) for item in values.items()])
+        add_to_scope(context, PARAMETERS, list(values.items()))
+
+
+class SetUseSimTime(SetParameter):
+    """Sets the parameter use_sim_time of the nodes that are started afterwards in the scope."""
+
+    def __init__(self, value: Any, **kwargs: Any) -> None:
+        super().__init__("use_sim_time", value, **kwargs)
 
 
 class SetParametersFromFile(Action):
@@ -71,13 +56,13 @@ class SetParametersFromFile(Action):
 
     def __init__(self, filename: SomeSubstitutionsType, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._filename = normalize_to_list_of_substitutions(filename)
+        self._filename = Text(filename)
 
     def execute(self, context: LaunchContext) -> None:
-        path = Path(perform_substitutions(context, self._filename))
+        path = Path(self._filename.perform(context))
         if not path.is_file():
             raise FileNotFoundError(f"SetParametersFromFile: '{path}' is not a file")
-        add_global_parameters(context, [path])
+        add_to_scope(context, PARAMETERS, [path])
 
 
 class SetRemap(Action):
@@ -87,15 +72,10 @@ class SetRemap(Action):
         self, src: SomeSubstitutionsType, dst: SomeSubstitutionsType, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.src = normalize_to_list_of_substitutions(src)
-        self.dst = normalize_to_list_of_substitutions(dst)
+        self.src, self.dst = Text(src), Text(dst)
 
     def execute(self, context: LaunchContext) -> None:
-        add_global_remap(
-            context,
-            perform_substitutions(context, self.src),
-            perform_substitutions(context, self.dst),
-        )
+        add_to_scope(context, REMAPS, [(self.src.perform(context), self.dst.perform(context))])
 
 
 class PushROSNamespace(Action):
@@ -106,14 +86,11 @@ class PushROSNamespace(Action):
 
     def __init__(self, namespace: SomeSubstitutionsType, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.namespace = normalize_to_list_of_substitutions(namespace)
+        self.namespace = Text(namespace)
 
     def execute(self, context: LaunchContext) -> None:
-        pushed = perform_substitutions(context, self.namespace)
-        namespace = absolute_namespace(join_namespaces(scoped_namespace(context), pushed))
-        assert namespace is not None
-        check_namespace(namespace)
-        set_scoped_namespace(context, namespace)
+        pushed = namespace_in_scope(context, self.namespace.perform(context))
+        context.launch_configurations[NAMESPACE] = pushed
 
 
 PushRosNamespace = PushROSNamespace  # both spellings exist
@@ -124,11 +101,10 @@ class SetROSLogDir(Action):
 
     def __init__(self, new_log_dir: SomeSubstitutionsType, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.log_dir = normalize_to_list_of_substitutions(new_log_dir)
+        self.log_dir = Text(new_log_dir)
 
     def execute(self, context: LaunchContext) -> None:
-        new_log_dir = perform_substitutions(context, self.log_dir)
-        context.environment["ROS_LOG_DIR"] = os.path.join(log_base(), new_log_dir)
+        context.environment["ROS_LOG_DIR"] = os.path.join(log_base(), self.log_dir.perform(context))
 
 
 _NODE_NAMES = "ros_node_names"  # in the context's globals: full name -> how often it was started
@@ -164,24 +140,16 @@ class Node(ExecuteProcess):
         arguments: Iterable[SomeSubstitutionsType] | None = None,
         **kwargs: Any,
     ) -> None:
-        cmd: list[SomeSubstitutionsType] = [
-            executable if package is None else ExecutableInPackage(executable, package)
-        ]
-        cmd += list(arguments or ())
+        program = executable if package is None else ExecutableInPackage(executable, package)
+        cmd: list[SomeSubstitutionsType] = [program, *(arguments or ())]
         if ros_arguments is not None:
             cmd += ["--ros-args", *ros_arguments]
         super().__init__(cmd=cmd, name=exec_name, **kwargs)
-        self.node_package = package
-        self.node_executable = executable
-        self._name = None if name is None else normalize_to_list_of_substitutions(name)
-        self._namespace = (
-            None if namespace is None else normalize_to_list_of_substitutions(namespace)
-        )
+        self._node_name, self._namespace = optional(name), optional(namespace)
         self._parameters = normalize_parameters(parameters or [])
         self._remappings = [_normalize_remapping(remapping) for remapping in remappings or ()]
         self._full_name: str | None = None
         self.expanded_node_namespace = self.UNSPECIFIED_NODE_NAMESPACE
-        self.expanded_remapping_rules: list[tuple[str, str]] | None = None
 
     @property
     def node_name(self) -> str:
@@ -196,11 +164,13 @@ class Node(ExecuteProcess):
         return not any(part in self.node_name for part in unspecified)
 
     def execute(self, context: LaunchContext) -> None:
-        words = ["--ros-args"]
-        words += self._name_arguments(context)
-        words += self._parameter_arguments(context)
-        words += self._remapping_arguments(context)
-        self.cmd.extend(normalize_to_list_of_substitutions(word) for word in words)
+        words = [
+            "--ros-args",
+            *self._name_arguments(context),
+            *self._parameter_arguments(context),
+            *self._remapping_arguments(context),
+        ]
+        self.cmd.extend(map(Text, words))
         super().execute(context)
         if self.is_node_name_fully_specified():
             self._warn_of_duplicate(context)
@@ -208,14 +178,13 @@ class Node(ExecuteProcess):
     def _name_arguments(self, context: LaunchContext) -> list[str]:
         words = []
         name = self.UNSPECIFIED_NODE_NAME
-        if self._name is not None:
-            name = perform_substitutions(context, self._name)
+        if self._node_name is not None:
+            name = self._node_name.perform(context)
             check_node_name(name)
             words += ["-r", f"__node:={name}"]
-        given = None if self._namespace is None else perform_substitutions(context, self._namespace)
-        namespace = absolute_namespace(join_namespaces(scoped_namespace(context), given))
+        given = None if self._namespace is None else self._namespace.perform(context)
+        namespace = namespace_in_scope(context, given)
         if namespace is not None:
-            check_namespace(namespace)
             self.expanded_node_namespace = namespace
             words += ["-r", f"__ns:={namespace}"]
         self._full_name = join_namespaces(self.expanded_node_namespace, name)
@@ -224,19 +193,18 @@ class Node(ExecuteProcess):
     def _parameter_arguments(self, context: LaunchContext) -> list[str]:
         # Those of SetParameter first, so that the node's own override them.
         words = []
-        for parameter in global_parameters(context):
-            if isinstance(parameter, GlobalParameter):
-                words += ["-p", f"{parameter.name}:={dump_value(parameter.value)}"]
-            else:
+        for parameter in in_scope(context, PARAMETERS):
+            if isinstance(parameter, Path):
                 words += self._file_arguments(parameter)
-        for parameters in evaluate_parameters(context, self._parameters):
-            if isinstance(parameters, dict):
-                words += ["--params-file", self._write_parameters(parameters)]
-            elif isinstance(parameters, Parameter):
-                name, value = parameters.evaluate(context)
-                words += ["-p", f"{name}:={dump_value(value)}"]
             else:
-                words += self._file_arguments(parameters)
+                name, value = parameter
+                words += ["-p", f"{name}:={dump_value(value)}"]
+        for parameters in self._parameters:
+            if isinstance(parameters, ParameterFile):
+                words += self._file_arguments(parameters.evaluate(context))
+            else:
+                values = evaluate_parameter_dict(context, parameters)
+                words += ["--params-file", self._write_parameters(values)]
         return words
 
     def _file_arguments(self, path: Path) -> list[str]:
@@ -253,12 +221,8 @@ class Node(ExecuteProcess):
         return str(path)
 
     def _remapping_arguments(self, context: LaunchContext) -> list[str]:
-        rules = global_remaps(context)
-        rules += [
-            (perform_substitutions(context, source), perform_substitutions(context, target))
-            for source, target in self._remappings
-        ]
-        self.expanded_remapping_rules = rules or None
+        own = [(source.perform(context), to.perform(context)) for source, to in self._remappings]
+        rules = [*in_scope(context, REMAPS), *own]
         return [word for source, target in rules for word in ("-r", f"{source}:={target}")]
 
     def _warn_of_duplicate(self, context: LaunchContext) -> None:
@@ -274,14 +238,7 @@ class Node(ExecuteProcess):
             )
 
 
-def _normalize_remapping(
-    remapping: tuple[SomeSubstitutionsType, SomeSubstitutionsType],
-) -> tuple[list[Substitution], list[Substitution]]:
+def _normalize_remapping(remapping: Any) -> tuple[Text, Text]:
     if not isinstance(remapping, tuple) or len(remapping) != 2:
         raise TypeError(f"Node: a remapping must be a tuple (from, to), got {remapping!r}")
-    source, target = remapping
-    return normalize_to_list_of_substitutions(source), normalize_to_list_of_substitutions(target)
-
-
-def _text(value: SomeSubstitutionsType) -> str:
-    return describe_substitutions(normalize_to_list_of_substitutions(value))
+    return Text(remapping[0]), Text(remapping[1])

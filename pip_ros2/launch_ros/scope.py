@@ -2,21 +2,34 @@
 
 Rules: https://design.ros2.org/articles/topic_and_service_names.html; the lengths are those of rmw.
 What is set is kept among the launch configurations, under the names that the real launch_ros uses,
-so that a scoped `GroupAction` limits it. Lists are replaced, never changed in place: the saved
-configurations of the scope outside hold the same list.
+so that a scoped `GroupAction` limits it.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from launch.bases import LaunchContext
 
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_NODE_NAME = 255
 _MAX_NAMESPACE = 245
+
+NAMESPACE = "ros_namespace"
+PARAMETERS = "global_params"  # (name, value) pairs and paths of files
+REMAPS = "ros_remaps"  # (from, to) pairs
+
+
+def in_scope(context: LaunchContext, what: str) -> list[Any]:
+    """Return the PARAMETERS or REMAPS for the nodes in this scope."""
+    return list(context.launch_configurations.get(what, ()))
+
+
+def add_to_scope(context: LaunchContext, what: str, items: list[Any]) -> None:
+    """Add PARAMETERS or REMAPS for the nodes in this scope."""
+    # A new list: the saved configurations of the scope outside hold the old one.
+    context.launch_configurations[what] = [*in_scope(context, what), *items]
 
 
 def join_namespaces(base: str | None, name: str | None) -> str | None:
@@ -36,11 +49,17 @@ def join_namespaces(base: str | None, name: str | None) -> str | None:
     return joined.rstrip("/")
 
 
-def absolute_namespace(namespace: str | None) -> str | None:
-    """Return the namespace with a slash before it."""
-    if namespace is None or namespace.startswith("/"):
-        return namespace
-    return f"/{namespace}"
+def namespace_in_scope(context: LaunchContext, name: str | None) -> str | None:
+    """Return the absolute namespace for what asks for `name` in this scope; None: it is free.
+
+    Raises ValueError unless it is valid.
+    """
+    joined = join_namespaces(context.launch_configurations.get(NAMESPACE), name)
+    if joined is None:
+        return None
+    namespace = joined if joined.startswith("/") else f"/{joined}"
+    check_namespace(namespace)
+    return namespace
 
 
 def check_node_name(name: str) -> None:
@@ -62,46 +81,3 @@ def check_namespace(namespace: str) -> None:
             "each of letters, digits and underscores, not beginning with a digit, at most "
             f"{_MAX_NAMESPACE} characters"
         )
-
-
-_NAMESPACE, _PARAMETERS, _REMAPS = "ros_namespace", "global_params", "ros_remaps"
-
-
-class GlobalParameter(NamedTuple):
-    """A parameter for every node in scope."""
-
-    name: str
-    value: Any
-
-
-_Parameters = list[GlobalParameter | Path]
-
-
-def scoped_namespace(context: LaunchContext) -> str | None:
-    """Return the namespace for the nodes in this scope."""
-    return context.launch_configurations.get(_NAMESPACE)
-
-
-def set_scoped_namespace(context: LaunchContext, namespace: str) -> None:
-    """Set the namespace for the nodes in this scope."""
-    context.launch_configurations[_NAMESPACE] = namespace
-
-
-def global_parameters(context: LaunchContext) -> _Parameters:
-    """Return the parameters and parameter files for the nodes in this scope."""
-    return list(context.launch_configurations.get(_PARAMETERS, ()))
-
-
-def add_global_parameters(context: LaunchContext, parameters: _Parameters) -> None:
-    """Add parameters or files for the nodes in this scope."""
-    context.launch_configurations[_PARAMETERS] = [*global_parameters(context), *parameters]
-
-
-def global_remaps(context: LaunchContext) -> list[tuple[str, str]]:
-    """Return the remappings for the nodes in this scope."""
-    return list(context.launch_configurations.get(_REMAPS, ()))
-
-
-def add_global_remap(context: LaunchContext, source: str, target: str) -> None:
-    """Add a remapping for the nodes in this scope."""
-    context.launch_configurations[_REMAPS] = [*global_remaps(context), (source, target)]

@@ -9,12 +9,12 @@ A backslash makes the next character plain. Arguments may hold substitutions the
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 
-from launch.bases import Substitution, SubstitutionFailure, TextSubstitution
+from launch.bases import Substitution, SubstitutionFailure, Text, TextSubstitution
 from launch.refusal import needs_distribution
 from launch.substitutions import (
     AndSubstitution,
-    AnonName,
     Command,
     EnvironmentVariable,
     EqualsSubstitution,
@@ -31,46 +31,34 @@ from launch.substitutions import (
     ThisLaunchFileDir,
 )
 
-from .substitutions import ExecutableInPackage, FindPackagePrefix, FindPackageShare, Parameter
+from .substitutions import ExecutableInPackage, FindPackagePrefix, FindPackageShare
 
-Text = list[Substitution]
-
-# Name in text -> (how many arguments, substitution of them).
-_KNOWN: dict[str, tuple[range, Callable[..., Substitution]]] = {
-    "and": (range(2, 3), AndSubstitution),
-    "anon": (range(1, 2), AnonName),
-    "command": (range(1, 3), lambda command, *on_stderr: Command(
-        command, **({"on_stderr": on_stderr[0]} if on_stderr else {})
-    )),
-    "dirname": (range(0, 1), ThisLaunchFileDir),
-    "env": (range(1, 3), lambda name, *default: EnvironmentVariable(
-        name, default_value=default[0] if default else None
-    )),
-    "equals": (range(2, 3), EqualsSubstitution),
-    "eval": (range(1, 3), lambda expression, *modules: PythonExpression(expression, *modules)),
-    "exec-in-pkg": (range(2, 3), ExecutableInPackage),
-    "file-content": (range(1, 2), FileContent),
-    "filename": (range(0, 1), ThisLaunchFile),
-    "find-exec": (range(1, 2), lambda name: FindExecutable(name=name)),
-    "find-pkg-prefix": (range(1, 2), FindPackagePrefix),
-    "find-pkg-share": (range(1, 2), FindPackageShare),
-    "if": (range(2, 4), IfElseSubstitution),
-    "launch_log_dir": (range(0, 1), LaunchLogDir),
-    "log_dir": (range(0, 1), LaunchLogDir),
-    "not": (range(1, 2), NotSubstitution),
-    "not-equals": (range(2, 3), NotEqualsSubstitution),
-    "or": (range(2, 3), OrSubstitution),
-    "param": (range(1, 3), lambda name, *default: Parameter(
-        name, default=default[0] if default else None
-    )),
-    "var": (range(1, 3), lambda name, *default: LaunchConfiguration(
-        name, default=default[0] if default else None
-    )),
-}  # fmt: skip
+# Name in text -> what makes the substitution of its arguments.
+_KNOWN: dict[str, Callable[..., Substitution]] = {
+    "and": AndSubstitution,
+    "command": lambda command, on_stderr="fail": Command(command, on_stderr=on_stderr),
+    "dirname": ThisLaunchFileDir,
+    "env": lambda name, default=None: EnvironmentVariable(name, default_value=default),
+    "equals": EqualsSubstitution,
+    "eval": PythonExpression,
+    "exec-in-pkg": ExecutableInPackage,
+    "file-content": FileContent,
+    "filename": ThisLaunchFile,
+    "find-exec": lambda name: FindExecutable(name=name),
+    "find-pkg-prefix": FindPackagePrefix,
+    "find-pkg-share": FindPackageShare,
+    "if": IfElseSubstitution,
+    "launch_log_dir": LaunchLogDir,
+    "log_dir": LaunchLogDir,
+    "not": NotSubstitution,
+    "not-equals": NotEqualsSubstitution,
+    "or": OrSubstitution,
+    "var": lambda name, default=None: LaunchConfiguration(name, default=default),
+}
 
 
 def parse_substitutions(text: str) -> Text:
-    """Return the text as a list of substitutions; SubstitutionFailure names what is wrong."""
+    """Return the text with its substitutions; SubstitutionFailure names what is wrong."""
     return _Parser(text).text(until="")
 
 
@@ -83,7 +71,7 @@ class _Parser:
 
     def text(self, until: str) -> Text:
         """Read up to one of the characters `until`, or the end."""
-        parts: Text = []
+        parts: list[Substitution] = []
         plain = ""
         while self._position < len(self._source) and not self._at(*until):
             if self._at("\\") and self._position + 1 < len(self._source):
@@ -99,7 +87,7 @@ class _Parser:
                 self._position += 1
         if plain or not parts:
             parts.append(TextSubstitution(text=plain))
-        return parts
+        return Text(parts)
 
     def _substitution(self) -> Substitution:
         start = self._position
@@ -118,9 +106,11 @@ class _Parser:
             raise SubstitutionFailure(
                 needs_distribution(f"substitution '$({name} …)'") + f" (known: {', '.join(_KNOWN)})"
             )
-        counts, make = _KNOWN[name]
+        make = _KNOWN[name]
+        taken = [each.default for each in signature(make).parameters.values()]
+        counts = range(taken.count(Parameter.empty), len(taken) + 1)
         if len(arguments) not in counts:
-            expected = " or ".join(str(count) for count in counts)
+            expected = " or ".join(map(str, counts))
             raise SubstitutionFailure(
                 f"'{self._source[start : self._position]}': expected {expected} arguments, "
                 f"got {len(arguments)}"

@@ -8,23 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ros2cli.errors import unknown
+from ros2cli.command import verb
+from ros2cli.errors import printable, unknown
 
 if TYPE_CHECKING:
     from rosbag_lite import Bag, BagMetadata
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-STORAGES = ("mcap", "sqlite3")
 INDENT = 19  # the width of "Topic information: "
-
-
-def info_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag_path", type=Path, help="Bag to open")
-    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
-    parser.add_argument("-t", "--topic-name", action="store_true", help="Only show topic names")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="Show the size of each topic's messages"
-    )
 
 
 def opened(path: Path) -> tuple[Bag, BagMetadata]:
@@ -57,6 +48,13 @@ def warn_of_damage(bag: Bag) -> None:
         print(f"WARNING: {name} is damaged: {why}; what comes before is read", file=sys.stderr)
 
 
+@verb("""
+    Print information about a bag
+
+    [bag]
+    -t, --topic-name  Only show topic names
+    -v, --verbose     Show the size of each topic's messages
+""")
 def info(args: argparse.Namespace) -> None:
     bag, metadata = opened(args.bag_path)
     topics = sorted(metadata.topics, key=lambda topic: topic.name)
@@ -90,17 +88,12 @@ def info(args: argparse.Namespace) -> None:
     print("\n" + "\n".join(f"{title:<{INDENT}}{text}" for title, text in rows.items()))
 
 
-def reindex_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag_path", type=Path, help="Folder of the bag to repair")
-    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--compression",
-        choices=["none", "lz4", "zstd"],
-        default="none",
-        help="Compression of the chunks that are written (default: %(default)s)",
-    )
+@verb("""
+    Repair a bag whose recorder was killed
 
-
+    [bag]
+    [chunks]
+""")
 def reindex(args: argparse.Namespace) -> None:
     """Make a proper bag of what a killed recorder has left: index, footer and metadata.yaml.
 
@@ -113,12 +106,6 @@ def reindex(args: argparse.Namespace) -> None:
     print(f"Reindexed {args.bag_path}: {metadata.count} messages on {len(metadata.topics)} topics")
     for name in kept:
         print(f"Not all of it could be read: what was there is kept as {name}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """A foreign text for a terminal: short, and without what steers one."""
-    short = text if len(text) <= 200 else f"{text[:200]}..."
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in short)
 
 
 def file_size(size: float) -> str:

@@ -11,13 +11,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ros2cli import discovery, graph
-from ros2cli.bag_info import STORAGES, opened, printable, warn_of_damage
-from ros2cli.command import non_negative_float, positive_float
-from ros2cli.errors import CliError, unknown
+from ros2cli import discovery, graph, qos
+from ros2cli.bag_info import opened, warn_of_damage
+from ros2cli.command import verb
+from ros2cli.errors import CliError, printable, unknown
 from ros2cli.interfaces import import_interface
 
 if TYPE_CHECKING:
@@ -28,39 +27,23 @@ DEPTH = 100
 SLICE_S = 0.1  # longest sleep, so that SIGTERM is seen
 MATCH_S = 2.0
 ACKED_S = 2.0
-DEFAULT_CLOCK_HZ = 40.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag_path", type=Path, help="Bag to open")
-    parser.add_argument("-s", "--storage", choices=STORAGES, help=argparse.SUPPRESS)
-    parser.add_argument("-r", "--rate", type=positive_float, default=1.0, help="Speed (default: 1)")
-    parser.add_argument("--topics", nargs="+", default=[], metavar="topic", help="Topics to play")
-    parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="topic")
-    parser.add_argument("-l", "--loop", action="store_true", help="Start again at the end")
-    parser.add_argument(
-        "-m", "--remap", nargs="+", default=[], metavar="OLD:=NEW", help="Rename topics"
-    )
-    parser.add_argument(
-        "--clock",
-        type=positive_float,
-        nargs="?",
-        const=DEFAULT_CLOCK_HZ,
-        metavar="HZ",
-        help="Publish /clock at this rate (default: 40 Hz); a recorded /clock is left out",
-    )
-    parser.add_argument(
-        "-d", "--delay", type=non_negative_float, default=0.0, help="Sleep before playing, in s"
-    )
-    parser.add_argument(
-        "--start-offset", type=non_negative_float, default=0.0, help="Start this many s into it"
-    )
-    parser.add_argument(
-        "--playback-duration", type=float, default=-1.0, help="Stop after this many s of the bag"
-    )
-    parser.add_argument("--disable-keyboard-controls", action="store_true", help=argparse.SUPPRESS)
+@verb("""
+    Play back ROS data from a bag
 
-
+    [bag]
+    -r, --rate HZ=1.0          Speed (default: 1)
+    --topics TOPIC...          Topics to play
+    --exclude-topics TOPIC...  Topics to leave out
+    -l, --loop                 Start again at the end
+    -m, --remap RULE...        Rename topics: '<old>:=<new>'
+    --clock HZ?=40             Publish /clock so often (default: 40 Hz), not as it was recorded
+    -d, --delay DELAY=0        Sleep before playing, in s
+    --start-offset DELAY=0     Start this many s into it
+    --playback-duration NUMBER=-1  Stop after this many s of the bag
+    --disable-keyboard-controls
+""")
 def play(args: argparse.Namespace) -> None:
     bag, contents = opened(args.bag_path)
     chosen = choose_topics(contents, args)
@@ -185,8 +168,6 @@ def _create_publishers(
     """Recorded topic name to a publisher with the recorded QoS, under the new name."""
     from rclpy.exceptions import InvalidTopicNameException
 
-    from ros2cli.bag_qos import profile_to_offer
-
     publishers = {}
     for topic in contents.topics:
         if topic.name not in chosen:
@@ -196,7 +177,7 @@ def _create_publishers(
                 raise CliError(f"its messages are {printable(topic.serialization_format)}, not cdr")
             cls = import_interface(topic.type, "msg")
             name = renamed.get(topic.name, topic.name)
-            offer = profile_to_offer(topic, DEPTH)
+            offer = qos.from_bag(topic, DEPTH)
             publishers[topic.name] = node.create_publisher(cls, name, offer)
         except (CliError, InvalidTopicNameException, UnicodeError) as error:
             why = printable(str(error).splitlines()[0])

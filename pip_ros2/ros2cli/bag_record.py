@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph, qos
-from ros2cli.command import positive_int
+from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 from ros2cli.interfaces import definition_file, import_interface
 
@@ -31,51 +31,31 @@ if TYPE_CHECKING:
 
 DEPTH = 100  # messages that DDS keeps for us while Python is busy
 FLUSH_S = 1.0
+LOOK_S = 0.1  # between looks for new topics
 MISSING_S = 3.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", help="Folder to create (default: rosbag2_<date-time>)")
-    parser.add_argument("-s", "--storage", choices=["mcap"], default="mcap")
-    parser.add_argument("topics_positional", nargs="*", metavar="Topic", help="Topics to record")
-    parser.add_argument("--topics", nargs="+", default=[], metavar="Topic", help="The same")
-    parser.add_argument("-a", "--all", action="store_true", help="Record all topics")
-    parser.add_argument("--all-topics", action="store_true", help="The same")
-    parser.add_argument("-e", "--regex", help="Record topics that contain this expression")
-    parser.add_argument("--exclude-regex", help="Leave out topics that contain this expression")
-    parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="Topic")
-    parser.add_argument("--include-hidden-topics", action="store_true")
-    parser.add_argument("--no-discovery", action="store_true", help="Only topics of the start")
-    parser.add_argument(
-        "-p",
-        "--polling-interval",
-        type=positive_int,
-        default=100,
-        metavar="MS",
-        help="Time between looks for new topics (default: %(default)d ms)",
-    )
-    parser.add_argument(
-        "--max-cache-size",
-        type=positive_int,
-        default=200 * 1024 * 1024,
-        metavar="BYTES",
-        help="Messages to hold while the disk is busy (default: %(default)d)",
-    )
-    parser.add_argument(
-        "--compression",
-        choices=["none", "lz4", "zstd"],
-        default="none",
-        help="Compression of the MCAP chunks (default: %(default)s)",
-    )
-    parser.add_argument("--use-sim-time", action="store_true", help="Log times from /clock")
-    parser.add_argument("--node-name", default="rosbag2_recorder")
-    parser.add_argument("--disable-keyboard-controls", action="store_true", help=argparse.SUPPRESS)
+@verb("""
+    Record ROS data to a bag
 
-
+    -o, --output FOLDER        Folder to create (default: rosbag2_<date-time>)
+    -s, --storage mcap=mcap  Kind of files to write
+    topics_positional TOPIC?...      Topics to record
+    --topics TOPIC...          The same
+    -a, --all, --all-topics    Record all topics
+    -e, --regex REGEX          Record topics that contain this expression
+    --exclude-regex REGEX      Leave out topics that contain this expression
+    --exclude-topics TOPIC...  Leave out these topics
+    --include-hidden-topics    Record hidden topics as well
+    --no-discovery             Only topics of the start
+    --max-cache-size BYTES=209715200  Messages to hold while the disk is busy (default: 200 MiB)
+    [chunks]
+    --use-sim-time             Log times from /clock
+    --disable-keyboard-controls
+""")
 def record(args: argparse.Namespace) -> int:
     args.topics = [*args.topics, *args.topics_positional]
-    args.all_topics = args.all_topics or args.all
-    if not (args.all_topics or args.topics or args.regex):
+    if not (args.all or args.topics or args.regex):
         raise CliError("name topics to record, or use --all or --regex")
     folder = Path(args.output or f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
     if folder.exists():
@@ -86,7 +66,7 @@ def record(args: argparse.Namespace) -> int:
 
     folder.mkdir(parents=True)
     # SIGTERM and SIGINT, whenever they come, end the recording and close the bag.
-    with graph.cli_node(args, args.node_name) as node:
+    with graph.cli_node(args, "rosbag2_recorder") as node:
         drain = _Drain(BagWriter(folder, compression=args.compression), args)
         try:
             with graph.until_shutdown():
@@ -208,9 +188,9 @@ class _Recorder:
             args.spin_time = graph.discovery.LIMIT_S
             graph.settle(node, args)
             self._subscribe_new()
-            node.create_timer(args.polling_interval / 1e3, drain.check, clock=steady)
+            node.create_timer(LOOK_S, drain.check, clock=steady)
         else:
-            node.create_timer(args.polling_interval / 1e3, self._look, clock=steady)
+            node.create_timer(LOOK_S, self._look, clock=steady)
 
     def _look(self) -> None:
         self._drain.check()
@@ -249,14 +229,12 @@ class _Recorder:
             return True
         if graph.is_hidden(topic) and not args.include_hidden_topics:
             return False
-        return args.all_topics or bool(args.regex and re.search(args.regex, topic))
+        return args.all or bool(args.regex and re.search(args.regex, topic))
 
     def _subscribe(self, topic: str, type_name: str, publishers: list[Any]) -> None:
         from rclpy.event_handler import SubscriptionEventCallbacks
         from rosbag_lite import BagTopic
         from rosbag_lite.definitions import definition
-
-        from ros2cli.bag_qos import qos_from_profile
 
         cls = import_interface(type_name, "msg")
         offers = [publisher.qos_profile for publisher in publishers]
@@ -271,7 +249,7 @@ class _Recorder:
             BagTopic(
                 topic,
                 type_name,
-                tuple(qos_from_profile(offer) for offer in offers),
+                tuple(qos.to_bag(offer) for offer in offers),
                 str(publishers[0].topic_type_hash),
                 definition=definition(type_name, definition_file),
             )

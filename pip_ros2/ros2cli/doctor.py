@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from ros2cli import doctor_machine, doctor_ros
+from ros2cli.command import verb
 from ros2cli.doctor_result import FAIL, Result, fail
 
 CHECKS: Mapping[str, Callable[[], Result]] = {
@@ -33,13 +34,11 @@ CHECKS: Mapping[str, Callable[[], Result]] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-r", "--report", action="store_true", help="Accepted for compatibility: all is shown"
-    )
-    parser.set_defaults(run=run)
+@verb("""
+    Check this machine
 
-
+    -r, --report  Accepted for compatibility: all is shown
+""")
 def run(_: argparse.Namespace) -> int:
     width = max(map(len, CHECKS))
     results = []
@@ -60,3 +59,6 @@ def carry_out(check: Callable[[], Result]) -> Result:
         return check()
     except Exception as error:
         return fail(f"the check broke: {error!r}", "please report this")
+
+
+COMMAND = run

@@ -30,3 +30,9 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> CliE
         return CliError(f"{text}; there is none")
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return CliError(f"{text}{'' if guess else ';'} known: {', '.join(names[:LISTED])}{more}")
+
+
+def printable(text: str) -> str:
+    """A foreign text for a terminal: short, and without what steers one."""
+    short = text if len(text) <= 200 else f"{text[:200]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in short)

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ros2cli import discovery
-from ros2cli.command import positive_float
 from ros2cli.errors import CliError, unknown
 
 if TYPE_CHECKING:
@@ -51,18 +50,13 @@ class NodeName(NamedTuple):
         return self.name.startswith("_")
 
 
-def add_node_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of every verb that joins the graph."""
-    parser.add_argument(
-        "--spin-time",
-        type=positive_float,
-        default=discovery.LIMIT_S,
-        help="Longest wait for discovery in seconds (default: %(default)g)",
-    )
-    parser.add_argument(
-        "-s", "--use-sim-time", action="store_true", help="Enable ROS simulation time"
-    )
-    parser.add_argument("--no-daemon", action="store_true", help=argparse.SUPPRESS)
+def print_names(found: dict[str, list[str]], only_count: bool, show_types: bool) -> None:
+    """What the verbs print that list topics or services."""
+    if only_count:
+        print(len(found))
+        return
+    for name, types in found.items():
+        print(f"{name} [{', '.join(types)}]" if show_types else name)
 
 
 @contextmanager
@@ -183,12 +177,12 @@ def find_node(node: Node, args: argparse.Namespace, name: str) -> NodeName:
 
 def topics(node: Node, include_hidden: bool = False) -> dict[str, list[str]]:
     """Topic name to its types, sorted by name."""
-    return _visible(node.get_topic_names_and_types(), include_hidden)
+    return visible(node.get_topic_names_and_types(), include_hidden)
 
 
 def services(node: Node, include_hidden: bool = False) -> dict[str, list[str]]:
     """Service name to its types, sorted by name."""
-    return _visible(node.get_service_names_and_types(), include_hidden)
+    return visible(node.get_service_names_and_types(), include_hidden)
 
 
 def topic_type(node: Node, args: argparse.Namespace, name: str) -> tuple[str, str]:
@@ -220,7 +214,8 @@ def is_hidden(name: str) -> bool:
     return any(part.startswith("_") for part in name.split("/"))
 
 
-def _visible(names_and_types: list[Any], include_hidden: bool) -> dict[str, list[str]]:
+def visible(names_and_types: list[Any], include_hidden: bool) -> dict[str, list[str]]:
+    """Names and their types, sorted; hidden names only when asked for."""
     return {
         name: sorted(types)
         for name, types in sorted(names_and_types)

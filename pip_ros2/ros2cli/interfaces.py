@@ -39,16 +39,11 @@ def full_name(name: str, kind: str) -> str:
 def interfaces(kind: str) -> dict[str, list[str]]:
     """Package name to the names of its types of one kind, from the ament index."""
     found: dict[str, list[str]] = {}
-    for prefix in packages.prefixes():
-        index = prefix / packages.INDEX / "rosidl_interfaces"
-        for entry in sorted(index.iterdir()) if index.is_dir() else []:
-            listed = {
-                Path(line).stem
-                for line in entry.read_text().splitlines()
-                if line.startswith(f"{kind}/")
-            }
-            if listed:
-                found.setdefault(entry.name, sorted(listed))
+    for package, entry in packages.resources("rosidl_interfaces").items():
+        lines = entry.read_text().splitlines()
+        listed = {Path(line).stem for line in lines if line.startswith(f"{kind}/")}
+        if listed:
+            found[package] = sorted(listed)
     return found
 
 

@@ -16,54 +16,23 @@ from traceback import extract_tb
 from typing import Any
 
 from ros2cli import log_folder, packages
+from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-n",
-        "--noninteractive",
-        action="store_true",
-        default=not sys.stdin.isatty(),
-        help="Run the launch system non-interactively, with no terminal associated",
-    )
-    parser.add_argument(
-        "-d", "--debug", action="store_true", help="Put the launch system in debug mode"
-    )
-    parser.add_argument(
-        "-s",
-        "--show-args",
-        "--show-arguments",
-        action="store_true",
-        help="Show arguments that may be given to the launch file",
-    )
-    parser.add_argument(
-        "-a",
-        "--show-all-subprocesses-output",
-        action="store_true",
-        help="Show all output of the processes, whatever the launch file says",
-    )
-    parser.add_argument(
-        "--allow-undeclared",
-        action="store_true",
-        help="Pass arguments on that the launch file does not declare",
-    )
-    parser.add_argument(
-        "--fail-with-required",
-        action="store_true",
-        help="Exit code 1 where a process whose end ends the launch has failed (without: 0, as on "
-        "a distribution)",
-    )
-    parser.add_argument("package_name", help="Name of the package, or path of a launch file")
-    parser.add_argument("launch_file_name", nargs="?", help="Name of the launch file")
-    parser.add_argument(
-        "launch_arguments",
-        nargs="*",
-        help="Arguments to the launch file: '<name>:=<value>' (of duplicates the last one wins)",
-    )
-    parser.set_defaults(run=run)
+@verb("""
+    Run a launch file
 
-
+    -n, --noninteractive  Run the launch system non-interactively, with no terminal associated
+    -d, --debug           Put the launch system in debug mode
+    -s, --show-args, --show-arguments   Show arguments that may be given to the launch file
+    -a, --show-all-subprocesses-output  Show all output, whatever the launch file says
+    --allow-undeclared    Pass arguments on that the launch file does not declare
+    --fail-with-required  Exit code 1 where a required process failed (without: 0, as the real one)
+    package_name          Name of the package, or path of a launch file
+    launch_file_name TEXT?           Name of the launch file
+    launch_arguments WORD?...        Arguments: '<name>:=<value>' (of duplicates the last one wins)
+""")
 def run(args: argparse.Namespace) -> int | None:
     path, words = locate(args.package_name, args.launch_file_name, args.launch_arguments)
     passed = parse_arguments(words)
@@ -175,7 +144,7 @@ def _launch(path: Path, passed: dict[str, str], args: argparse.Namespace) -> int
 
     service = LaunchService(
         argv=[f"{name}:={value}" for name, value in passed.items()],
-        noninteractive=args.noninteractive,
+        noninteractive=args.noninteractive or not sys.stdin.isatty(),
         debug=args.debug,
     )
     # By way of an include, so that ThisLaunchFileDir and relative paths know where the file is.
@@ -186,3 +155,6 @@ def _launch(path: Path, passed: dict[str, str], args: argparse.Namespace) -> int
     code = int(service.run())
     failed = args.fail_with_required and bool(service.context._failed_requirements)
     return code or int(failed)
+
+
+COMMAND = run

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ros2cli import graph, leftovers, log_folder, network
-from ros2cli.command import Parser
+from ros2cli.command import DISTRIBUTION, Parser
 from ros2cli.errors import CliError
 from ros2cli.packages import ensure_prefix_path
 
@@ -46,8 +46,8 @@ def build_parser(chosen: str | None) -> Parser:
     for name, summary in COMMANDS.items():
         sub = subparsers.add_parser(name, help=summary, description=summary)
         if name == chosen:
-            importlib.import_module(f"ros2cli.{name}").add_arguments(sub)
-    parser.set_defaults(run=lambda _: parser.print_help())
+            sub.add(importlib.import_module(f"ros2cli.{name}").COMMAND)
+    parser.set_defaults(run=lambda _: parser.print_help(), parser=parser)
     return parser
 
 
@@ -83,7 +83,8 @@ def _run(argv: Sequence[str] | None) -> int:
             # argparse gives up on name:=value words that stand after an option.
             args.launch_arguments += between
         elif between:
-            parser.error(f"unrecognized arguments: {' '.join(between)}")
+            what = f"unrecognized arguments: {' '.join(between)}"
+            args.parser.error(f"{what}. Where the real command takes them: {DISTRIBUTION}")
         if not args.use_python_default_buffering and hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
         return args.run(args) or 0

@@ -172,20 +172,13 @@ def to_yaml(message: Any, shown: Shown = EVERYTHING, flow_style: bool = False) -
 
 def to_csv(message: Any, shown: Shown = EVERYTHING) -> str:
     """All values of the message, depth first, separated by commas."""
-    pairs = zip(message.get_fields_and_field_types(), message.SLOT_TYPES, strict=True)
-    return ",".join(_csv(getattr(message, name), kind, shown) for name, kind in pairs)
+    return _csv(_plain(message, shown))
 
 
-def _csv(value: Any, kind: Any, shown: Shown) -> str:
-    if isinstance(value, (list, tuple, array.array, np.ndarray)):
-        if shown.no_arr and kind is not None:
-            return _abbreviated(value, kind)
-        limit = shown.truncate_length
-        cells = [_csv(item, None, shown) for item in value[:limit]]
-        return ",".join([*cells, "..."] if limit is not None and len(value) > limit else cells)
-    if hasattr(value, "SLOT_TYPES"):
-        return to_csv(value, shown)
-    return str(_text(value, shown) if isinstance(value, (str, bytes)) else value)
+def _csv(value: Any) -> str:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return ",".join(map(_csv, value)) if isinstance(value, list) else str(value)
 
 
 def _plain(value: Any, shown: Shown, kind: Any = None) -> Any:

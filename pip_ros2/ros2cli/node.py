@@ -6,25 +6,16 @@ import argparse
 import sys
 
 from ros2cli import graph
-from ros2cli.command import Verb, add_verbs
+from ros2cli.command import verb
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_verbs(
-        parser,
-        {
-            "info": Verb("Output information about a node", _info_arguments, info),
-            "list": Verb("Output a list of available nodes", _list_arguments, list_nodes),
-        },
-    )
+@verb("""
+    Output a list of available nodes
 
-
-def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("-a", "--all", action="store_true", help="Display hidden nodes as well")
-    parser.add_argument("-c", "--count-nodes", action="store_true", help="Only show the number")
-
-
+    [graph]
+    -a, --all          Display hidden nodes as well
+    -c, --count-nodes  Only show the number
+""")
 def list_nodes(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         graph.settle(node, args)
@@ -41,14 +32,13 @@ def list_nodes(args: argparse.Namespace) -> None:
         print(name)
 
 
-def _info_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("node_name", help="Fully qualified node name")
-    parser.add_argument(
-        "--include-hidden", action="store_true", help="Display hidden topics and services as well"
-    )
+@verb("""
+    Output information about a node
 
-
+    [graph]
+    node_name         Fully qualified node name
+    --include-hidden  Display hidden topics and services as well
+""")
 def info(args: argparse.Namespace) -> None:
     import rclpy.action as action
 
@@ -75,9 +65,8 @@ def info(args: argparse.Namespace) -> None:
     print(found.full)
     for title, names_and_types in sections.items():
         print(f"  {title}:")
-        lines = [
-            f"    {name}: {', '.join(types)}"
-            for name, types in sorted(names_and_types)
-            if args.include_hidden or not graph.is_hidden(name)
-        ]
-        print("\n".join(lines))
+        visible = graph.visible(names_and_types, args.include_hidden)
+        print("\n".join(f"    {name}: {', '.join(types)}" for name, types in visible.items()))
+
+
+COMMAND = {"info": info, "list": list_nodes}

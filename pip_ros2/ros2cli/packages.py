@@ -27,20 +27,19 @@ def ensure_prefix_path() -> None:
         os.environ["AMENT_PREFIX_PATH"] = os.pathsep.join([*paths, sys.prefix])
 
 
-def prefixes() -> list[Path]:
-    """The folders of AMENT_PREFIX_PATH that exist, first wins."""
-    paths = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
-    return [Path(path) for path in paths if path and os.path.isdir(path)]
+def resources(kind: str) -> dict[str, Path]:
+    """Package name to its entry of that kind in the index; the first prefix wins."""
+    found: dict[str, Path] = {}
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        for entry in sorted(Path(prefix).glob(f"{INDEX / kind}/*")) if prefix else ():
+            found.setdefault(entry.name, entry)
+    return found
 
 
 def packages() -> dict[str, Path]:
     """Package name to prefix."""
-    found: dict[str, Path] = {}
-    for prefix in prefixes():
-        index = prefix / INDEX / "packages"
-        for entry in sorted(index.iterdir()) if index.is_dir() else []:
-            found.setdefault(entry.name, prefix)
-    return found
+    depth = len(INDEX.parts)
+    return {name: entry.parents[depth + 1] for name, entry in resources("packages").items()}
 
 
 def package_prefix(package: str) -> Path:
@@ -58,11 +57,8 @@ def share_folder(package: str) -> Path:
 
 def executables(package: str) -> list[Path]:
     """The executable files under ``<prefix>/lib/<package>``, sorted."""
-    return sorted(
-        path
-        for path in _files(package_prefix(package) / "lib" / package)
-        if os.access(path, os.X_OK)
-    )
+    folder = package_prefix(package) / "lib" / package
+    return [path for path in files_below(folder) if os.access(path, os.X_OK)]
 
 
 def files_below(folder: Path, name: str | None = None) -> list[Path]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph
-from ros2cli.command import Verb, add_verbs
+from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 
 if TYPE_CHECKING:
@@ -31,18 +30,6 @@ LABELS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_verbs(
-        parser,
-        {
-            "dump": Verb("Show all parameters of a node as YAML", _node_argument, dump),
-            "get": Verb("Get parameter", _get_arguments, get),
-            "list": Verb("Output a list of available parameters", _list_arguments, list_parameters),
-            "set": Verb("Set parameter", _set_arguments, set_parameter),
-        },
-    )
-
-
 class ParameterClient:
     """The parameters of one node; every method raises CliError when the node does not answer."""
 
@@ -55,15 +42,12 @@ class ParameterClient:
         if not self._client.wait_for_services(timeout_sec=ANSWER_WAIT_S):
             raise CliError(f"node '{name}' has no parameter services")
 
-    def names(self, prefixes: list[str] | None = None) -> list[str]:
-        return sorted(self._call(self._client.list_parameters(prefixes or [])).result.names)
+    def names(self) -> list[str]:
+        return sorted(self._call(self._client.list_parameters([])).result.names)
 
     def values(self, names: list[str]) -> list[Any]:
         """rcl_interfaces/msg/ParameterValue for each name."""
         return list(self._call(self._client.get_parameters(names)).values) if names else []
-
-    def descriptors(self, names: list[str]) -> list[Any]:
-        return list(self._call(self._client.describe_parameters(names)).descriptors)
 
     def set(self, parameters: list[Any]) -> list[Any]:
         """rcl_interfaces/msg/SetParametersResult for each."""
@@ -91,33 +75,20 @@ def connect(node: Node, args: argparse.Namespace) -> ParameterClient:
     return ParameterClient(node, graph.find_node(node, args, args.node_name).full)
 
 
-def _node_argument(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("node_name", help="Name of the ROS node")
-    parser.add_argument("--include-hidden-nodes", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--timeout", dest="spin_time", type=float, metavar="N", help="the same as --spin-time"
-    )
+@verb("""
+    Output a list of available parameters
 
-
-def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("node_name", nargs="?", help="Name of the ROS node (default: all)")
-    parser.add_argument("--filter", metavar="REGEX", help="Only names that match")
-    parser.add_argument("--include-hidden-nodes", action="store_true")
-    parser.add_argument("--param-prefixes", nargs="+", default=[], help="Only these prefixes")
-    parser.add_argument("--param-type", action="store_true", help="Print the types as well")
-
-
+    [graph]
+    node_name TEXT?  Name of the ROS node (default: all)
+    --param-type     Print the types as well
+""")
 def list_parameters(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         if args.node_name:
             names = [graph.find_node(node, args, args.node_name).full]
         else:
             graph.settle(node, args)
-            own = graph.resolve(node, node.get_name())
-            found = (n.full for n in graph.node_names(node, args.include_hidden_nodes))
-            names = [name for name in found if name != own]
+            names = [found.full for found in graph.node_names(node)]
         for name in names:
             try:
                 _print_names(ParameterClient(node, name), args)
@@ -128,23 +99,22 @@ def list_parameters(args: argparse.Namespace) -> None:
 
 
 def _print_names(client: ParameterClient, args: argparse.Namespace) -> None:
-    names = [
-        name for name in client.names(args.param_prefixes)
-        if args.filter is None or re.match(args.filter, name)
-    ]  # fmt: skip
+    names = client.names()
     if not args.node_name and names:
         print(f"{client.name}:")
-    kinds = [d.type for d in client.descriptors(names)] if args.param_type and names else []
+    values = client.values(names) if args.param_type else []
     for index, name in enumerate(names):
-        print(f"  {name} (type: {LABELS[kinds[index]][1]})" if kinds else f"  {name}")
+        print(f"  {name} (type: {LABELS[values[index].type][1]})" if values else f"  {name}")
 
 
-def _get_arguments(parser: argparse.ArgumentParser) -> None:
-    _node_argument(parser)
-    parser.add_argument("parameter_name", help="Name of the parameter")
-    parser.add_argument("--hide-type", action="store_true", help="Hide the type information")
+@verb("""
+    Get parameter
 
-
+    [graph]
+    node_name       Name of the ROS node
+    parameter_name  Name of the parameter
+    --hide-type     Hide the type information
+""")
 def get(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         client = connect(node, args)
@@ -159,12 +129,14 @@ def get(args: argparse.Namespace) -> None:
         print(label, python)
 
 
-def _set_arguments(parser: argparse.ArgumentParser) -> None:
-    _node_argument(parser)
-    parser.add_argument("parameter_name", help="Name of the parameter")
-    parser.add_argument("value", help="Value of the parameter, as YAML")
+@verb("""
+    Set parameter
 
-
+    [graph]
+    node_name       Name of the ROS node
+    parameter_name  Name of the parameter
+    value           Value of the parameter, as YAML
+""")
 def set_parameter(args: argparse.Namespace) -> None:
     from rcl_interfaces.msg import Parameter
     from rclpy.parameter import get_parameter_value
@@ -180,6 +152,12 @@ def set_parameter(args: argparse.Namespace) -> None:
     print(f"Set parameter successful{reason}")
 
 
+@verb("""
+    Show all parameters of a node as YAML
+
+    [graph]
+    node_name       Name of the ROS node
+""")
 def dump(args: argparse.Namespace) -> None:
     import yaml
 
@@ -202,3 +180,6 @@ def _to_python(value: Any) -> Any:
 
     python: Any = parameter_value_to_python(value)
     return python.tolist() if hasattr(python, "tolist") else python
+
+
+COMMAND = {"dump": dump, "get": get, "list": list_parameters, "set": set_parameter}

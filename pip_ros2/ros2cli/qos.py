@@ -1,51 +1,33 @@
-"""Quality of service: the ``--qos-*`` options, and requests that fit what publishers offer."""
+"""Quality of service: the ``--qos-*`` options, requests that fit what publishers offer, bags."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ros2cli.command import non_negative_int, positive_float
+from ros2cli.errors import printable
 
 if TYPE_CHECKING:
     from rclpy.qos import QoSProfile
+    from rosbag_lite import BagTopic
 
-# Short keys as in rclpy.qos (a test compares them), so that --help need not import rclpy.
-PROFILES = (
-    "unknown", "default", "system_default", "sensor_data", "services_default", "parameters",
-    "parameter_events", "action_status_default", "best_available", "rosout_default",
-)  # fmt: skip
-HISTORY = ("system_default", "keep_last", "keep_all", "unknown")
-RELIABILITY = ("system_default", "reliable", "best_effort", "unknown", "best_available")
-DURABILITY = ("system_default", "transient_local", "volatile", "unknown", "best_available")
-LIVELINESS = ("system_default", "automatic", "manual_by_topic", "unknown", "best_available")
-
-OVERRIDES = (
-    "qos_reliability", "qos_durability", "qos_depth", "qos_history", "qos_liveliness",
-    "qos_liveliness_lease_duration_seconds",
-)  # fmt: skip
-
-
-def add_qos_arguments(parser: argparse.ArgumentParser, action: str, default: str) -> None:
-    """The options of ``topic echo`` and ``topic pub``; ``action`` is subscribe or publish."""
-    parser.add_argument(
-        "--qos-profile",
-        choices=PROFILES,
-        default=default,
-        help=f"Quality of service preset to {action} with (default: {default})",
-    )
-    parser.add_argument("--qos-depth", type=non_negative_int, metavar="N", help="Queue size")
-    parser.add_argument("--qos-history", choices=HISTORY)
-    parser.add_argument("--qos-reliability", choices=RELIABILITY)
-    parser.add_argument("--qos-durability", choices=DURABILITY)
-    parser.add_argument("--qos-liveliness", choices=LIVELINESS)
-    parser.add_argument("--qos-liveliness-lease-duration-seconds", type=positive_float, metavar="S")
+POLICIES = ("history", "reliability", "durability", "liveliness")
+DURATIONS = ("deadline", "lifespan", "liveliness_lease_duration")
 
 
 def chosen(args: argparse.Namespace) -> bool:
     """True when the user set a policy that would otherwise follow the publishers."""
-    return any(getattr(args, name) is not None for name in OVERRIDES)
+    names = (*POLICIES, "depth", "liveliness_lease_duration_seconds")
+    return any(getattr(args, f"qos_{name}") is not None for name in names)
+
+
+def _kind(policy: str) -> Any:
+    """The enumeration of rclpy that a policy takes its values from."""
+    from rclpy import qos
+
+    return getattr(qos, f"{policy.capitalize()}Policy")
 
 
 def profile(args: argparse.Namespace) -> QoSProfile:
@@ -54,21 +36,14 @@ def profile(args: argparse.Namespace) -> QoSProfile:
     from rclpy.duration import Duration
 
     result = qos.QoSPresetProfiles.get_from_short_key(args.qos_profile)
-    if args.qos_history:
-        result.history = qos.QoSHistoryPolicy.get_from_short_key(args.qos_history)
-    if args.qos_durability:
-        result.durability = qos.QoSDurabilityPolicy.get_from_short_key(args.qos_durability)
-    if args.qos_reliability:
-        result.reliability = qos.QoSReliabilityPolicy.get_from_short_key(args.qos_reliability)
-    if args.qos_liveliness:
-        result.liveliness = qos.QoSLivelinessPolicy.get_from_short_key(args.qos_liveliness)
-    if args.qos_liveliness_lease_duration_seconds:
-        result.liveliness_lease_duration = Duration(
-            seconds=args.qos_liveliness_lease_duration_seconds
-        )
+    for policy in POLICIES:
+        if word := getattr(args, f"qos_{policy}"):
+            setattr(result, policy, _kind(policy).get_from_short_key(word))
+    if lease_s := args.qos_liveliness_lease_duration_seconds:
+        result.liveliness_lease_duration = Duration(seconds=lease_s)
     if args.qos_depth:
         result.depth = args.qos_depth
-    elif result.durability == qos.QoSDurabilityPolicy.TRANSIENT_LOCAL and result.depth == 0:
+    elif result.durability == qos.DurabilityPolicy.TRANSIENT_LOCAL and result.depth == 0:
         result.depth = 1
     return result
 
@@ -92,12 +67,72 @@ def adapt_to_offers(offers: Sequence[QoSProfile], depth: int) -> Adapted:
     latched = {offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers}
     result = QoSProfile(
         depth=depth,
-        reliability=(
-            ReliabilityPolicy.RELIABLE if reliable == {True} else ReliabilityPolicy.BEST_EFFORT
-        ),
-        durability=(
-            DurabilityPolicy.TRANSIENT_LOCAL if latched == {True} else DurabilityPolicy.VOLATILE
-        ),
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
     )
+    if reliable == {True}:
+        result.reliability = ReliabilityPolicy.RELIABLE
+    if latched == {True}:
+        result.durability = DurabilityPolicy.TRANSIENT_LOCAL
     found = {"reliability": reliable, "durability": latched}
     return Adapted(result, tuple(name for name, kinds in found.items() if len(kinds) > 1))
+
+
+# As rosbag2 orders them.
+STORED = (
+    "history", "depth", "reliability", "durability", "deadline", "lifespan", "liveliness",
+    "liveliness_lease_duration", "avoid_ros_namespace_conventions",
+)  # fmt: skip
+
+
+def to_bag(profile: QoSProfile) -> dict[str, Any]:
+    """A profile of rclpy as rosbag2 stores it: policies as the numbers of rmw/types.h."""
+    stored: dict[str, Any] = {}
+    for name in STORED:
+        value: Any = getattr(profile, name)
+        if name in DURATIONS:
+            sec, nsec = divmod(value.nanoseconds, 10**9)
+            stored[name] = {"sec": sec, "nsec": nsec}
+        else:
+            stored[name] = value if isinstance(value, bool) else int(value)
+    return stored
+
+
+def from_bag(topic: BagTopic, depth: int) -> QoSProfile:
+    """What to publish a topic with: as recorded where all publishers agreed, else the default.
+
+    History is not restored: discovery does not tell it.
+    """
+    from rclpy import qos
+    from rclpy.duration import Duration
+
+    unlike = {str({**q, "history": 0, "depth": 0, "lifespan": 0}) for q in topic.qos}
+    if len(unlike) != 1:
+        return qos.QoSProfile(depth=depth)
+    recorded = topic.qos[0]
+    options: dict[str, Any] = {}
+    try:
+        for name in ("reliability", "durability", "liveliness"):
+            value = recorded[name]  # a number up to version 8, a word from version 9
+            kind = _kind(name)
+            options[name] = (
+                kind(value) if isinstance(value, int) else kind.get_from_short_key(value)
+            )
+        for name in DURATIONS:
+            options[name] = Duration(nanoseconds=_nanoseconds(recorded[name]))
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        print(
+            f"WARNING: the QoS that the bag has for '{printable(topic.name)}' makes no sense "
+            f"({error!r}); it is played with the default",
+            file=sys.stderr,
+        )
+        return qos.QoSProfile(depth=depth)
+    return qos.QoSProfile(depth=depth, **options)
+
+
+def _nanoseconds(time: Mapping[str, Any]) -> int:
+    """Of a stored duration. ValueError for one that is no such thing."""
+    sec, nsec = time["sec"], time["nsec"]
+    if not isinstance(sec, int) or not isinstance(nsec, int) or sec < 0 or nsec < 0:
+        raise ValueError(f"a time of {str(sec)[:20]} s and {str(nsec)[:20]} ns")
+    return sec * 10**9 + nsec

@@ -8,23 +8,18 @@ import signal
 import subprocess
 
 from ros2cli import packages
+from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--prefix",
-        help="Command to put before the executable, in quotes if it has spaces "
-        "(e.g. --prefix 'gdb -ex run --args')",
-    )
-    parser.add_argument("package_name", help="Name of the ROS package")
-    parser.add_argument("executable_name", help="Name of the executable")
-    parser.add_argument(
-        "argv", nargs=argparse.REMAINDER, help="Arguments passed on to the executable"
-    )
-    parser.set_defaults(run=run)
+@verb("""
+    Run an executable of a package
 
-
+    --prefix COMMAND  Command to put before the executable (e.g. 'gdb -ex run --args')
+    package_name      Name of the ROS package
+    executable_name   Name of the executable
+    argv REST         Arguments passed on to the executable
+""")
 def run(args: argparse.Namespace) -> int:
     available = packages.executables(args.package_name)
     matches = [path for path in available if path.name == args.executable_name]
@@ -62,3 +57,6 @@ def run_executable(command: list[str]) -> int:
     elif code > 0:
         print(f"[ros2run]: Process exited with failure {code}")
     return code if code >= 0 else 128 - code
+
+
+COMMAND = run

@@ -3,56 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import Any
 
 from ros2cli import graph
-from ros2cli.command import Verb, add_verbs, positive_float
+from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 from ros2cli.interfaces import full_name, import_interface
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_verbs(
-        parser,
-        {
-            "call": Verb("Call a service", _call_arguments, call),
-            "info": Verb("Print information about a service", _name_arguments, info),
-            "list": Verb("Output a list of available services", _list_arguments, list_services),
-            "type": Verb("Output a service's type", _name_arguments, service_type),
-        },
-    )
+@verb("""
+    Output a list of available services
 
-
-def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("-t", "--show-types", action="store_true", help="Also show the type")
-    parser.add_argument("-c", "--count-services", action="store_true", help="Only show the number")
-    parser.add_argument("--include-hidden-services", action="store_true")
-
-
+    [graph]
+    -t, --show-types           Also show the type
+    -c, --count-services       Only show the number
+    --include-hidden-services  Hidden ones as well
+""")
 def list_services(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         graph.settle(node, args)
         found = graph.services(node, args.include_hidden_services)
-    if args.count_services:
-        print(len(found))
-        return
-    for name, types in found.items():
-        print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+    graph.print_names(found, args.count_services, args.show_types)
 
 
-def _name_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("service_name", help="Name of the ROS service (e.g. '/add_two_ints')")
+@verb("""
+    Output a service's type
 
-
+    [graph]
+    service_name    Name of the ROS service (e.g. '/add_two_ints')
+""")
 def service_type(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         print(graph.service_type(node, args, args.service_name)[1])
 
 
+@verb("""
+    Print information about a service
+
+    [graph]
+    service_name    Name of the ROS service (e.g. '/add_two_ints')
+""")
 def info(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         name, type_name = graph.service_type(node, args, args.service_name)
@@ -62,18 +53,15 @@ def info(args: argparse.Namespace) -> None:
         print(f"Services count: {node.count_services(name)}")
 
 
-def _call_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("service_name", help="Name of the ROS service (e.g. '/add_two_ints')")
-    parser.add_argument("service_type", help="Type (e.g. 'std_srvs/srv/Empty')")
-    values = parser.add_mutually_exclusive_group()
-    values.add_argument(
-        "values", nargs="?", default="{}", help="Request in YAML format (e.g. '{a: 1, b: 2}')"
-    )
-    values.add_argument("--stdin", action="store_true", help="Read values from standard input")
-    parser.add_argument("-r", "--rate", type=positive_float, help="Repeat the call at N Hz")
+@verb("""
+    Call a service
 
-
+    [graph]
+    service_name    Name of the ROS service (e.g. '/add_two_ints')
+    service_type    Type (e.g. 'std_srvs/srv/Empty')
+    values TEXT?={}  Request in YAML format (e.g. '{a: 1, b: 2}')
+    -r, --rate HZ   Repeat the call at N Hz
+""")
 def call(args: argparse.Namespace) -> None:
     import rclpy
 
@@ -81,7 +69,7 @@ def call(args: argparse.Namespace) -> None:
 
     cls = import_interface(args.service_type, "srv")
     request = cls.Request()
-    set_fields(request, parse_values(sys.stdin.read() if args.stdin else args.values))
+    set_fields(request, parse_values(args.values))
     with graph.cli_node(args) as node:
         name = graph.resolve(node, args.service_name)
         client: Any = node.create_client(cls, name)
@@ -109,3 +97,6 @@ def _explain_missing(known: dict[str, list[str]], name: str, type_name: str) -> 
         raise CliError(f"service '{name}' is of type {', '.join(others)}, not {type_name}")
     visible = [other for other in known if not graph.is_hidden(other)]
     raise unknown("service", name, visible, "(--spin-time waits longer)")
+
+
+COMMAND = {"call": call, "info": info, "list": list_services, "type": service_type}

@@ -5,68 +5,44 @@ from __future__ import annotations
 import argparse
 
 from ros2cli import graph, topic_echo, topic_hz, topic_pub
-from ros2cli.command import Verb, add_verbs
+from ros2cli.command import verb
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_verbs(
-        parser,
-        {
-            "echo": Verb("Output messages from a topic", topic_echo.add_arguments, topic_echo.echo),
-            "hz": Verb(
-                "Print the average publishing rate to screen",
-                topic_hz.add_arguments,
-                topic_hz.hz,
-            ),
-            "info": Verb("Print information about a topic", _info_arguments, info),
-            "list": Verb("Output a list of available topics", _list_arguments, list_topics),
-            "pub": Verb("Publish a message to a topic", topic_pub.add_arguments, topic_pub.pub),
-        },
-    )
+@verb("""
+    Output a list of available topics
 
-
-def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("-t", "--show-types", action="store_true", help="Also show the type")
-    parser.add_argument("-c", "--count-topics", action="store_true", help="Only show the number")
-    parser.add_argument("--include-hidden-topics", action="store_true")
-    parser.add_argument("-v", "--verbose", action="store_true", help="Show publishers, subscribers")
-
-
+    [graph]
+    -t, --show-types         Also show the type
+    -c, --count-topics       Only show the number
+    --include-hidden-topics  Hidden ones as well
+    -v, --verbose            Show publishers and subscribers
+""")
 def list_topics(args: argparse.Namespace) -> None:
     with graph.cli_node(args) as node:
         graph.settle(node, args)
         found = graph.topics(node, args.include_hidden_topics)
         counts = {n: (node.count_publishers(n), node.count_subscribers(n)) for n in found}
-    if args.count_topics:
-        print(len(found))
-    elif args.verbose:
-        for index, (title, noun) in enumerate(
-            [("Published", "publisher"), ("Subscribed", "subscriber")]
-        ):
-            print(f"{title} topics:")
-            for name, types in found.items():
-                count = counts[name][index]
-                if count:
-                    plural = "s" if count > 1 else ""
-                    print(f" * {name} [{', '.join(types)}] {count} {noun}{plural}")
-            print()
-    else:
+    if not args.verbose or args.count_topics:
+        graph.print_names(found, args.count_topics, args.show_types)
+        return
+    for index, (title, noun) in enumerate(
+        [("Published", "publisher"), ("Subscribed", "subscriber")]
+    ):
+        print(f"{title} topics:")
         for name, types in found.items():
-            print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+            if count := counts[name][index]:
+                plural = "s" if count > 1 else ""
+                print(f" * {name} [{', '.join(types)}] {count} {noun}{plural}")
+        print()
 
 
-def _info_arguments(parser: argparse.ArgumentParser) -> None:
-    graph.add_node_arguments(parser)
-    parser.add_argument("topic_name", help="Name of the ROS topic (e.g. '/chatter')")
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="Print node, type hash, GUID and QoS of each publisher and subscriber",
-    )
+@verb("""
+    Print information about a topic
 
-
+    [graph]
+    topic_name               Name of the ROS topic (e.g. '/chatter')
+    -v, --verbose            Print node, type hash, GUID and QoS of each endpoint
+""")
 def info(args: argparse.Namespace) -> None:
     end = "\n\n" if args.verbose else "\n"
     with graph.cli_node(args) as node:
@@ -74,9 +50,19 @@ def info(args: argparse.Namespace) -> None:
         # The name was found at the first endpoint; the others may still be on their way.
         graph.settle(node, args)
         print(f"Type: {type_name}", end=end)
-        print(f"Publisher count: {node.count_publishers(name)}", end=end)
-        for endpoint in node.get_publishers_info_by_topic(name) if args.verbose else []:
-            print(endpoint, end=end)
-        print(f"Subscription count: {node.count_subscribers(name)}", end=end)
-        for endpoint in node.get_subscriptions_info_by_topic(name) if args.verbose else []:
-            print(endpoint, end=end)
+        for title, endpoints in (
+            ("Publisher", node.get_publishers_info_by_topic(name)),
+            ("Subscription", node.get_subscriptions_info_by_topic(name)),
+        ):
+            print(f"{title} count: {len(endpoints)}", end=end)
+            for endpoint in endpoints if args.verbose else ():
+                print(endpoint, end=end)
+
+
+COMMAND = {
+    "echo": topic_echo.echo,
+    "hz": topic_hz.hz,
+    "info": info,
+    "list": list_topics,
+    "pub": topic_pub.pub,
+}

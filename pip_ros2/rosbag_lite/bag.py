@@ -246,8 +246,8 @@ def _messages(path: Path, verify: bool, by_time: bool) -> Iterator[BagMessage]:
         for row in sqlite_file.messages(path, by_time):
             yield BagMessage(row.topic.name, row.topic.type, _plain(row.data), row.log_ns)
     else:
-        for channel, _, log_ns, _, data in mcap_file.messages(path, verify, by_time):
-            yield BagMessage(channel.topic, channel.schema.name, _plain(data), log_ns)
+        for channel, schema, _, log_ns, _, data in mcap_file.messages(path, verify, by_time):
+            yield BagMessage(channel.topic, schema.name, _plain(data), log_ns)
 
 
 def _plain(data: bytes | memoryview) -> bytes | memoryview:
@@ -266,40 +266,43 @@ def _counted(path: Path) -> tuple[list[BagTopic], int, int]:
         ]  # fmt: skip
         return topics, low, high
     end = mcap_file.summary(path)
-    if end is not None:
-        rated = [topic_of(c, end.counts.get(c.id, 0)) for c in end.channels]
-        return rated, end.start_ns, end.end_ns
-    return _walked(path)
+    if end is None:
+        return _walked(path)
+    told = end.statistics
+    counted = [
+        topic_of(channel, schema, told.channel_message_counts.get(channel.id, 0))
+        for channel, schema in end.channels
+    ]
+    return counted, told.message_start_time, told.message_end_time
 
 
 def _walked(path: Path) -> tuple[list[BagTopic], int, int]:
     """The same of a file whose end tells nothing."""
-    counts: dict[int, int] = {}
-    channels: dict[int, mcap_records.Channel] = {}
-    low = high = 0
+    names = mcap_records.Names()
+    times: dict[int, list[int]] = {}
     try:
-        for record in mcap_file.records(path):
-            if isinstance(record, mcap_records.Channel):
-                channels[record.id] = record
-            elif isinstance(record, mcap_records.Message):
-                low = min(low, record.log_ns) if counts else record.log_ns
-                high = max(high, record.log_ns)
-                counts[record.channel.id] = counts.get(record.channel.id, 0) + 1
+        for record in mcap_file.records(path, names):
+            if isinstance(record, mcap_records.Message):
+                times.setdefault(record.channel.id, []).append(record.log_ns)
     except DamageError:
         pass  # told when the messages are read
-    return [topic_of(c, counts.get(number, 0)) for number, c in channels.items()], low, high
+    topics = [
+        topic_of(*pair, len(times.get(number, ()))) for number, pair in names.channels.items()
+    ]
+    every = [log_ns for each in times.values() for log_ns in each]
+    return topics, min(every, default=0), max(every, default=0)
 
 
-def topic_of(channel: mcap_records.Channel, count: int = 0) -> BagTopic:
+def topic_of(channel: mcap_records.Channel, schema: mcap_records.Schema, count: int) -> BagTopic:
     """The topic that an MCAP channel stands for."""
     return BagTopic(
         channel.topic,
-        channel.schema.name,
+        schema.name,
         qos_from_yaml(channel.metadata.get("offered_qos_profiles")),
         channel.metadata.get("topic_type_hash", ""),
         count,
-        channel.encoding,
-        channel.schema.data.decode("utf-8", "replace"),
+        channel.message_encoding,
+        schema.data.decode("utf-8", "replace"),
     )
 
 

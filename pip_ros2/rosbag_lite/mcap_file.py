@@ -17,27 +17,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, count
 from pathlib import Path
+from typing import NamedTuple
+
+from mcap.opcode import Opcode
 
 from rosbag_lite.compression import unpack
 from rosbag_lite.errors import BagError, CutOffError, DamageError
 from rosbag_lite.mcap_records import (
-    ATTACHMENT,
-    CHANNEL,
-    CHUNK,
-    DATA_END,
-    FOOTER,
     MAX_TIME_NS,
-    MESSAGE,
     MESSAGE_HEAD,
-    METADATA,
-    SCHEMA,
-    STATISTICS,
     Attachment,
+    Channel,
     Message,
     Names,
     Record,
-    Summary,
-    read_statistics,
+    Schema,
+    Statistics,
+    parse,
 )
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -47,6 +43,7 @@ THREADS = 2
 AHEAD = 4  # chunks; each holds up to a few pictures
 HELD_BYTES = 256 * 1024 * 1024  # of messages that wait for earlier ones from later chunks
 
+_MESSAGES = (Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL, Opcode.CHUNK)
 _RECORD = struct.Struct("<BQ")  # opcode, length
 _CHUNK = struct.Struct("<QQQII")  # first and last time, size, checksum, length of compression name
 _FOOTER = struct.Struct("<QQI")  # where the summary is, where its offsets are, checksum
@@ -60,7 +57,9 @@ def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator
         go: whoever recorded them out of order by more than that gets the later ones late.
     """
     view = _mapped(path)
-    units = _units(view, Names(), verify, (MESSAGE, SCHEMA, CHANNEL, CHUNK))
+    units = _units(
+        view, Names(), verify, (Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL, Opcode.CHUNK)
+    )
     if by_time:
         yield from _by_time(units, _first_times(view))
         return
@@ -70,16 +69,31 @@ def messages(path: Path, verify: bool = True, by_time: bool = False) -> Iterator
                 yield record
 
 
-def records(path: Path) -> Iterator[Record]:
-    """Everything in the file, verified, up to the end or the first damage."""
-    kinds = (MESSAGE, SCHEMA, CHANNEL, CHUNK, ATTACHMENT, METADATA)
-    for unit in _units(_mapped(path), Names(), True, kinds):
+def records(path: Path, names: Names | None = None) -> Iterator[Record]:
+    """Everything in the file, verified, up to the end or the first damage.
+
+    names: gets to know what the numbers in it stand for.
+    """
+    kinds = (
+        Opcode.MESSAGE,
+        Opcode.SCHEMA,
+        Opcode.CHANNEL,
+        Opcode.CHUNK,
+        Opcode.ATTACHMENT,
+        Opcode.METADATA,
+    )
+    for unit in _units(_mapped(path), names or Names(), True, kinds):
         yield from unit
 
 
 def attachments(path: Path) -> Iterator[Attachment]:
     """Those before the first message."""
-    for unit in _units(_mapped(path), Names(), True, (SCHEMA, CHANNEL, CHUNK, ATTACHMENT)):
+    for unit in _units(
+        _mapped(path),
+        Names(),
+        True,
+        (Opcode.SCHEMA, Opcode.CHANNEL, Opcode.CHUNK, Opcode.ATTACHMENT),
+    ):
         for record in unit:
             if not isinstance(record, Attachment):
                 return
@@ -94,33 +108,42 @@ def is_closed(path: Path) -> bool:
         return size > 2 * len(MAGIC) and stream.read() == MAGIC
 
 
+class Summary(NamedTuple):
+    """What the end of a whole file says of it."""
+
+    channels: tuple[tuple[Channel, Schema], ...]
+    statistics: Statistics
+
+
 def summary(path: Path) -> Summary | None:
     """What the file's end says of it; None where it says too little, or nothing sensible."""
     if not is_closed(path):
         return None
     view = _mapped(path)
     names = Names()
-    statistics = None
+    told: Statistics | None = None
     try:
         at = len(view) - len(MAGIC) - _RECORD.size - _FOOTER.size
         opcode, _ = _RECORD.unpack_from(view, max(0, at))
         start, _, checksum = _FOOTER.unpack_from(view, max(0, at) + _RECORD.size)
-        if opcode != FOOTER or not len(MAGIC) < start < at:
+        if opcode != Opcode.FOOTER or not len(MAGIC) < start < at:
             return None
         covered = view[start : at + _RECORD.size + _FOOTER.size - 4]  # all but the checksum
         if checksum and zlib.crc32(covered) != checksum:
             return None
         for kind, content in _split(view[start:at]):
-            if kind in (SCHEMA, CHANNEL):
+            if kind in (Opcode.SCHEMA, Opcode.CHANNEL):
                 names.read(kind, content)
-            elif kind == STATISTICS:
-                statistics = read_statistics(content)
+            elif kind == Opcode.STATISTICS:
+                told = parse(kind, content)
     except (DamageError, struct.error):
         return None
-    if statistics is None or not set(statistics[0]) <= set(names.channels):
+    counts = told.channel_message_counts if told else {}
+    if told is None or sum(counts.values()) != told.message_count:
         return None
-    counts, start_ns, end_ns = statistics
-    return Summary(tuple(names.channels.values()), counts, start_ns, end_ns)
+    if told.message_end_time > MAX_TIME_NS or not set(counts) <= set(names.channels):
+        return None
+    return Summary(tuple(names.channels.values()), told)
 
 
 def _mapped(path: Path) -> memoryview:
@@ -151,7 +174,7 @@ def _split(view: memoryview) -> Iterator[tuple[int, memoryview]]:
 def _data(view: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The records up to the end of the data; CutOffError for a file that has no such end."""
     for opcode, content in _split(view[len(MAGIC) :]):
-        if opcode in (DATA_END, FOOTER):
+        if opcode in (Opcode.DATA_END, Opcode.FOOTER):
             return
         yield opcode, content
     raise CutOffError("it ends without its last record", 0)
@@ -171,7 +194,7 @@ def _units(
 def _inside(chunk: memoryview, names: Names) -> Iterator[Record]:
     try:
         for opcode, content in _split(chunk):
-            if opcode in (MESSAGE, SCHEMA, CHANNEL):
+            if opcode in (Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL):
                 yield names.read(opcode, content)
     except CutOffError as error:
         raise DamageError(f"in a chunk, {error}") from None
@@ -195,7 +218,7 @@ def _ahead(
         for opcode, content in _data(view):
             if opcode not in kinds:
                 continue
-            chunk = pool.submit(_unpacked, content, verify) if opcode == CHUNK else None
+            chunk = pool.submit(_unpacked, content, verify) if opcode == Opcode.CHUNK else None
             waiting.append((opcode, content, chunk))
             if len(waiting) > AHEAD:
                 yield waiting.popleft()
@@ -230,11 +253,11 @@ def _first_times(view: memoryview) -> list[int]:
     found = []
     try:
         for opcode, content in _data(view):
-            if opcode == CHUNK and len(content) >= _CHUNK.size:
+            if opcode == Opcode.CHUNK and len(content) >= _CHUNK.size:
                 found.append(_CHUNK.unpack_from(content)[0])
-            elif opcode == MESSAGE and len(content) >= MESSAGE_HEAD.size:
+            elif opcode == Opcode.MESSAGE and len(content) >= MESSAGE_HEAD.size:
                 found.append(MESSAGE_HEAD.unpack_from(content)[2])
-            elif opcode in (MESSAGE, SCHEMA, CHANNEL, CHUNK):
+            elif opcode in (Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL, Opcode.CHUNK):
                 found.append(MAX_TIME_NS)
     except DamageError:
         pass  # told by whoever reads the messages

@@ -158,10 +158,13 @@ def write(folder: Path, metadata: BagMetadata) -> None:
 
 
 def load(path: Path) -> Told:
-    """Reads metadata.yaml. Raises BagError when it is damaged."""
-    tree = _tree(path)
-    root = tree.get(ROOT) if isinstance(tree, dict) else None
+    """Reads metadata.yaml. Raises BagError when it is damaged, or too large to be one."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise BagError(f"{path} has {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}")
     try:
+        tree = parse_yaml(path.read_bytes())
+        root = tree.get(ROOT) if isinstance(tree, dict) else None
         if not isinstance(root, dict):
             raise ValueError(f"it has no {ROOT}")
         files = _typed(root, "relative_file_paths", list)
@@ -187,18 +190,6 @@ def _typed(tree: Mapping[str, Any], key: str, kind: type, default: Any = None) -
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{key} is {str(value)[:40]!r}, expected {kind.__name__}")
     return value
-
-
-def _tree(path: Path) -> Any:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise BagError(f"{path} has {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}")
-    try:
-        return parse_yaml(path.read_bytes())
-    except ValueError as error:
-        raise BagError(
-            f"{path} is damaged: {error}; 'ros2 bag reindex {path.parent}' makes it anew"
-        ) from None
 
 
 def parse_yaml(text: bytes | str) -> Any:

@@ -100,7 +100,10 @@ def _copy(path: Path, writer: Writer) -> tuple[int, bool]:
                 )
             elif isinstance(record, Channel) and record.id not in channels:
                 channels[record.id] = writer.register_channel(
-                    record.topic, record.encoding, schemas[record.schema.id], dict(record.metadata)
+                    record.topic,
+                    record.message_encoding,
+                    schemas[record.schema_id],
+                    record.metadata,
                 )
             elif isinstance(record, Message):
                 writer.add_message(
@@ -110,10 +113,10 @@ def _copy(path: Path, writer: Writer) -> tuple[int, bool]:
                 count += 1
             elif isinstance(record, Attachment):
                 writer.add_attachment(
-                    record.create_ns, record.log_ns, record.name, record.media_type, record.data
+                    record.create_time, record.log_time, record.name, record.media_type, record.data
                 )
             elif isinstance(record, Metadata) and record.name != "rosbag2":
-                writer.add_metadata(record.name, dict(record.values))
+                writer.add_metadata(record.name, record.metadata)
     except CutOffError as error:
         return count, error.lost_bytes > MAX_LOST_BYTES
     except DamageError:

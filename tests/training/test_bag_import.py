@@ -28,9 +28,9 @@ from act_training.import_dataset import ImportOptions, detect_layout, import_dat
 from rosbag_lite import BagMessage
 from sensor_msgs.msg import JointState
 
+from pip_ros2.tests.rosbag_lite import test_dress as dress
 from tests.act_record import bags
 from tests.act_record.bags import MS, T0
-from tests.rosbag_lite import test_dress as dress
 
 CONTRACTS = {CONTRACT: contract_text("wave", ("front", "wrist"), "raw", 30.0, JOINT_NAMES)}
 

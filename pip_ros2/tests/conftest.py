@@ -1,4 +1,4 @@
-"""Fixtures of the tests of launch (only its public interface is used) and of the ros2 command."""
+"""What the tests of this library share; they need nothing of whoever uses it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,33 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import launch
 import pytest
+from hypothesis import settings
+
+# On a ROS 2 distribution its own launch is tested, elsewhere the one of this library. (Without
+# either, a folder of that name passes for a package without a file.)
+_launch = find_spec("launch")
+if _launch is None or _launch.origin is None:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import launch  # noqa: E402
+
+# Shells start background jobs with SIGINT ignored, and children inherit that: tests of Ctrl-C would
+# wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A domain of its own for each test run, so that runs beside each other do not meet. Domains 1-100
+# leave their ports outside Linux's ephemeral range.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+for _name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS"):
+    os.environ.pop(_name, None)
+os.environ.pop("ROS2_NETWORK", None)
+
+# The same examples everywhere, so that a failure is of the change at hand. New ones are looked for
+# with HYPOTHESIS_PROFILE=explore; what they find becomes an @example. A busy machine is no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 class Launched(NamedTuple):
@@ -66,6 +91,15 @@ def launched(environment: None, loop: asyncio.AbstractEventLoop) -> Callable[...
         return Launched(return_code, log.read_bytes()[before:].decode())
 
     return run
+
+
+@pytest.fixture
+def ros() -> Iterator[None]:
+    """rclpy, initialised for one test and shut down after it."""
+    rclpy = pytest.importorskip("rclpy", reason="pip install 'ros-rclpy[fastrtps]'")
+    rclpy.init(args=[])
+    yield
+    rclpy.try_shutdown()
 
 
 # On a ROS 2 distribution `ros2cli` is the real one, which is not ours to test.

@@ -25,7 +25,7 @@ from rosbag_lite.metadata import Told
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from tests.rosbag_lite.samples import (
+from pip_ros2.tests.rosbag_lite.samples import (
     CHATTER,
     HASH,
     RELIABLE_LATCHED,

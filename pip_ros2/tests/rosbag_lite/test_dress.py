@@ -17,7 +17,7 @@ from rosbag_lite import BagError, find_bags, mcap_file, open_bag, reindex
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from tests.rosbag_lite.samples import START_NS, serialized
+from pip_ros2.tests.rosbag_lite.samples import START_NS, serialized
 
 STORE = get_typestore(Stores.ROS2_HUMBLE)
 ROOT = "rosbag2_bagfile_information"

@@ -41,6 +41,21 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> A
     return value
 
 
+@pytest.fixture
+def spin_until(graph) -> Callable[..., None]:
+    """``spin_until(condition, node)``: handles what comes in until the condition holds."""
+    import rclpy
+
+    def spin(condition: Callable[[], Any], node: Any, timeout_s: float = 60.0) -> None:
+        def holds() -> Any:
+            rclpy.spin_once(node, timeout_sec=0.05)
+            return condition()
+
+        until(holds, "message", timeout_s)
+
+    return spin
+
+
 def latched():
     from rclpy.qos import DurabilityPolicy, QoSProfile
 

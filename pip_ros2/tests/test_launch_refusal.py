@@ -20,6 +20,15 @@ NEEDS = "is not part of the launch subset .* it needs a ROS 2 distribution"
     ("statement", "name"),
     [
         ("from launch.actions import OpaqueCoroutine", "launch.actions.OpaqueCoroutine"),
+        ("from launch.actions import ExecuteLocal", "launch.actions.ExecuteLocal"),
+        (
+            "from launch.actions.push_environment import PushEnvironment",
+            "launch.actions.push_environment",
+        ),
+        ("from launch.descriptions import Executable", "launch.descriptions"),
+        ("from launch.events.process import SignalProcess", "launch.events.SignalProcess"),
+        ("from launch.substitutions import AnonName", "launch.substitutions.AnonName"),
+        ("from launch_ros.substitutions import Parameter", "launch_ros.substitutions.Parameter"),
         ("from launch.frontend import parse_substitution", "launch.frontend.parse_substitution"),
         ("from launch_ros.actions import LifecycleNode", "launch_ros.actions.LifecycleNode"),
         (
@@ -56,7 +65,7 @@ def test_private_names_are_plain_attribute_errors() -> None:
 
 
 def packages() -> list[str]:
-    inner = "actions conditions descriptions event_handlers events events.process logging"
+    inner = "actions conditions event_handlers events events.process logging"
     inner += " launch_description_sources substitutions utilities"
     return [
         "launch",

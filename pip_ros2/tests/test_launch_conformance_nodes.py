@@ -15,7 +15,6 @@ import yaml
 from launch import LaunchContext
 from launch.actions import (
     GroupAction,
-    LogInfo,
     RegisterEventHandler,
     SetEnvironmentVariable,
     SetLaunchConfiguration,
@@ -29,9 +28,8 @@ from launch_ros.actions import (
     SetParametersFromFile,
     SetRemap,
 )
-from launch_ros.parameter_descriptions import Parameter, ParameterFile, ParameterValue
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import ExecutableInPackage, FindPackagePrefix, FindPackageShare
-from launch_ros.substitutions import Parameter as ParameterSubstitution
 
 # A node that prints its full name, its parameters and where its topic goes.
 NODE = """
@@ -338,16 +336,11 @@ def test_parameter_files_and_dictionaries_keep_their_order(start, prefix) -> Non
                 [LaunchConfiguration("folder"), "/second.yaml"],
                 first,
                 ParameterFile(second),
-                Parameter("b", [1, 2]),
-                Parameter("c", TextSubstitution(text="5"), value_type=str),
             ]
         ),
     )
     values = [next(iter(content.values()))["ros__parameters"]["a"] for content in started.files]
     assert values == [1, 2, 3, 1, 3]
-    b, c = (word.split(":=") for word in started.after("-p"))
-    assert (b[0], yaml.safe_load(b[1])) == ("b", [1, 2])
-    assert (c[0], yaml.safe_load(c[1])) == ("c", "5")
 
 
 def test_a_dictionary_is_for_the_node_if_it_is_fully_named(start) -> None:
@@ -406,7 +399,6 @@ def test_parameters_and_remappings_for_all_nodes_in_scope(start, prefix) -> None
                 SetParameter(name="b", value="text"),
                 SetParametersFromFile(str(path)),
                 SetRemap(src="x", dst="y"),
-                LogInfo(msg=[ParameterSubstitution("a")]),
                 node(parameters=[{"a": 2}], remappings=[("x", "z")]),
             ]
         ),
@@ -417,17 +409,6 @@ def test_parameters_and_remappings_for_all_nodes_in_scope(start, prefix) -> None
     assert len(inside.files) == 2
     assert inside.cmd.index(str(path)) < inside.cmd.index(inside.after("--params-file")[1])
     assert outside.cmd[1:] == ["--ros-args"]
-
-
-def test_parameter_substitution(launched) -> None:
-    result = launched(
-        SetParameter("rate", 30),
-        LogInfo(msg=["rate is ", ParameterSubstitution("rate")]),
-        LogInfo(msg=["other is ", ParameterSubstitution("other")]),
-    )
-    assert result.return_code == 1
-    assert "rate is 30\n" in result.log
-    assert "parameter 'other' not found" in result.log
 
 
 @pytest.mark.skipif(
@@ -489,7 +470,7 @@ def test_a_node_gets_its_name_parameters_and_remappings(launched, prefix) -> Non
             executable="talker",
             name="renamed",
             namespace="arm",
-            parameters=[values, Parameter("single", [1.5, 2.5])],
+            parameters=[values],
             remappings=[("chatter", "/loud")],
             output="log",
         ),
@@ -506,6 +487,5 @@ def test_a_node_gets_its_name_parameters_and_remappings(launched, prefix) -> Non
     assert parameters == {
         **values,
         "nested.p": nested["p"],
-        "single": [1.5, 2.5],
         "everywhere": True,
     }

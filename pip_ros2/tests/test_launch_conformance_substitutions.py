@@ -18,7 +18,6 @@ from launch.conditions import (
 )
 from launch.substitutions import (
     AndSubstitution,
-    AnonName,
     Command,
     EnvironmentVariable,
     FindExecutable,
@@ -84,15 +83,6 @@ def test_perform(substitution, text, context) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "text"),
     [
-        (
-            "AnySubstitution",
-            (
-                "false",
-                "off",
-                "on",
-            ),
-            "true",
-        ),
         (
             "IfElseSubstitution",
             (
@@ -235,14 +225,6 @@ def test_file_content(context, tmp_path) -> None:
     (tmp_path / "robot.urdf").write_text("<robot/>")
     content = launch.substitutions.FileContent(str(tmp_path / "robot.urdf"))
     assert content.perform(context) == "<robot/>"
-
-
-def test_anon_name_is_the_same_for_the_same_name_only(context) -> None:
-    name = AnonName("node").perform(context)
-    assert name.startswith("node_")
-    assert name.isidentifier()
-    assert AnonName("node").perform(context) == name
-    assert AnonName("other").perform(context) != name
 
 
 def test_local_substitution(context) -> None:

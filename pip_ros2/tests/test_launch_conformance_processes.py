@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import launch
 import pytest
 from launch.actions import (
-    EmitEvent,
     ExecuteProcess,
     OpaqueFunction,
     RegisterEventHandler,
@@ -19,15 +19,7 @@ from launch.actions import (
     TimerAction,
 )
 from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart, OnShutdown
-from launch.events import matches_action
-from launch.events.process import (
-    ProcessExited,
-    ShutdownProcess,
-    SignalProcess,
-    matches_executable,
-    matches_name,
-    matches_pid,
-)
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 
 # Says that it is ready, then lives until it is told to end.
@@ -312,10 +304,8 @@ def test_respawn_ends_with_the_launch(launched, exits) -> None:
         process,
         when_ready(
             process,
-            EmitEvent(
-                event=SignalProcess(
-                    signal_number=signal.SIGKILL, process_matcher=matches_action(process)
-                )
+            OpaqueFunction(
+                function=lambda context: os.kill(process.process_details["pid"], signal.SIGKILL)
             ),
         ),
     )
@@ -347,53 +337,6 @@ def test_escalation(launched, exits, ignored, ended_by) -> None:
     if ignored:
         assert "failed to terminate '0.2' seconds after receiving 'SIGINT'" in log
     assert f"exit code {-ended_by}, cmd" in log
-
-
-def test_one_process_is_ended_by_event(launched, exits) -> None:
-    process = python(SLEEP, name="p")
-    other = python(SLEEP, name="other")
-    ended = OnProcessExit(target_action=process, on_exit=[Shutdown()])
-    launched(
-        exits.handler,
-        RegisterEventHandler(ended),
-        process,
-        when_ready(
-            process,
-            other,
-            EmitEvent(event=ShutdownProcess(process_matcher=matches_action(process))),
-        ),
-    )
-    assert [name_of(event) for event in exits.events] == ["p", "other"]
-
-
-@pytest.mark.parametrize("way", ["pid", "name", "executable"])
-def test_signals_reach_the_process_that_matches(launched, exits, way) -> None:
-    process = python(
-        "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(9)); " + SLEEP,
-        name="p",
-    )
-
-    def on_start(event, context):
-        matcher = {
-            "pid": matches_pid(event.pid),
-            "name": matches_name(event.process_name),
-            "executable": matches_executable(Path(sys.executable).name),
-        }[way]
-        return [
-            when_ready(
-                process,
-                EmitEvent(
-                    event=SignalProcess(signal_number=signal.SIGUSR1, process_matcher=matcher)
-                ),
-            )
-        ]
-
-    launched(
-        exits.handler,
-        RegisterEventHandler(OnProcessStart(target_action=process, on_start=on_start)),
-        process,
-    )
-    assert exits.codes == {"p": 9}
 
 
 def test_shutdown_may_run_a_last_process_but_nothing_starts_later(launched, exits) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
 import pytest
 import yaml
-from ros2cli import bag_info, bag_play, bag_qos
+from ros2cli import bag_info, bag_play, qos
+from ros2cli.command import Parser
 from ros2cli.errors import CliError
 from ros2cli.main import main
 from ros2cli.packages import ensure_prefix_path
 from rosbag_lite import BagTopic, metadata, open_bag
 
-from tests.rosbag_lite import test_dress as dress
-from tests.rosbag_lite.samples import CHATTER, RELIABLE_LATCHED, serialized, write_bag
-from tests.rosbag_lite.test_files import VERSION_9
+from pip_ros2.tests.rosbag_lite import test_dress as dress
+from pip_ros2.tests.rosbag_lite.samples import CHATTER, RELIABLE_LATCHED, serialized, write_bag
+from pip_ros2.tests.rosbag_lite.test_files import VERSION_9
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +27,12 @@ def _prefix_path():
 def test_what_is_offered_follows_the_publishers_where_they_agree():
     from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-    latched = bag_qos.profile_to_offer(CHATTER, depth=3)
+    latched = qos.from_bag(CHATTER, depth=3)
     assert (latched.depth, latched.durability) == (3, DurabilityPolicy.TRANSIENT_LOCAL)
     other = {**RELIABLE_LATCHED, "durability": 2, "reliability": 2}
     mixed = BagTopic("/a", CHATTER.type, (RELIABLE_LATCHED, other))
-    assert bag_qos.profile_to_offer(mixed, 3).durability == DurabilityPolicy.VOLATILE
-    assert bag_qos.profile_to_offer(mixed, 3).reliability == ReliabilityPolicy.RELIABLE
+    assert qos.from_bag(mixed, 3).durability == DurabilityPolicy.VOLATILE
+    assert qos.from_bag(mixed, 3).reliability == ReliabilityPolicy.RELIABLE
 
 
 def test_a_profile_of_rclpy_is_stored_as_rosbag2_does():
@@ -41,7 +41,7 @@ def test_a_profile_of_rclpy_is_stored_as_rosbag2_does():
     profile = QoSProfile(
         history=HistoryPolicy.UNKNOWN, depth=0, durability=DurabilityPolicy.TRANSIENT_LOCAL
     )
-    stored = bag_qos.qos_from_profile(profile)
+    stored = qos.to_bag(profile)
     assert list(stored) == list(RELIABLE_LATCHED)
     assert {k: stored[k] for k in ("history", "reliability", "durability")} == {
         "history": 3, "reliability": 1, "durability": 1,
@@ -59,7 +59,7 @@ def test_a_qos_that_makes_no_sense_is_told_and_the_default_played(capsys):
         {**RELIABLE_LATCHED, "lifespan": None},
         {"depth": 1},
     ):
-        offer = bag_qos.profile_to_offer(BagTopic("/a", CHATTER.type, (wrong,)), 3)
+        offer = qos.from_bag(BagTopic("/a", CHATTER.type, (wrong,)), 3)
         assert offer.depth == 3
         assert "QoS that the bag has for '/a' makes no sense" in capsys.readouterr().err
 
@@ -70,7 +70,7 @@ def test_qos_of_version_9_is_offered():
     tree = yaml.safe_load(VERSION_9)["rosbag2_bagfile_information"]
     profiles = tree["topics_with_message_count"][0]["topic_metadata"]["offered_qos_profiles"]
     topic = BagTopic("/a", CHATTER.type, metadata.qos_from_yaml(profiles))
-    offer = bag_qos.profile_to_offer(topic, depth=10)
+    offer = qos.from_bag(topic, depth=10)
     assert offer.reliability == ReliabilityPolicy.BEST_EFFORT
     assert offer.durability == DurabilityPolicy.VOLATILE
 
@@ -168,8 +168,8 @@ def play_once(
 ):
     clock = FakeTime()
     monkeypatch.setattr(bag_play, "time", clock)
-    parser = argparse.ArgumentParser()
-    bag_play.add_arguments(parser)
+    parser = Parser()
+    parser.add(bag_play.play)
     publisher = FakePublisher(clock)
     args = parser.parse_args([str(folder), *words])
     bag = open_bag(folder)

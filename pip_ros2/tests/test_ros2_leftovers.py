@@ -10,7 +10,7 @@ import sys
 import pytest
 from ros2cli import leftovers, log_folder
 
-from tests.pip_ros2.conftest import ros2_environment
+from pip_ros2.tests.conftest import ros2_environment
 
 TALKER = "import rclpy; rclpy.init(); n = rclpy.create_node('a'); print('up', flush=True); input()"
 

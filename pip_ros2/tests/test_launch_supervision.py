@@ -210,7 +210,8 @@ def test_exit_code(entity, return_code) -> None:
 
 def test_what_a_killed_launcher_and_its_killed_guard_left_is_ended_by_the_next(tmp_path) -> None:
     """As after the system has run out of memory."""
-    from launch.process_record import end_left_over, group_is_alive, started
+    from launch.process_guard import group_is_alive
+    from launch.process_record import end_left_over, started
 
     file = tmp_path / "sleep.launch.py"
     file.write_text(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
 from ros2cli import discovery, qos
+from ros2cli.command import CHOICES, Parser, verb
 
 TABLE = """\
    sl  local_address                         remote_address                        st
@@ -49,18 +48,18 @@ def test_participants_of_host(sockets, domain, count):
 def test_the_words_of_the_options_are_those_of_rclpy():
     from rclpy import qos as real
 
-    assert set(real.QoSPresetProfiles.short_keys()) >= set(qos.PROFILES) - {"rosout_default"}
-    assert tuple(real.QoSHistoryPolicy.short_keys()) == qos.HISTORY
-    assert set(qos.RELIABILITY) == set(real.QoSReliabilityPolicy.short_keys())
-    assert set(qos.DURABILITY) == set(real.QoSDurabilityPolicy.short_keys())
-    assert set(qos.LIVELINESS) == set(real.QoSLivelinessPolicy.short_keys())
+    assert set(real.QoSPresetProfiles.short_keys()) >= {*CHOICES["PROFILE"]} - {"rosout_default"}
+    assert tuple(real.QoSHistoryPolicy.short_keys()) == CHOICES["HISTORY"]
+    for policy in ("Reliability", "Durability", "Liveliness"):
+        words = getattr(real, f"QoS{policy}Policy").short_keys()
+        assert set(words) == {*CHOICES[policy.upper()]}
 
 
 def test_profile_from_options():
     from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy
 
-    parser = argparse.ArgumentParser()
-    qos.add_qos_arguments(parser, "publish", "default")
+    parser = Parser()
+    parser.add(verb("Test\n--qos-profile PROFILE=default\n[qos]")(lambda _: None))
     assert not qos.chosen(parser.parse_args([]))
     words = "--qos-reliability best_effort --qos-durability transient_local --qos-depth 3"
     args = parser.parse_args(words.split())
