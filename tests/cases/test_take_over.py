@@ -208,3 +208,13 @@ def test_the_expert_of_a_simulation_owns_it_under_its_own_name():
         for member in (node, console):
             member.destroy_node()
         rclpy.try_shutdown()
+
+
+def test_a_policy_that_gets_nowhere_is_told_of_and_may_be_held():
+    with arm(stuck="hold") as (rig, console, policy, leader, _pad):
+        policy.target = HOME + 0.1
+        rig.wait_for(lambda: console.owner == "nobody")
+        reason = console.owners[-1]["reason"]
+        assert "policy owned the arm, and the arm has not moved for 3 s: it holds" in reason
+        leader.on = True
+        rig.wait_for(lambda: console.owner == "person")

@@ -15,6 +15,7 @@ SILENCE = "silence"  # the owning device sends no more
 FAULT = "fault"  # it jumped, or sent what cannot be meant
 SEVERAL = "several"  # a second device of a person moves the same joints
 ESTOP = "estop"  # the e-stop was engaged
+STUCK = "stuck"  # the policy gets nowhere, and the arm is to hold then
 EPISODE = "episode"  # the arm was put somewhere else: a new episode
 
 ITSELF = "itself"  # in the table: the policy or expert of this arm
@@ -35,6 +36,7 @@ RULES: dict[tuple[str, str], Rule] = {
     (NOBODY, TAKE): Rule(PERSON, "taken over by {who}"),
     (PERSON, RETURN): Rule(ITSELF, "handed back by {who}"),
     (NOBODY, RETURN): Rule(ITSELF, "handed back by {who}"),
+    (ITSELF, STUCK): Rule(NOBODY, _STOPPED),
     (PERSON, SILENCE): Rule(NOBODY, _STOPPED),
     (PERSON, FAULT): Rule(NOBODY, _STOPPED),
     (PERSON, SEVERAL): Rule(NOBODY, _STOPPED),

@@ -14,7 +14,7 @@ from std_msgs.msg import Bool
 
 from act_core import ros, topics
 from act_core.arbiter import NOBODY, POLICY, Ownership
-from act_core.arm_parameters import ArmParameters, OneOfSeveralParameters
+from act_core.arm_parameters import BELL, HOLD, ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
 from act_core.command_gate import Applied, Refusal
@@ -27,6 +27,7 @@ from act_core.ros_listener import Listener
 from act_core.ros_partner import PartnerLink
 from act_core.ros_publishers import PublisherWatch
 from act_core.stamps import StampCheck
+from act_core.stuck_watch import StuckWatch
 from act_core.timing import LoopStats
 
 HOUSEKEEPING_S = 0.1
@@ -121,6 +122,9 @@ class ArmNode(Node):
         self._hold: str | None = ""  # of what was applied last
         self._logged_hold: str | None = ""
         self._logged_changes = 0
+        self._stuck_watch = StuckWatch(limits, grippers)
+        self._stuck: str | None = None
+        self._seen: ArmSample | None = None  # the newest one
         self._turns = 0
         self._listeners: list[Listener] = []
         several = parameters if isinstance(parameters, OneOfSeveralParameters) else None
@@ -203,6 +207,7 @@ class ArmNode(Node):
             hold = self._link.problem or hold
         status, names, frame = self.status, self._joint_names, self._arm_parameters.frame_id
         status.hold, status.failing = hold, failing
+        self._seen = sample if sample is not None else self._seen
         if sample is not None:
             message = ros.joint_state(
                 names, sample.position_rad, sample.stamp_ns, sample.velocity_rad_s, sample.effort_nm
@@ -231,7 +236,30 @@ class ArmNode(Node):
             **self.helm.values(),
         }
         warnings = [self._clock_warning(), self._commanders_warning()]
-        return [self.status.report(values, [text for text in warnings if text is not None])]
+        control = self.status.report(values, [text for text in warnings if text is not None])
+        return [control, self._progress_report()]
+
+    def _progress_report(self) -> Report:
+        watch, stuck = self._stuck_watch, self._stuck
+        counts = {"stood_still": str(watch.stills), "closed_on_nothing": str(watch.misses)}
+        return Report("progress", "warn" if stuck else "ok", stuck or "nothing is stuck", counts)
+
+    def _look_for_progress(self) -> None:
+        """Whether the policy gets anywhere; see the parameter ``stuck``."""
+        sample, before = self._seen, self._stuck
+        if self.helm.ownership.owner != self.helm.itself or self.status.hold is not None:
+            self._stuck_watch.reset()
+            self._stuck = None
+        elif sample is not None:
+            self._stuck = self._stuck_watch.see(sample.position_rad, sample.stamp_ns)
+        if self._stuck is None or before is not None:
+            return
+        acting = self._arm_parameters.stuck
+        bell = "\a" if acting == BELL else ""
+        self.get_logger().warning(f"{bell}stuck: {self._stuck}")
+        if acting == HOLD:
+            self.helm.stuck(self._stuck, self.now_ns())
+            self._tell_owner()
 
     # -- commands ------------------------------------------------------------------------------
 
@@ -378,6 +406,7 @@ class ArmNode(Node):
             self._follow_partner()
         for line in self._incidents.lines():
             logger.warning(line)
+        self._look_for_progress()
         owner = self.helm.ownership
         if owner.changes != self._logged_changes:
             self._logged_changes = owner.changes

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from act_core.parameters import parameter
 from act_core.stamps import TOLERANCE_S
 
+TELL, BELL, HOLD = "tell", "bell", "hold"
+
 
 @dataclass(frozen=True)
 class ArmParameters:
@@ -21,6 +23,12 @@ class ArmParameters:
     )
     several_commanders: bool = parameter(
         False, "follow although more than one node sends joint_commands; otherwise hold"
+    )
+    stuck: str = parameter(
+        TELL,
+        "when the policy gets nowhere: tell (in the diagnostics and the log), bell (that, and one "
+        "that is heard) or hold (until a person takes over, or control/return)",
+        choices=(TELL, BELL, HOLD),
     )
     frame_id: str = parameter("", "of joint_states; by convention empty")
 

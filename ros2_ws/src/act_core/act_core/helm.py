@@ -108,6 +108,11 @@ class Helm:
         self._passed_over = 0
 
     @property
+    def itself(self) -> str:
+        """Whose commands come on ``joint_commands``."""
+        return self._arbiter.itself
+
+    @property
     def ownership(self) -> Ownership:
         """Who owns the arm now."""
         return self._arbiter.now
@@ -207,6 +212,11 @@ class Helm:
             self._estopped = engage
             if engage:
                 self._stop(arbiter.ESTOP, "the e-stop was engaged", now_ns)
+
+    def stuck(self, text: str, now_ns: int) -> None:
+        """The policy gets nowhere: the arm holds until somebody says who is to go on."""
+        with self._lock:
+            self._stop(arbiter.STUCK, text, now_ns)
 
     def begin_anew(self, now_ns: int) -> None:
         """The arm was put somewhere else: a new episode."""

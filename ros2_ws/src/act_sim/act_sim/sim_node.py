@@ -283,9 +283,9 @@ class SimNode(ArmNode):
             )
 
     def _reports(self) -> list[Report]:
-        (control,) = super()._reports()
+        control, progress = super()._reports()
         values = {**control.values, "frames_overtaken": str(self._overtaken)}
-        return [control._replace(values=values)]
+        return [control._replace(values=values), progress]
 
     # -- messages in ---------------------------------------------------------------------------
 

@@ -154,10 +154,11 @@ class DriverNode(ArmNode):
             logger.info(text)
 
     def _reports(self) -> list[Report]:
-        (control,) = super()._reports()
+        control, progress = super()._reports()
         values = {**control.values, "torque": "on" if self.driver.torque else "off"}
         reports = [
             control._replace(values=values),
+            progress,
             driver_report.bus_report(self.driver),
             *driver_report.servo_reports(self.driver),
         ]
