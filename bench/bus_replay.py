@@ -22,10 +22,10 @@ import numpy as np
 import rclpy
 import yaml
 from act_core import ros, topics
+from act_core.intervals import wilson_interval
 from act_core.timing import MonotonicClock, PeriodicSchedule, to_ns
 from act_sim.experts import make_expert
 from act_sim.simulation import Simulation
-from act_training.intervals import wilson_interval
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from act_core.intervals import wilson_interval
 from act_training.evaluation_record import condition_record, read_rows, write_record
-from act_training.intervals import wilson_interval
 from act_training.report import ReportOptions, report
 
 

@@ -18,6 +18,7 @@ import torch
 import tyro
 from act_core.errors import ConfigurationError
 from act_core.files import read_json, write_json
+from act_core.intervals import Interval, wilson_interval
 from act_core.policy_json import spec_to_json
 from act_core.policy_spec import PolicySpec
 from act_policy.bundle import RECORD_FOLDER, SPEC_FILE, read_bundle
@@ -39,7 +40,6 @@ from act_training.evaluation_record import (
     write_record,
 )
 from act_training.hub import on_disk
-from act_training.intervals import Interval, wilson_interval
 from act_training.rollout import (
     Condition,
     Result,

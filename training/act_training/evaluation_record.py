@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from act_core.errors import ConfigurationError
 from act_core.files import read_json, write_file
-
-from act_training.intervals import Interval, paired_p, two_proportion_p, wilson_interval
+from act_core.intervals import Interval, paired_p, two_proportion_p, wilson_interval
 
 RECORD_FILE = "evaluation.json"
 

@@ -5,6 +5,7 @@ act save kitchen           # what stands on the table, once
 act teach kitchen          # record demonstrations
 act train kitchen          # a policy from them
 act run kitchen            # let it act
+act judge kitchen A B      # which of two is better, and how sure that is
 
 It is a thin front of the commands that it names while it runs them: everything can be done with
 those alone. What is recorded and trained lies in the set-up's folder.
@@ -13,6 +14,7 @@ those alone. What is recorded and trained lies in the set-up's folder.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import signal
 import subprocess
@@ -42,7 +44,9 @@ from act_console.journey import (
     journey,
     next_command,
 )
+from act_console.judge import ENABLE, STOP, Table, judge, to_start
 from act_console.save_setup import ask_for_setup, emulated
+from act_console.score_sheet import sheet_for
 
 FINE, REFUSED, INTERRUPTED = 0, 2, 130
 MARKS = {DONE: "✓", OPEN: "·", WRONG: "✗"}
@@ -174,11 +178,44 @@ def run_run(arguments: argparse.Namespace) -> int:
     bundle = Path(arguments.bundle) if arguments.bundle else setup.folder / POLICY
     if not (bundle / SPEC_FILE).exists():
         raise ConfigurationError(f"there is no policy in {bundle}: act train {setup.name}")
-    print('stop it at once: ros2 service call /estop std_srvs/srv/SetBool "{data: true}"')
-    return call(
-        launch("real_so101.launch.py", setup, f"policy:={bundle}", "enable_policy:=true",
-               *arguments.options)
-    )  # fmt: skip
+    print(f"stop it at once: {shlex.join(STOP)}")
+    if setup.hardware == EMULATED:
+        act = f"policy:={bundle}", "enable_policy:=true"
+        return call(launch("real_so101.launch.py", setup, *act, *arguments.options))
+    command = launch("real_so101.launch.py", setup, f"policy:={bundle}", *arguments.options)
+    print(f"$ {shlex.join(command)} &", flush=True)
+    process = subprocess.Popen(command)
+    try:
+        if call(to_start(bundle)) or call(ENABLE):
+            process.send_signal(signal.SIGINT)
+        return process.wait()
+    except KeyboardInterrupt:
+        return process.wait(ENDS_WITHIN_S)
+
+
+def run_judge(arguments: argparse.Namespace) -> int:
+    """Tries policies in turn at random placements, asks what became of it, and compares them."""
+    setup = chosen(arguments.name)
+    bundles = arguments.bundles or [str(setup.folder / POLICY)]
+    for bundle in bundles:
+        if not Path(bundle, SPEC_FILE).exists():
+            raise ConfigurationError(f"there is no policy in {bundle}")
+    file = arguments.sheet or setup.folder / "judged" / f"{'-'.join(map(label, bundles))}.json"
+    sheet = sheet_for(file, bundles, arguments.trials)
+    if sheet.next() is not None:
+        with beside(
+            launch("real_so101.launch.py", setup, "policy:=none"), setup.folder / "launch.log"
+        ):
+            judge(sheet, file, Terminal(), Table(setup, call))
+    for line in sheet.report():
+        print(line)
+    print(f"the sheet: {file}")
+    return told_next(setup)
+
+
+def label(bundle: str) -> str:
+    """A policy as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", str(Path(bundle).absolute().name))
 
 
 def chosen(name: str | None) -> Setup:
@@ -273,6 +310,10 @@ def parser() -> argparse.ArgumentParser:
     teach = command("teach", run_teach)
     teach.add_argument("--episodes", type=int, help="so many more, whatever is there")
     command("train", run_train)
+    judging = command("judge", run_judge)
+    judging.add_argument("bundles", nargs="*", help="of the policies; none: the set-up's own")
+    judging.add_argument("--trials", type=int, default=10, help="placements (%(default)s)")
+    judging.add_argument("--sheet", type=Path, help="file; otherwise in the set-up's folder")
     command("run", run_run).add_argument("bundle", nargs="?", help="folder of a policy bundle")
     return top
 

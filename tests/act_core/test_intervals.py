@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from act_training.intervals import paired_p, two_proportion_p, wilson_interval
+from act_core.intervals import paired_p, two_proportion_p, wilson_interval
 from hypothesis import given
 from hypothesis import strategies as st
 
