@@ -119,6 +119,11 @@ def open_bag(path: Path) -> Bag:
     """A folder, or one file of it. Raises BagError with what is wrong with the path."""
     if path.is_file():
         if not path.name.endswith(SUFFIXES):
+            if path.suffix == ".bag":
+                raise BagError(
+                    f"{path} is a bag of ROS 1: make one of ROS 2 of it, for example with "
+                    "rosbags-convert (pip install rosbags)"
+                )
             raise BagError(f"{path} is no bag: expected a folder or a file {', '.join(SUFFIXES)}")
         return Bag(path, (path,))
     if not path.is_dir():

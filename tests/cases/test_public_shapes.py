@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ from act_training.import_dataset import ImportOptions, import_source
 from act_training.lerobot_checkpoint import find_checkpoint, read_checkpoint
 from numpy.typing import NDArray
 from PIL import Image
+from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from safetensors.numpy import load_file, save_file
 
+from tests.cases.foreign_bags import ALPHABET as ALPHABETICAL
+from tests.cases.foreign_bags import STEPS, make_bag, make_ros1_bag
 from tests.cases.foreign_datasets import (
     FRONT,
     POSITIONS,
@@ -435,7 +438,56 @@ CALIBRATIONS: dict[str, Case] = {
     "a key of others": (calibrated(min_angle=3), PERCENT, "unknown key 'min_angle'"),
 }  # fmt: skip
 
-TABLE = {**DATASETS, **HDF5, **CALIBRATIONS}
+
+def bag(*dress: Any, **said: Any) -> Callable[[Path], Path]:
+    """Of another recorder, see `foreign_bags`."""
+    return lambda folder: make_bag(folder / "run", *dress, **said)
+
+
+SQLITE, MCAP = StoragePlugin.SQLITE3, StoragePlugin.MCAP
+BAG = Read(episodes={0: STEPS})
+JPEG = {"images": "jpeg", "image_topic": "/camera/front/image_raw/compressed"}
+BAGS: dict[str, Case] = {
+    "a bag in SQLite, joints in the alphabet's order": (
+        bag(SQLITE, names=ALPHABETICAL, images="bgr8"), {}, BAG,
+    ),
+    "a bag in SQLite, its file packed": (
+        bag(SQLITE, CompressionMode.FILE, images="bgra8"), {}, BAG,
+    ),
+    "a bag in SQLite, its messages packed": (bag(SQLITE, CompressionMode.MESSAGE), {}, BAG),
+    "a bag of three files": (bag(SQLITE, files=3), {}, BAG),
+    "a bag of twelve MCAP files, packed": (bag(MCAP, CompressionMode.FILE, files=12), {}, BAG),
+    "a bag in MCAP, its chunks packed": (bag(MCAP, CompressionMode.STORAGE), {}, BAG),
+    "a file of a bag alone": (lambda folder: next(bag(MCAP)(folder).glob("*.mcap")), {}, BAG),
+    "a bag with JPEG alone": (bag(**JPEG), {}, replace(BAG, loss=2)),
+    "a bag whose gripper has messages of its own": (
+        bag(groups=(JOINT_NAMES[:5], JOINT_NAMES[5:])), {}, BAG,
+    ),
+    "a bag with the leader's joints as actions": (
+        bag(command_topic="/leader/joint_states"), {"action_topic": "/leader/joint_states"}, BAG,
+    ),
+    "a bag that came late": (bag(late_ns=40_000_000), {}, BAG),
+    "a bag with the leader's joints, unsaid": (
+        bag(command_topic="/leader/joint_states"), {},
+        r"no /joint_commands.* --action-topic says another .*of that type: leader/joint_states\)",
+    ),
+    "a bag with a trajectory as command": (
+        bag(commands="trajectory"), {}, "targets of joints, as sensor_msgs/JointState",
+    ),
+    "a bag with numbers as command": (bag(commands="floats"), {}, "as sensor_msgs/JointState"),
+    "a bag with a camera of another name": (
+        bag(image_topic="/camera/camera/color/image_raw"), {},
+        r"no topic camera/NAME/image_raw .*camera/camera/color/image_raw.*--remap",
+    ),
+    "a bag with a depth camera": (bag(images="16UC1"), {}, "cannot convert 16UC1 to rgb8"),
+    "a bag with colours in an order that nobody says": (bag(images="8UC3"), {}, "which channel"),
+    "a bag in degrees": (bag(to_rad=lambda rows: rows), {}, "probably degrees, expected radians"),
+    "a bag of ROS 1": (
+        lambda folder: make_ros1_bag(folder / "old.bag"), {}, "a bag of ROS 1: .*rosbags-convert",
+    ),
+}  # fmt: skip
+
+TABLE = {**DATASETS, **HDF5, **CALIBRATIONS, **BAGS}
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -553,5 +605,5 @@ def test_a_checkpoint_answers_as_lerobots_or_is_refused(tmp_path, name):
         assert (execution.mode, execution.m) == ("ensemble", 0.02)
 
 
-def test_there_are_sixty():
-    assert len(TABLE) + len(CHECKPOINTS) >= 60
+def test_there_are_eighty():
+    assert len(TABLE) + len(CHECKPOINTS) >= 80

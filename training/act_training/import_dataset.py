@@ -199,7 +199,7 @@ def detect_layout(source: Path) -> str:
     if source.is_dir() and any(source.glob("episode_*.h*5")):
         return "act"
     if any(any(source.rglob(f"*{suffix}")) for suffix in SUFFIXES) or source.name.endswith(
-        SUFFIXES
+        (*SUFFIXES, ".bag")  # of ROS 1: to be told so
     ):
         return "bag"
     files = [*source.glob("*.hdf5"), *source.glob("*.h5")] if source.is_dir() else [source]

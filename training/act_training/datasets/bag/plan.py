@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from act_core.arbiter import PERSON
+from act_core.joints import JointMerger
 from act_core.policy_spec import JointInput, PolicySpec
 from act_core.timing import NS_PER_S, to_ns
 from act_policy.observation import Observation
@@ -151,6 +152,7 @@ def _observe(
     # they are interpolated in the same way, between the same messages.
     names = (*joints, *(f"velocity of {name}" for name in joints))
     sync = ObservationSync(replace(spec, joint_input=JointInput(spec.joint_input.name, names)))
+    merger = JointMerger(joints)
     shapes = {image.camera: image.shape for image in spec.image_inputs}
     stand_ins: dict[int, tuple[NDArray[np.uint8], int]] = {}  # by id: the array, image number
     found: list[Observed] = []
@@ -161,11 +163,13 @@ def _observe(
         if isinstance(event, Sample):
             counts["joint_samples"] += 1
             try:
-                told = event.ordered_velocity(joints)
-                # Whatever stands in for those that are missing: none will be given out.
-                known = np.zeros(len(joints)) if told is None else told
-                sync.add_joints(event.stamp_ns, np.concatenate([event.ordered(joints), known]))
-                counts["joint_samples_without_velocities"] += int(told is None)
+                whole = merger.add(event.names, event.position, event.velocity, event.stamp_ns)
+                if whole is not None:
+                    at_ns, (position, told) = whole
+                    # Whatever stands in for those that are missing: none will be given out.
+                    known = np.zeros(len(joints)) if told is None else told
+                    sync.add_joints(at_ns, np.concatenate([position, known]))
+                    counts["joint_samples_without_velocities"] += int(told is None)
             except ValueError:
                 counts["joint_samples_refused"] += 1
         elif timeline.is_second_copy(event):
@@ -201,18 +205,18 @@ def _commands(
     counts: Counter[str],
 ) -> Commands:
     found = []
+    merger = JointMerger(joints)
     for sample in timeline.followed(topic):
         if not window.start_ns <= sample.stamp_ns <= window.end_ns:
             continue
         counts["commands"] += 1
         try:
-            values = sample.ordered(joints)
-            if not np.isfinite(values).all():
-                raise ValueError("not finite")
+            whole = merger.add(sample.names, sample.position, (), sample.stamp_ns)
         except ValueError:
             counts["commands_refused"] += 1
             continue
-        found.append((sample.stamp_ns, values))
+        if whole is not None:
+            found.append((whole[0], whole[1].position))
     found.sort(key=lambda command: command[0])
     return [stamp_ns for stamp_ns, _ in found], [values for _, values in found]
 

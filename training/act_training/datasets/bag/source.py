@@ -33,6 +33,7 @@ from act_training.datasets.source import Declared
 from act_training.features import Camera, Features
 
 BEFORE_THE_GAP = "the piece before the gap"  # it holds the episode's beginning
+SELDOM = 0.05  # of the messages: joints of an unknown robot that fewer tell of are strays
 SIMULATED = "so101/"  # before the names of act_sim's tasks in act-collect and act-evaluate
 
 
@@ -266,7 +267,9 @@ class BagSource:
         wanted = self._declared.cameras or tuple(contract.get("cameras", timeline.cameras))
         if not wanted:
             raise DatasetError(
-                f"it has no image topic; its topics are {', '.join(sorted(timeline.counts))}"
+                f"it has no topic camera/NAME/image_raw of a camera NAME; its topics are "
+                f"{', '.join(sorted(timeline.counts))}. Play it with other names and record that: "
+                "ros2 bag play BAG --remap /image_raw:=/camera/front/image_raw"
             )
         found = []
         for name in wanted:
@@ -277,14 +280,23 @@ class BagSource:
         return tuple(found)
 
     def _joints(self, timeline: Timeline, contract: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names that were said, else the contract's, else a known robot's or those in the bag."""
+        """Names that were said, else the contract's, else a known robot's or those in the bag.
+
+        Arm and gripper, or two arms, may come in messages of their own.
+        """
         if not timeline.counts[MEASURED]:
             raise DatasetError(_without(MEASURED, timeline))
         if not timeline.followed(self._action_topic):
-            raise DatasetError(_without(self._action_topic, timeline))
-        there = [sample.names for sample in timeline.joints()] or [()]
-        names = max(set(there), key=there.count)
-        own = tuple(known_joints(names)) or names
+            joints = sorted({MEASURED, *timeline.commands} - {MEASURED}) or ["none"]
+            raise DatasetError(
+                f"{_without(self._action_topic, timeline)}. The actions are targets of joints, as "
+                f"sensor_msgs/JointState: --action-topic says another topic (of that type: "
+                f"{', '.join(joints)})"
+            )
+        told = Counter(name for sample in timeline.joints() for name in set(sample.names))
+        names = tuple(told)  # of all messages: each may tell of some
+        often = tuple(n for n in names if told[n] >= SELDOM * max(told.values()))
+        own = tuple(known_joints(names)) or often
         wanted = self._declared.joints or tuple(contract.get("joints", own))
         missing = [name for name in wanted if name not in names]
         if missing or not wanted:
