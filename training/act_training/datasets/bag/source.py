@@ -293,7 +293,7 @@ class BagSource:
                 f"sensor_msgs/JointState: --action-topic says another topic (of that type: "
                 f"{', '.join(joints)})"
             )
-        told = Counter(name for sample in timeline.joints() for name in set(sample.names))
+        told = Counter(name for sample in timeline.joints() for name in dict.fromkeys(sample.names))
         names = tuple(told)  # of all messages: each may tell of some
         often = tuple(n for n in names if told[n] >= SELDOM * max(told.values()))
         own = tuple(known_joints(names)) or often
