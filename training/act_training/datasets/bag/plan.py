@@ -165,10 +165,10 @@ def _observe(
             try:
                 whole = merger.add(event.names, event.position, event.velocity, event.stamp_ns)
                 if whole is not None:
-                    at_ns, (position, told) = whole
+                    at_ns, (there, told) = whole
                     # Whatever stands in for those that are missing: none will be given out.
                     known = np.zeros(len(joints)) if told is None else told
-                    sync.add_joints(at_ns, np.concatenate([position, known]))
+                    sync.add_joints(at_ns, np.concatenate([there, known]))
                     counts["joint_samples_without_velocities"] += int(told is None)
             except ValueError:
                 counts["joint_samples_refused"] += 1
