@@ -44,14 +44,16 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> A
 @pytest.fixture
 def spin_until(graph) -> Callable[..., None]:
     """``spin_until(condition, node)``: handles what comes in until the condition holds."""
-    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
 
     def spin(condition: Callable[[], Any], node: Any, timeout_s: float = 60.0) -> None:
-        def holds() -> Any:
-            rclpy.spin_once(node, timeout_sec=0.05)
-            return condition()
-
-        until(holds, "message", timeout_s)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {timeout_s} s"
+            executor.spin_once(timeout_sec=0.05)
+        executor.shutdown()
 
     return spin
 
