@@ -17,6 +17,7 @@ from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import BACK_TO_NORMAL, EVENTS, RATES, FaultEvent, FaultScript
 from so101_driver.emulator.memory_transport import MemoryTransport
+from so101_driver.emulator.servo import Firmware
 
 from bench._servo_watch import Motion, watched_arm
 
@@ -65,6 +66,9 @@ class Soak:
             for servo in servos:
                 mask = reg.Status.VOLTAGE | reg.Status.ENCODER | reg.UNLOADING_CONDITION.default
                 servo.memory.keep(reg.UNLOADING_CONDITION, int(mask))
+        unknown = np.random.default_rng((self.seed, 1)).random(2) < 0.5
+        for servo in servos:
+            servo.firmware = Firmware(*unknown.tolist())
         self.driver = self._new_driver()
         self._target = HOME_POSE_RAD.copy()
         self._held_cycles = 0
@@ -157,14 +161,11 @@ class Soak:
 
     def _check(self, cycle: Cycle) -> None:
         now_s = max(joint.time_s for joint in self.joints)
-        connected = self.driver.arm is not None
+        connected = self.driver.is_in_reach
         for joint, servo in zip(self.joints, self.wire.servos, strict=True):
             if cycle.hold is None:
                 joint.commanded_s = now_s
-            in_reach = connected and servo.is_listening
-            if in_reach and not joint.in_reach:
-                joint.reached_s = now_s
-            joint.in_reach = in_reach
+            joint.reach(connected and servo.is_listening)
         if cycle.hold is None:
             self.resumed += self._held_cycles > 0
             self._held_cycles = 0

@@ -1,6 +1,7 @@
 """The driver under random faults in virtual time, and the parser under random bytes.
 
     python -m bench.servo_soak --faults 100000 --megabytes 10 --scripts 1000
+    python -m bench.servo_soak --faults 0 --megabytes 0 --scripts 100 --first-script 900  # a part
 
 Prints one JSON line; ``outside_limits``, ``wrong_checksums`` and ``motions`` must be 0. ``motions``
 counts what servos did that nobody commanded, measured at the emulated joints, over scripts of 12 s
@@ -73,10 +74,10 @@ def script(seed: int) -> dict[str, float]:
     }
 
 
-def scripts(count: int, jobs: int) -> dict[str, float]:
+def scripts(first: int, count: int, jobs: int) -> dict[str, float]:
     """Sums over scripts, and the worst of them."""
     with ProcessPoolExecutor(jobs) as pool:
-        results = list(pool.map(script, range(count), chunksize=10))
+        results = list(pool.map(script, range(first, first + count), chunksize=10))
     worst = ("fastest_rad_s", "most_uncommanded_rad")
     return {
         key: round((max if key in worst else sum)(result[key] for result in results), 3)
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=100_000)
     parser.add_argument("--megabytes", type=float, default=10.0, help="of fuzzed bytes")
     parser.add_argument("--scripts", type=int, default=0, help="of faults that overlap, 12 s each")
+    parser.add_argument("--first-script", type=int, default=0, help="number (seed) of the first")
     parser.add_argument("--jobs", type=int, default=2, help="processes for the scripts")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -107,7 +109,11 @@ def main() -> None:
         "longest_hold_s": soak.longest_hold_s,
         "driver": dict(soak.driver.values()),
         "scripts": arguments.scripts,
-        **(scripts(arguments.scripts, arguments.jobs) if arguments.scripts else {}),
+        **(
+            scripts(arguments.first_script, arguments.scripts, arguments.jobs)
+            if arguments.scripts
+            else {}
+        ),
         "fuzz": fuzz(round(1e6 * arguments.megabytes), arguments.seed),
         "took_s": round((clock.now_ns() - start_ns) / 1e9, 1),
     }

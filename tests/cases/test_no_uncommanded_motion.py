@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
+from act_core.timing import to_ns
 from so101_driver import registers as reg
+from so101_driver.emulator.servo import Firmware
 from so101_driver.registers import Status
 
 from bench._servo_soak import Soak
@@ -26,18 +28,28 @@ FAULTS = {
     "cable": (("dead", 1.0), ("dead", 0.0)),
     "restart": (("power_cycle", None), None),
 }  # fmt: skip
+PASSIVE = Firmware(goal_switches_on=False)
+FIRMWARES = [Firmware(on, keeps) for on in (False, True) for keeps in (False, True)]
 
 
 class Rig:
     """An emulated arm whose joints are watched, a driver, and somebody who commands."""
 
-    def __init__(self) -> None:
+    def __init__(self, firmware: Firmware = PASSIVE) -> None:
         servos, self.joints = watched_arm(HOME_POSE_RAD)
         for servo in servos:
             servo.memory.keep(reg.UNLOADING_CONDITION, EVERYTHING)
+            servo.firmware = firmware
         self.emulated = EmulatedArm(servos=servos)
         self.operator: Operator = started(self.emulated)
         self.follow(HOME_POSE_RAD, 1.0)
+
+    def watch(self, seconds: float) -> None:
+        """Cycles, with a watch that knows which servos the driver can reach."""
+        for _ in range(round(100 * seconds)):
+            self.operator.cycle()
+            for joint, servo in zip(self.joints, self.emulated.servos, strict=True):
+                joint.reach(self.operator.driver.is_in_reach and servo.is_listening)
 
     def follow(self, target_rad, seconds: float) -> None:
         for _ in range(round(100 * seconds)):
@@ -129,13 +141,87 @@ def test_goal_and_joint_are_compared_before_every_opening(opening):
 def test_a_servo_that_restarts_with_torque_and_another_goal_is_stopped_when_it_answers():
     rig = Rig()
     rig.happen(("power_cycle", 0.0))
-    rig.operator.cycles(0.9)  # silent for 0.8 s: nobody can stop it meanwhile
-    moving = [motion for motion in rig.motions() if not motion.out_of_reach]
-    rig.operator.cycles(0.2)
+    rig.watch(0.9)  # silent for 0.8 s: nobody can stop it meanwhile
     there = rig.emulated.positions()[INDEX]
-    rig.operator.cycles(1.5)
+    rig.watch(1.7)
     assert abs(rig.emulated.positions()[INDEX] - there) < 0.15
-    assert moving == []
+    assert [motion for motion in rig.motions() if not motion.out_of_reach] == []
+
+
+@pytest.mark.parametrize("firmware", FIRMWARES, ids=str)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_the_firmware_does_nothing_moves_by_itself(fault, firmware):
+    rig = Rig(firmware)
+    begin, end = FAULTS[fault]
+    rig.happen(begin)
+    rig.watch(0.6)
+    rig.happen(end)
+    rig.watch(1.0)
+    if not rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE]:
+        ask(rig.operator, rig.operator.driver.request_recovery)
+    rig.watch(0.5)
+    assert rig.motions() == []
+    rig.operator.until(following, HOME_POSE_RAD)
+
+
+def test_a_servo_that_switched_off_by_its_current_is_not_switched_on_by_the_next_goal():
+    rig = Rig(Firmware(goal_switches_on=True))
+    rig.happen(("overcurrent", None))
+    rig.watch(0.2)
+    assert rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE] == 0
+    assert "too much current" in rig.operator.texts("error")
+
+
+@pytest.mark.parametrize("goal", [-1.6, 1.6])
+def test_a_servo_on_its_way_to_a_goal_of_another_is_stopped(goal):
+    """A new goal alone would not do it: the servo's own setpoint has to come back first."""
+    rig = Rig()
+    count = int(rig.emulated.arm().conversion.to_counts([goal, 0, 0, 0, 0, 0])[0])
+    servo, joint = rig.emulated.servos[0], rig.joints[0]
+    heard = servo.write
+
+    def write(address, data):  # another program is louder for 0.15 s
+        heard(address, data)
+        if address == reg.GOAL_POSITION.address and rig.emulated.clock.now_ns() < until_ns:
+            heard(address, reg.GOAL_POSITION.encode(count))
+
+    servo.write, until_ns = write, rig.emulated.clock.now_ns() + to_ns(0.15)
+    rig.watch(0.15)
+    assert abs(joint.velocity_rad_s) > 1.0, "it is on its way"
+    at = joint.position_rad
+    rig.watch(1.0)
+    assert abs(joint.position_rad - at) < 0.35
+    assert "its servo ran to a goal that is not ours" in rig.operator.texts("error")
+    ask(rig.operator, rig.operator.driver.request_recovery)
+    rig.operator.until(following, HOME_POSE_RAD)
+
+
+def test_servos_are_seen_to_while_another_one_keeps_the_arm_from_being_connected():
+    rig = Rig()
+    rig.emulated.happen("dead", "gripper")
+    rig.emulated.happen("port_gone")
+    rig.watch(0.3)
+    rig.emulated.end("port_gone")
+    rig.watch(3.0)
+    assert rig.operator.driver.arm is None
+    rig.happen(("torque_off", 1.0))
+    rig.watch(1.0)
+    sunk = rig.emulated.positions()[INDEX]
+    rig.happen(("torque_off", 0.0))  # on again, and its goal is 1 rad away
+    rig.watch(2.0)
+    assert [motion for motion in rig.motions() if not motion.out_of_reach] == []
+    assert rig.emulated.positions()[INDEX] > sunk - 0.1, "it has not come back"
+    assert "torque and a goal that is not ours: switched off" in rig.operator.texts("warning")
+    rig.emulated.end("dead", "gripper")
+    cycle = rig.operator.until(following, HOME_POSE_RAD)
+    assert cycle.hold is None
+
+
+@pytest.mark.parametrize("seed", [361, 447, 639, 867])
+def test_scripts_that_moved_a_joint_once(seed):
+    soak = Soak(seed, 0.5 + seed % 4, with_people=True)
+    soak.run(seconds=12.0)
+    assert [motion for motion in soak.motions if not motion.out_of_reach] == []
 
 
 def test_what_is_in_a_joints_way_stores_no_jump():
@@ -177,9 +263,7 @@ def test_a_servo_that_comes_back_elsewhere_stays_there_while_another_one_is_sile
     rig = Rig()
     rig.emulated.happen("silent", "gripper")
     rig.emulated.happen("power_cycle", "wrist_roll", 3000.0)  # with torque, and goes there
-    rig.operator.cycles(0.85)
-    for joint in rig.joints:
-        joint.in_reach, joint.reached_s = joint.name != "gripper", joint.time_s
+    rig.watch(0.85)
     there = rig.emulated.positions()[4]
     assert there > 1.0
     rig.operator.cycles(1.0)

@@ -8,7 +8,7 @@ from so101_driver import protocol
 from so101_driver import registers as reg
 from so101_driver.emulator.joint import LocalJoint
 from so101_driver.emulator.memory import ServoMemory
-from so101_driver.emulator.servo import REBOOT_S, EmulatedServo
+from so101_driver.emulator.servo import REBOOT_S, EmulatedServo, Firmware
 from so101_driver.protocol import Instruction, Packet
 from so101_driver.registers import Status
 
@@ -123,10 +123,36 @@ def test_torque_moves_to_the_goal_inside_the_limits(servo):
     assert read(servo, reg.GOAL_POSITION) == 2600
     run(servo, 1.5)
     assert abs(read(servo, reg.PRESENT_POSITION) - 2600) <= 3
+    servo.firmware = Firmware(goal_switches_on=False)
     write(servo, reg.TORQUE_ENABLE, 0)
     write(servo, reg.GOAL_POSITION, 2048)
     run(servo, 0.5)
     assert abs(read(servo, reg.PRESENT_POSITION) - 2600) <= 3, "without torque it stays"
+
+
+def test_a_goal_switches_the_torque_on_where_the_firmware_does_that(servo):
+    servo.firmware = Firmware(goal_switches_on=True)
+    write(servo, reg.GOAL_POSITION, 2300)
+    assert read(servo, reg.TORQUE_ENABLE) == 1
+    run(servo, 1.5)
+    assert abs(read(servo, reg.PRESENT_POSITION) - 2300) <= 3
+
+
+@pytest.mark.parametrize("keeps_goal", [True, False])
+def test_a_servo_that_is_only_switched_on_goes_to_its_old_goal_or_stays(servo, keeps_goal):
+    servo.firmware = Firmware(keeps_goal=keeps_goal)
+    torque_on(servo, 2300)
+    run(servo, 1.5)
+    write(servo, reg.TORQUE_ENABLE, 0)
+    servo.motor.joint.position_rad = 0.0
+    before = read(servo, reg.PRESENT_POSITION)
+    write(servo, reg.TORQUE_ENABLE, 1)
+    assert read(servo, reg.GOAL_POSITION) == 2300, "the register is as it was"
+    run(servo, 1.5)
+    assert abs(read(servo, reg.PRESENT_POSITION) - (2300 if keeps_goal else before)) <= 3
+    write(servo, reg.GOAL_POSITION, 2100)
+    run(servo, 1.5)
+    assert abs(read(servo, reg.PRESENT_POSITION) - 2100) <= 3
 
 
 def test_motion_reports_speed_in_steps_of_50(servo):

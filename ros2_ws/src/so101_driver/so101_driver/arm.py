@@ -39,6 +39,14 @@ class ArmState(NamedTuple):
     heard: NDArray[np.bool_]  # (6,) whose servos answered; what is said of the others means nothing
 
 
+class HeldGoals(NamedTuple):
+    """What the servos hold; arrays (6,)."""
+
+    goals_rad: Vector
+    torque: NDArray[np.bool_]  # whether it is on
+    heard: NDArray[np.bool_]  # whose servos answered; what is said of the others means nothing
+
+
 class ServoHealth(NamedTuple):
     """How one servo is."""
 
@@ -146,11 +154,17 @@ class So101Arm:
             np.array([i in reading.values for i in self.servo_ids]),
         )
 
-    def write_goals(self, position_rad: ArrayLike) -> NDArray[np.int64]:
-        """Sends targets (6,) [rad]; returns them in counts, rounded and inside the calibration."""
+    def write_goals(
+        self, position_rad: ArrayLike, but: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]:
+        """Sends targets (6,) [rad], not to the joints in ``but`` (6,); returns them in counts,
+        rounded and inside the calibration."""
         counts = self.conversion.to_counts(position_rad)
         goals = dict(zip(self.servo_ids, ((int(c),) for c in counts), strict=True))
-        self.bus.sync_write((reg.GOAL_POSITION,), goals)
+        if but is not None and but.any():
+            goals = {i: goals[i] for i, out in zip(self.servo_ids, but, strict=True) if not out}
+        if goals:
+            self.bus.sync_write((reg.GOAL_POSITION,), goals)
         return counts
 
     def read_health(self, joint: str, deadline_ns: int | None = None) -> ServoHealth:
@@ -198,8 +212,16 @@ class So101Arm:
 
     def slacken(self, joints: Sequence[str]) -> None:
         """Torque off with one packet that nobody answers; see `release` for certainty."""
+        self._switch(joints, 0)
+
+    def stiffen(self, joints: Sequence[str]) -> None:
+        """Torque on with one packet that nobody answers, at goals that were just sent; see
+        `enable_torque` for certainty."""
+        self._switch(joints, 1)
+
+    def _switch(self, joints: Sequence[str], value: int) -> None:
         servo_ids = [self.servo_ids[JOINT_NAMES.index(joint)] for joint in joints]
-        self.bus.sync_write((reg.TORQUE_ENABLE,), dict.fromkeys(servo_ids, (0,)))
+        self.bus.sync_write((reg.TORQUE_ENABLE,), dict.fromkeys(servo_ids, (value,)))
 
     def release(self, joints: Sequence[str] = JOINT_NAMES) -> tuple[str, ...]:
         """Switches torque off, at once and then again one by one; returns who did not confirm it.
@@ -228,13 +250,23 @@ class So101Arm:
         self.enable_torque((joint,))
 
     def read_goals(self) -> tuple[Vector, NDArray[np.bool_]]:
-        """Goals (6,) [rad] that the servos hold, and (6,) whether their torque is on."""
+        """Goals (6,) [rad] that the servos hold, and (6,) whether their torque is on.
+
+        Raises NoReplyError.
+        """
+        held = self.read_goals_partly(None)
+        if not held.heard.all():
+            silent = [i for i, heard in zip(self.servo_ids, held.heard, strict=True) if not heard]
+            raise NoReplyError(silent, "read the goals")
+        return held.goals_rad, held.torque
+
+    def read_goals_partly(self, deadline_ns: int | None) -> HeldGoals:
+        """Like `read_goals`, but says in ``heard`` who has not answered."""
         registers = (reg.TORQUE_ENABLE, reg.GOAL_POSITION)
-        reading = self.bus.sync_read(self.servo_ids, registers)
-        if reading.missing:
-            raise NoReplyError(reading.missing, "read the goals")
-        values = np.array([reading.values[i] for i in self.servo_ids])  # (6, 2)
-        return self.conversion.to_rad(values[:, 1]), values[:, 0] == 1
+        reading = self.bus.sync_read(self.servo_ids, registers, deadline_ns)
+        values = np.array([reading.values.get(i, (0, 0)) for i in self.servo_ids])  # (6, 2)
+        heard = np.array([i in reading.values for i in self.servo_ids])
+        return HeldGoals(self.conversion.to_rad(values[:, 1]), values[:, 0] == 1, heard)
 
     # -- settings ------------------------------------------------------------------------------
 

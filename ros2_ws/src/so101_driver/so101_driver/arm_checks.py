@@ -11,7 +11,7 @@ from act_core.robots.so101 import JOINT_NAMES
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus, Identity
-from so101_driver.bus_errors import ArmError, BusError, NoReplyError
+from so101_driver.bus_errors import ArmError, BusError, MissingError, NoReplyError
 from so101_driver.calibration import Calibration, Vector
 
 CALIBRATION_REGISTERS = {
@@ -35,8 +35,7 @@ def open_checked(
     """
     arm = open_arm()
     try:
-        check_servos(arm)
-        check_calibration(arm)
+        check(arm)
         prepare(arm)
     except BusError:
         arm.bus.close()
@@ -44,10 +43,17 @@ def open_checked(
     return arm
 
 
+def check(arm: So101Arm) -> None:
+    """An arm is the calibrated one. Raises what the steps do."""
+    check_servos(arm)
+    check_calibration(arm)
+
+
 def check_servos(arm: So101Arm) -> None:
     """All six servos are there, once each, and are STS3215.
 
-    Raises ArmError for missing servos, another baud rate, other models and ids given twice.
+    Raises MissingError for missing servos, and ArmError for another baud rate, other models and ids
+    given twice.
     """
     before = arm.bus.counters.discarded
     identities, doubled = {}, []
@@ -60,7 +66,7 @@ def check_servos(arm: So101Arm) -> None:
     missing = [i for i in arm.servo_ids if i not in identities and i not in doubled]
     if len(missing) == len(arm.servo_ids):
         late = arm.bus.counters.discarded > before
-        raise ArmError(TOO_LATE if late else _nobody_answers(arm))
+        raise MissingError(TOO_LATE if late else _nobody_answers(arm))
     if doubled:
         names = ", ".join(arm.joint_of(i) for i in doubled)
         lacking = ", ".join(arm.joint_of(i) for i in missing)
@@ -71,7 +77,7 @@ def check_servos(arm: So101Arm) -> None:
         )
     if missing:
         names = ", ".join(arm.joint_of(i) for i in missing)
-        raise ArmError(
+        raise MissingError(
             f"{names} does not answer: check the cables at it and at the servo before it "
             f"({len(arm.servo_ids) - len(missing)} of {len(arm.servo_ids)} servos answer)"
         )

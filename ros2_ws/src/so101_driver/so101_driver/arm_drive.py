@@ -11,7 +11,7 @@ from act_core.robots.so101 import JOINT_NAMES
 from numpy.typing import NDArray
 
 from so101_driver import arm_checks, arm_start
-from so101_driver.arm import ArmState, ServoHealth, So101Arm
+from so101_driver.arm import ArmState, HeldGoals, ServoHealth, So101Arm
 from so101_driver.arm_faults import GRIPPER, FaultMonitor
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
@@ -21,6 +21,7 @@ from so101_driver.leash import STILL_S, Leash
 from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError
 
+REPEATS = 3  # of goals that changed while servos were silent
 TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
 
 
@@ -52,6 +53,9 @@ class ArmDrive:
         self._model_limits = limits
         self._leash: Leash | None = None  # until the calibration is known
         self._still = 0  # periods without a command and motion of the goals
+        self._caught = np.zeros(len(JOINT_NAMES), dtype=np.int64)  # periods until torque is on
+        self._repeats = 0  # of goals, left
+        self._strays = np.zeros(len(JOINT_NAMES), dtype=bool)  # of the last `tend`
 
     @property
     def is_at_rest(self) -> bool:
@@ -129,13 +133,16 @@ class ArmDrive:
 
     def keep(self, arm: So101Arm, state: ArmState) -> Applied | None:
         """A period in which not all joints were heard: goals stay, but for what has to follow its
-        joint; None where nothing is sent."""
-        leash = self._seen(state)
-        if self.sent_rad is None or not state.heard.any():
+        joint; None where nothing is sent. Corrections are repeated: nobody confirms them."""
+        before, leash = self.sent_rad, self._seen(state)
+        if before is None or not state.heard.any():
             return None
         applied = self.gate.confine(leash.reach(self.limp, self._stands_still))
-        if np.array_equal(applied.position_rad, self.sent_rad) and not self.limp.any():
+        if not np.array_equal(applied.position_rad, before) or self.limp.any():
+            self._repeats = REPEATS
+        if not self._repeats:
             return None
+        self._repeats -= 1
         self.sent_rad = applied.position_rad
         self._write(arm)
         return applied
@@ -146,6 +153,21 @@ class ArmDrive:
         here, _ = self._seen(state).reach(_mask(JOINT_NAMES), True)
         arm.write_goals(here)
         arm.slacken(JOINT_NAMES)
+
+    def tend(self, arm: So101Arm, held: HeldGoals, state: ArmState) -> tuple[list[str], bool]:
+        """A period of an arm of which servos are missing: no goals are sent, but a servo that has
+        torque and a goal which its joint would have to run to is switched off.
+
+        Returns the joints of such servos, and whether all have answered.
+        """
+        heard = held.heard & state.heard
+        far = np.abs(held.goals_rad - state.position_rad) > arm_start.NO_GOAL_JUMP_RAD
+        strays = heard & held.torque & (far | self.is_released)
+        confirmed, self._strays = strays & self._strays, strays  # twice: a packet may be damaged
+        joints = _names(confirmed)
+        if joints:
+            arm.slacken(joints)
+        return joints, bool(heard.all())
 
     def relax(self, joints: Collection[str]) -> bool:
         """Moves the goals of joints that press to where the joints are; whether that was done."""
@@ -158,12 +180,21 @@ class ArmDrive:
     def let_go(self, joints: Collection[str]) -> None:
         """Joints without force: limp from now on."""
         self.limp |= _mask(joints)
+        self._caught[_mask(joints)] = 0
+
+    def catch(self, joints: Collection[str]) -> None:
+        """Joints whose servos run to goals that are not ours: torque is off for a period, which
+        ends what they are doing (a new goal alone would not: their setpoints have to come back),
+        and then on where the joints are."""
+        caught = _mask(joints) & ~self.limp
+        self._caught[caught] = 2
+        self.limp |= caught
 
     def see_health(self, joint: str, health: ServoHealth) -> None:
         """One look at one servo: one whose torque is off is limp."""
         is_limp = joint in _names(self.limp)
         self.faults.see_health(joint, health, torque_wanted=self.torque and not is_limp)
-        if self.torque and not health.torque:
+        if self.torque and not (health.torque or is_limp):
             self.let_go((joint,))
 
     def take_over(self, arm: So101Arm, now_ns: int) -> None:
@@ -215,6 +246,7 @@ class ArmDrive:
         assert self._leash is not None
         self._leash.reset(start.here_rad, start.falls)
         self.limp = start.limp.copy()
+        self._caught[:] = 0
         self.sent_rad = self.gate.reset(start.goals_rad, now_ns)
         self._still = 0
         self._write(arm)
@@ -222,6 +254,10 @@ class ArmDrive:
     def _seen(self, state: ArmState) -> Leash:
         assert self._leash is not None
         self._leash.see(state.position_rad, state.heard)
+        if self.sent_rad is not None:  # a servo that was silent, and is elsewhere, stays there
+            elsewhere = self._leash.returned & self._leash.is_far(self.sent_rad)
+            if elsewhere.any():
+                self.sent_rad = self.gate.place(elsewhere, self._leash.here)
         return self._leash
 
     @property
@@ -230,7 +266,14 @@ class ArmDrive:
 
     def _write(self, arm: So101Arm) -> None:
         assert self.sent_rad is not None
-        arm.write_goals(self.sent_rad)
+        arm.write_goals(self.sent_rad, but=self.faults.suspects & ~self.limp)
+        back = self._caught == 1
+        self._caught = np.maximum(self._caught - 1, 0)
+        self.limp &= ~back
+        if back.any():
+            assert self._leash is not None
+            self._leash.catch(back)
+            arm.stiffen(_names(back))
         if self.limp.any():  # again and again: nobody confirms it; after the goals, because some
             arm.slacken(_names(self.limp))  # firmwares switch on when they get one
 

@@ -77,7 +77,7 @@ class ArmDriver:
         self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
         self._born_ns = self._clock.now_ns()
-        self._was_connected = self._is_patient = False
+        self._is_patient = False
         self._silent = 0  # cycles without a state
         self._fault_cycles = 0
         self._relaxed: set[str] = set()
@@ -119,6 +119,11 @@ class ArmDriver:
         return self._link.arm
 
     @property
+    def is_in_reach(self) -> bool:
+        """Whether servos that answer are seen to: also while others of a known arm are missing."""
+        return self._link.arm is not None or self._link.incomplete is not None
+
+    @property
     def faults(self) -> FaultMonitor:
         """What is wrong with the arm."""
         return self._drive.faults
@@ -139,6 +144,7 @@ class ArmDriver:
         """
         arm, self._link.arm = self._link.arm, None
         now = self.ending(policy)
+        self._link.close()
         if arm is None:
             text = f"the arm is not connected: torque stays as it is ({self._gate.reason})"
             return Ending(now == HOLD, text)
@@ -168,6 +174,7 @@ class ArmDriver:
         try:
             arm = self._link.arm
             if arm is None:
+                self._tend(started_ns)
                 self._connect(now_ns)
                 return Cycle(None, None, self._gate.reason)
             self._requests.carry_out(now_ns)
@@ -188,7 +195,8 @@ class ArmDriver:
         if self.torque:
             drive = self._drive
             self.faults.see_state(state, drive.sent_rad, drive.limp, drive.wanted_rad)
-            self._drive.let_go(self.faults.without_force())
+            drive.catch(self.faults.running())
+            drive.let_go(self.faults.without_force())
         else:
             self.faults.see_state(state, None)
             if self._drive.is_released:
@@ -284,6 +292,25 @@ class ArmDriver:
 
     # -- connection ----------------------------------------------------------------------------
 
+    def _tend(self, started_ns: int) -> None:
+        """Sees to the servos that are there while others are missing."""
+        arm = self._link.incomplete
+        if arm is None:
+            return
+        try:
+            half_ns = self._budget_ns // 2  # waiting for the missing ones uses all of it
+            goals = arm.read_goals_partly(started_ns + half_ns)
+            state = arm.read_partly(started_ns + 2 * half_ns)
+            joints, complete = self._drive.tend(arm, goals, state)
+        except PortError:
+            self._link.close()
+            return
+        if joints:
+            text = f"{', '.join(joints)}: torque and a goal that is not ours: switched off"
+            self._note("warning", text)
+        if complete:
+            self._link.hurry()
+
     def _connect(self, now_ns: int) -> None:
         try:
             arm = self._link.connect_when_due()
@@ -291,7 +318,6 @@ class ArmDriver:
                 if problem := self._drive.adopt(arm, now_ns):
                     self._note("error", problem)
                 self._silent = 0
-                self._was_connected = True
                 self._note("info", "connected to six servos")
         except BusError as error:
             self._link.drop()
@@ -307,7 +333,7 @@ class ArmDriver:
     def _waits_for_port(self, error: BusError) -> bool:
         """Whether there is no port yet, because what offers it (an emulator) starts as well."""
         young = self._clock.now_ns() - self._born_ns < to_ns(self.settings.port_patience_s)
-        return isinstance(error, NoPortError) and young and not self._was_connected
+        return isinstance(error, NoPortError) and young and not self._link.was_connected
 
     def _disconnect(self, text: str) -> None:
         self._link.drop()

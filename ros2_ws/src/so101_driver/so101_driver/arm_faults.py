@@ -20,7 +20,7 @@ class Fault(NamedTuple):
     """One thing that is wrong with one joint."""
 
     joint: str
-    kind: str  # overload, overcurrent, stalled, torque_lost; overheat, voltage, encoder
+    kind: str  # overload, overcurrent, stalled, torque_lost, runaway; overheat, voltage, encoder
     text: str
 
     @property
@@ -34,7 +34,7 @@ class Fault(NamedTuple):
         return self.kind in ("overload", "stalled")
 
 
-LATCHED = ("overload", "overcurrent", "stalled", "torque_lost")
+LATCHED = ("overload", "overcurrent", "stalled", "torque_lost", "runaway")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class FaultLimits:
     no_force_s: float = 0.05
 
 
+# A servo follows a setpoint of its own, which may be far ahead of a joint whose goal has just been
+# corrected. In motion without faults, also where goals turn around at the limiter's acceleration, a
+# motor pushes away from its goal for one reading at most.
+AWAY_RAD, AWAY_RAD_S, AWAY_LOAD, AWAY_READINGS = 0.05, 0.3, 0.1, 2
+
 # A servo pushes with 1.6 % at least (its register MINIMUM_STARTUP_FORCE) when it is off its goal.
 NO_PUSH_LOAD = 0.008
 OFF_GOAL_RAD = 0.03
@@ -71,6 +76,18 @@ def lacks_force(state: ArmState, goals_rad: Vector) -> NDArray[np.bool_]:
     comes_nearer = state.velocity_rad_s * error > 0.0
     slack = (np.abs(error) > OFF_GOAL_RAD) & (np.abs(state.load) < NO_PUSH_LOAD) & ~comes_nearer
     return slack & state.heard
+
+
+def runs_away(state: ArmState, goals_rad: Vector) -> NDArray[np.bool_]:
+    """(6,) joints that their motors drive away from their goals: their servos follow another one.
+
+    It restarted with a goal of its own, or another program has sent it one. (A motor that brakes a
+    joint pushes against its motion, and one that a hand pushes does so as well.)
+    """
+    error = goals_rad - state.position_rad
+    moves_away = (state.velocity_rad_s * error < 0) & (np.abs(state.velocity_rad_s) > AWAY_RAD_S)
+    pushes_away = (state.load * error < 0) & (np.abs(state.load) > AWAY_LOAD)
+    return moves_away & pushes_away & (np.abs(error) > AWAY_RAD) & state.heard
 
 
 class FaultMonitor:
@@ -91,6 +108,7 @@ class FaultMonitor:
         self._voltage_s = np.zeros(joints)
         self._stall_s = np.zeros(joints)
         self._no_force_s = np.zeros(joints)
+        self._away = np.zeros(joints, dtype=np.int64)  # readings in a row
         self._stall_position = np.zeros(joints)
 
     @property
@@ -141,12 +159,15 @@ class FaultMonitor:
         self._status = tuple(now if heard else before for before, now, heard in pairs)
         if sent_rad is None:
             self._stall_s[:] = self._no_force_s[:] = 0.0
+            self._away[:] = 0
             return
         if state.heard.all():
             self._see_stall(state, sent_rad, sent_rad if wanted_rad is None else wanted_rad)
-        slack = lacks_force(state, sent_rad)
+        slack, away = lacks_force(state, sent_rad), runs_away(state, sent_rad)
         if limp is not None:
             slack &= ~limp
+            away &= ~limp
+        self._away = np.where(away, self._away + 1, np.where(state.heard, 0, self._away))
         more = np.where(slack, self._no_force_s + self._period_s, 0.0)
         self._no_force_s = np.where(state.heard, more, self._no_force_s)
 
@@ -166,6 +187,25 @@ class FaultMonitor:
             if slack or self._confirmed[j] & Status.ENCODER:
                 self._no_force_s[j] = 0.0
                 joints.append(joint)
+        return joints
+
+    @property
+    def suspects(self) -> NDArray[np.bool_]:
+        """(6,) joints whose servos said in the last cycle that they switched off by too much
+        current: a goal would switch some firmwares on again, before a second reply confirms it."""
+        over = [bool(status & Status.OVERCURRENT) for status in self._status]
+        return np.array(over)
+
+    def running(self) -> list[str]:
+        """Joints whose servos have to be stopped: they follow goals that are not ours.
+
+        The reason is among `faults` afterwards.
+        """
+        joints = [JOINT_NAMES[j] for j in np.flatnonzero(self._away >= AWAY_READINGS)]
+        for joint in joints:
+            text = "its servo ran to a goal that is not ours, and was stopped: did it restart?"
+            self._add(joint, "runaway", text)
+        self._away[self._away >= AWAY_READINGS] = 0
         return joints
 
     def see_health(self, joint: str, health: ServoHealth, torque_wanted: bool) -> None:
@@ -191,6 +231,7 @@ class FaultMonitor:
         """Forgets everything: another look will tell."""
         self._faults.clear()
         self.health.clear()
+        self._away[:] = 0
         for seconds in (self._voltage_s, self._stall_s, self._no_force_s):
             seconds[:] = 0.0
 

@@ -8,6 +8,7 @@ from act_core.timing import Clock, to_ns
 
 from so101_driver import arm_checks
 from so101_driver.arm import So101Arm
+from so101_driver.bus_errors import BusError, MissingError, NoReplyError
 from so101_driver.driver_settings import DriverSettings
 
 
@@ -16,12 +17,17 @@ class ArmLink:
 
     With the default settings, attempts that fail at once begin at 0, 0.2, 0.6, 1.4, 3.0, 5.0 s, and
     so on every two seconds.
+
+    An arm that was connected before and of which servos are missing now stays open between
+    attempts: it is `incomplete`, and the servos that do answer can be seen to.
     """
 
     def __init__(
         self, open_arm: Callable[[], So101Arm], settings: DriverSettings, clock: Clock
     ) -> None:
         self.arm: So101Arm | None = None
+        self.incomplete: So101Arm | None = None
+        self.was_connected = False
         self._open_arm = open_arm
         self._settings = settings
         self._clock = clock
@@ -36,16 +42,40 @@ class ArmLink:
         """
         if self._clock.now_ns() < self._retry_ns:
             return None
-        self.arm = arm_checks.open_checked(self._open_arm, So101Arm.configure)
+        arm = self.incomplete if self.incomplete is not None else self._open_arm()
+        self.incomplete = None
+        try:
+            arm_checks.check(arm)
+            arm.configure()
+        except (MissingError, NoReplyError):
+            if self.was_connected:
+                self.incomplete = arm
+            else:
+                arm.bus.close()
+            raise
+        except BusError:
+            arm.bus.close()
+            raise
+        self.incomplete, self.arm, self.was_connected = None, arm, True
         self._pause_s = self._settings.reconnect_first_s
         return self.arm
 
+    def hurry(self) -> None:
+        """The next attempt is due at once."""
+        self._retry_ns, self._pause_s = 0, self._settings.reconnect_first_s
+
     def drop(self) -> None:
-        """Closes the port; the next attempt comes after a pause."""
+        """The next attempt comes after a pause; the port is closed, but for an incomplete arm."""
         if self.arm is not None:
             self.arm.bus.close()
         self.arm = None
         self._wait()
+
+    def close(self) -> None:
+        """Closes the port of an incomplete arm."""
+        if self.incomplete is not None:
+            self.incomplete.bus.close()
+        self.incomplete = None
 
     def _wait(self) -> None:
         self._retry_ns = self._clock.now_ns() + to_ns(self._pause_s)

@@ -1,4 +1,4 @@
-"""How the driver takes over an arm: without moving it."""
+"""How the driver takes over an arm: without moving it, and stopping what moves."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class Start(NamedTuple):
     goals_rad: Vector  # what the servos are to hold
     here_rad: Vector  # where the joints are
     limp: NDArray[np.bool_]  # torque is off
+    strays: NDArray[np.bool_]  # torque is on, at a goal that is not kept
     falls: NDArray[np.bool_]  # moves, and not towards a goal
 
 
-def start(arm: So101Arm) -> Start:
+def look(arm: So101Arm) -> Start:
     """Goals where the arm is held and where it is, compared: a goal is kept only where its servo
     pushes towards it, and not far; else it is where the joint is. Nothing is written.
 
@@ -49,7 +50,24 @@ def start(arm: So101Arm) -> Start:
     here = state.position_rad
     kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD) & ~lacks_force(state, goals)
     falls = ~kept & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
-    return Start(np.where(kept, goals, here), here, ~torque, falls)
+    return Start(np.where(kept, goals, here), here, ~torque, torque & ~kept, falls)
+
+
+def start(arm: So101Arm) -> Start:
+    """What `look` finds, once no servo strays: one that holds a goal which is not kept may be on
+    its way there, with a setpoint of its own that a new goal brings back only slowly. Its torque is
+    switched off, and on where the joint is.
+
+    Raises ArmError where readings do not agree.
+    """
+    found = look(arm)
+    if not found.strays.any():
+        return found
+    strays = [joint for joint, so in zip(JOINT_NAMES, found.strays, strict=True) if so]
+    arm.slacken(strays)
+    arm.enable_torque(strays)
+    again = look(arm)
+    return again._replace(falls=again.falls | found.strays)
 
 
 def energise(arm: So101Arm, limits: JointLimits, tolerance_rad: float) -> Start:

@@ -28,3 +28,7 @@ class NoReplyError(BusError):
 
 class ArmError(BusError):
     """The bus works, but the arm on it is not as it should be; the text says what to do."""
+
+
+class MissingError(ArmError):
+    """Servos of the arm do not answer; the others do, or their port is there."""

@@ -47,6 +47,8 @@ class Leash:
         self._caught = softer * CATCH_RAD
         self._catching = np.zeros(len(self._moving), dtype=np.int64)  # readings left
         self._unheard = np.zeros(len(self._moving), dtype=np.int64)  # readings in a row
+        self._is_back = np.zeros(len(self._moving), dtype=bool)  # heard again by the last reading
+        self.returned = self._is_back  # (6,) joints that were silent, and of which `here` is right
         self._recent = np.zeros((3, len(self._moving)))  # (3, 6) readings
         self._last = 0
 
@@ -55,10 +57,15 @@ class Leash:
         self._recent[:] = position_rad
         self._catching[:] = np.where(caught, CATCH_READINGS, 0)
 
+    def catch(self, joints: NDArray[np.bool_]) -> None:
+        """Joints (6,) that were moving when force came back to them."""
+        self._catching = np.where(joints, CATCH_READINGS, self._catching)
+
     def see(self, position_rad: Vector, heard: NDArray[np.bool_]) -> None:
         """One reading of the joints that were heard."""
         self._last = (self._last + 1) % 3
-        is_back = heard & (self._unheard >= SILENT_READINGS)
+        self.returned = heard & self._is_back  # two of three readings are new
+        is_back = self._is_back = heard & (self._unheard >= SILENT_READINGS)
         self._unheard = np.where(heard, 0, self._unheard + 1)
         self._catching = np.where(is_back, CATCH_READINGS, np.maximum(self._catching - 1, 0))
         self._recent[self._last] = np.where(heard, position_rad, self.here)
@@ -68,6 +75,10 @@ class Leash:
         """Where the joints are: the middle one of three readings, so that a damaged one is none."""
         a, b, c = self._recent
         return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+    def is_far(self, goals_rad: Vector) -> NDArray[np.bool_]:
+        """(6,) joints that are further from goals (6,) than one that holds them can be."""
+        return np.abs(goals_rad - self.here) > self._holding
 
     def reach(self, limp: NDArray[np.bool_], stands_still: bool) -> tuple[Vector, Vector]:
         """Lowest and highest goals: ``limp`` are joints without force."""

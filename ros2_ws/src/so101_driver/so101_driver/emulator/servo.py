@@ -1,9 +1,19 @@
 """One emulated STS3215: what it answers, and what its registers do.
 
 Left out: operating modes other than 0 (position), firmware update, the LED.
+
+Sources differ about three things, so each can be chosen (`Firmware`, and `power_cycle`). The
+clean-room firmware 0o8o0-blip/sts3215-firmware, which was compared with the factory's in thousands
+of tests, sets TORQUE_ENABLE when a goal is written (pid_motor.c, pid_compute; iory/feetech-cli has
+measured the same), forgets the goal while torque is off, so that a servo which is only switched on
+stays where it is (pid.c, position_pid_reset), and powers up without torque. The manual's memory
+table says nothing of the first two, and PickNik's feetech_ros2_driver says that servos power up
+with torque.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from so101_driver import registers as reg
 from so101_driver.emulator.joint import Drive, JointModel
@@ -14,6 +24,14 @@ from so101_driver.registers import Register
 
 CALIBRATE_HERE = 128  # written to TORQUE_ENABLE: the present position becomes 2048
 REBOOT_S = 0.8  # until it answers again
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What is not known for certain; the defaults are what is worse for a driver."""
+
+    goal_switches_on: bool = True  # writing GOAL_POSITION switches the torque on
+    keeps_goal: bool = True  # TORQUE_ENABLE alone sends the joint to the goal of before
 
 
 class EmulatedServo:
@@ -27,9 +45,11 @@ class EmulatedServo:
 
     def __init__(self, memory: ServoMemory, joint: JointModel, zero_count: float = 2047.5) -> None:
         self.memory = memory
+        self.firmware = Firmware()
         self.dead = False  # without power or cable: neither hears nor drives
         self.silent = False  # neither hears nor answers, but drives
         self._zero_count = zero_count
+        self._stays: int | None = None  # position that it was switched on at, without a goal
         self.motor = Motor(joint, settings(memory, zero_count))
         self._time_s = 0.0
         self._starts_s = 0.0  # hears nothing before
@@ -62,8 +82,8 @@ class EmulatedServo:
             self.memory[reg.GOAL_POSITION] = self._inside_limits(goal)
             self.memory[reg.TORQUE_ENABLE] = 1
         self._starts_s = self._time_s + REBOOT_S
-        self._waiting = None
-        self.motor.settings = settings(self.memory, self._zero_count)
+        self._waiting = self._stays = None
+        self._set_motor()
         self.motor.reset()
 
     def step(self) -> None:
@@ -76,7 +96,7 @@ class EmulatedServo:
         self.motor.step()
         if self.motor.tripped and self.memory[reg.TORQUE_ENABLE]:
             self.memory[reg.TORQUE_ENABLE] = 0
-            self.motor.settings = settings(self.memory, self._zero_count)
+            self._set_motor()
 
     def handle(self, packet: Packet) -> Packet | None:
         """Carries out an instruction that is meant for this servo; returns its answer."""
@@ -97,7 +117,7 @@ class EmulatedServo:
             self._act()
         elif code == Instruction.FACTORY_RESET:
             self.memory.factory_reset()
-            self.motor.settings = settings(self.memory, self._zero_count)
+            self._set_motor()
         elif code == Instruction.CALIBRATE:
             self._calibrate(int.from_bytes(parameters[:2], "little") if parameters else 2048)
         else:
@@ -131,9 +151,19 @@ class EmulatedServo:
             goal = self._inside_limits(memory[reg.GOAL_POSITION])
             memory[reg.GOAL_POSITION] = goal
             memory[reg.GOAL_ECHO] = abs(goal)
-        self.motor.settings = settings(memory, self._zero_count)
+            self._stays = None
+            if self.firmware.goal_switches_on and memory[reg.OPERATING_MODE] == 0:
+                memory[reg.TORQUE_ENABLE] = 1
+        elif memory[reg.TORQUE_ENABLE] == 1 != torque and not self.firmware.keeps_goal:
+            self._stays = self.motor.position
+        self._set_motor()
         if memory[reg.TORQUE_ENABLE] != torque:
             self.motor.release()
+
+    def _set_motor(self) -> None:
+        """The motor's settings by the registers."""
+        found = settings(self.memory, self._zero_count)
+        self.motor.settings = found if self._stays is None else found._replace(goal=self._stays)
 
     def _act(self) -> None:
         waiting, self._waiting = self._waiting, None
@@ -147,7 +177,7 @@ class EmulatedServo:
         half = reg.COUNTS_PER_TURN // 2
         offset = (encoder - wanted + half) % reg.COUNTS_PER_TURN - half
         self.memory.keep(reg.HOMING_OFFSET, max(offset, reg.HOMING_OFFSET.lowest))
-        self.motor.settings = settings(self.memory, self._zero_count)
+        self._set_motor()
 
     def _inside_limits(self, goal: int) -> int:
         low, high = self.memory[reg.MIN_POSITION_LIMIT], self.memory[reg.MAX_POSITION_LIMIT]
