@@ -20,6 +20,7 @@ from so101_driver.exit_policy import HOLD, RELEASE, REST
 from so101_driver.leash import STILL_S, Leash
 from so101_driver.ready_gate import ReadyGate
 from so101_driver.request_queue import RefusedError
+from so101_driver.session import Event
 
 REPEATS = 3  # of goals that changed while servos were silent
 TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
@@ -42,7 +43,6 @@ class ArmDrive:
             limits, settings.period_s, settings.command_timeout_s, settings.stamps()
         )
         self.faults = FaultMonitor(settings.period_s, settings.faults)
-        self.torque = False  # it was switched on, and goals are sent
         self.is_released = False  # by request
         self.limp = np.zeros(len(JOINT_NAMES), dtype=bool)  # (6,)
         self.sent_rad: Vector | None = None  # (6,) last goals
@@ -58,6 +58,11 @@ class ArmDrive:
         self._strays = np.zeros(len(JOINT_NAMES), dtype=bool)  # of the last `tend`
 
     @property
+    def torque(self) -> bool:
+        """Whether torque was switched on, and goals are sent while the arm is connected."""
+        return self.gate.session.torque
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether nothing is commanded, and the goals no longer move."""
         return self._still > 0
@@ -71,40 +76,37 @@ class ArmDrive:
             self.gate.narrow(limits)
             self._leash = Leash(limits, arm.settings.p, _mask({GRIPPER}))
         _, torque = arm.read_goals()
-        self.torque = False
-        self.gate.shut(TORQUE_OFF)
+        self.gate.happen(Event.CONNECTED, TORQUE_OFF)
         if not (self.is_wanted or torque.all()):
             return None
         try:
             self.energise(arm, now_ns)
         except ArmError as error:
-            self.gate.shut(str(error))
+            self.gate.happen(Event.FAULT, str(error))
             return str(error)
         return None
 
     def energise(self, arm: So101Arm, now_ns: int) -> None:
         """Torque on at the present position. Raises ArmError where a joint is past its limit."""
         start = arm_start.energise(arm, self.gate.limits, self._settings.start_tolerance_rad)
-        self._begin(arm, start, now_ns)
-        self.torque = self._has_driven = True
-        self.is_released = False
         self.faults.clear()
-        self.gate.open()
+        self._has_driven, self.is_released = True, False
+        self.gate.happen(Event.TORQUE_ON)
+        self._begin(arm, start, now_ns)
 
     def release(self, arm: So101Arm) -> None:
         """Torque off. Raises RefusedError that names the joints that do not confirm it."""
-        self.torque = self.is_wanted = False
-        self.is_released = True
+        self.is_wanted, self.is_released = False, True
         self.sent_rad = None
+        self.gate.happen(Event.TORQUE_OFF, TORQUE_OFF)
         unconfirmed = arm.release()
-        self.gate.shut(TORQUE_OFF)
         if unconfirmed:
             raise RefusedError(f"torque off is not confirmed by {', '.join(unconfirmed)}")
 
     def lose(self, reason: str) -> None:
         """The port is gone; the servos hold their goals."""
         self.sent_rad = None
-        self.gate.shut(reason)
+        self.gate.happen(Event.LOST, reason)
 
     def ending(self, policy: str) -> str:
         """What the exit policy comes to as things are now.
@@ -114,7 +116,8 @@ class ArmDrive:
         """
         if not self._has_driven:
             return HOLD
-        return RELEASE if policy == REST and (self.gate.is_stopped or not self.torque) else policy
+        session = self.gate.session
+        return RELEASE if policy == REST and (session.is_stopped or not session.torque) else policy
 
     # -- every period --------------------------------------------------------------------------
 
@@ -224,7 +227,7 @@ class ArmDrive:
         Raises ArmError for a limp joint that is past its limit, with nothing done.
         """
         if not self.torque:
-            self.gate.shut(TORQUE_OFF)
+            self.gate.happen(Event.CLEAR, TORQUE_OFF)
             return
         if self.limp.any():
             assert self._leash is not None
@@ -236,7 +239,7 @@ class ArmDrive:
             self.take_over(arm, now_ns)
             if self.limp.any():  # again
                 return
-        self.gate.open()
+        self.gate.happen(Event.CLEAR)
 
     def _begin(self, arm: So101Arm, start: arm_start.Start, now_ns: int) -> None:
         """From rest at goals that were just compared with the joints; earlier commands are refused.

@@ -21,6 +21,7 @@ from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import HOLD, carry_out
 from so101_driver.health_round import HealthRound
 from so101_driver.request_queue import RefusedError, RequestQueue
+from so101_driver.session import Event, State
 
 BUS_SHARE = 0.8  # of a period that reading may take, repetitions included
 
@@ -129,6 +130,11 @@ class ArmDriver:
         return self._drive.faults
 
     @property
+    def state(self) -> State:
+        """What it does with the arm now; see `session`."""
+        return self._gate.session.state
+
+    @property
     def torque(self) -> bool:
         """Whether torque was switched on."""
         return self._drive.torque
@@ -158,13 +164,16 @@ class ArmDriver:
             return Ending(True, done)
         if now == HOLD:
             return Ending(True, "the arm was not driven: torque stays as it was found")
-        stopped = "not moved to rest, the e-stop is engaged; " if self._gate.is_stopped else ""
+        stopped = (
+            "not moved to rest, the e-stop is engaged; " if self._gate.session.is_stopped else ""
+        )
         return Ending(True, stopped + done)
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
         counts = {key: str(count) for key, count in sorted(self.counts.items())}
-        return {**self._gate.counts(), **counts, "health_missed": str(self._health.missed)}
+        state, missed = self.state.value, str(self._health.missed)
+        return {"state": state, **self._gate.counts(), **counts, "health_missed": missed}
 
     # -- every period --------------------------------------------------------------------------
 
@@ -218,7 +227,7 @@ class ArmDriver:
         silent = [i for i, heard in zip(arm.servo_ids, state.heard, strict=True) if not heard]
         text = f"no reply from {', '.join(arm.joint_of(i) for i in silent)}"
         if self._silent == self.settings.periods(self.settings.patience_s):
-            self._gate.shut(text)
+            self._gate.happen(Event.FAULT, text)
             self._note("error", f"{text}: holding")
         applied = self._drive.keep(arm, state) if self.torque else None
         return Cycle(None, applied, self._gate.reason or text)
@@ -241,7 +250,7 @@ class ArmDriver:
             return
         text = "; ".join(fault.text for fault in faults)
         if text != self._gate.reason:
-            self._gate.shut(text)
+            self._gate.happen(Event.FAULT, text)
             self._note("error", text)
             self.counts.update(f"fault_{fault.kind}" for fault in faults)
         self._fault_cycles += 1
@@ -262,7 +271,7 @@ class ArmDriver:
             self._drive.reopen(arm, now_ns)
         except ArmError as error:  # somebody has to move a joint
             if str(error) != self._gate.reason:
-                self._gate.shut(str(error))
+                self._gate.happen(Event.FAULT, str(error))
                 self._note("error", str(error))
             return
         self._fault_cycles = 0
@@ -325,7 +334,7 @@ class ArmDriver:
                 self._is_patient = self._waits_for_port(error)
                 level = "info" if self._is_patient else "error"
                 self._note(level, f"waiting: {error}" if self._is_patient else str(error))
-            self._gate.shut(str(error))
+            self._gate.happen(Event.LOST, str(error))
             self.counts["failed_connections"] += 1
         if self._link.arm is None:
             self._requests.carry_out(now_ns)  # they find no arm, and their futures say why

@@ -1,4 +1,4 @@
-"""A `CommandGate` that several threads use, and that is shut while the arm may not move."""
+"""A `CommandGate` that several threads use, open in those states of a `Session` that allow it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from act_core.stamps import StampCheck
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import Vector
+from so101_driver.session import TAKES_COMMANDS, Event, Session, State
+
+NO_COMMAND = "no command yet"
 
 
 class ReadyGate:
-    """Refuses every command for as long as there is a reason to; otherwise see `CommandGate`."""
+    """Keeps the `Session` and refuses every command where its state does not allow one; otherwise
+    see `CommandGate`."""
 
     def __init__(
         self,
@@ -25,6 +29,7 @@ class ReadyGate:
         stamps: StampCheck | None = None,
     ) -> None:
         self.reason = "not connected yet"  # commands are refused because of it, unless it is ""
+        self.session = Session()
         self._lock = threading.Lock()
         self._refused = 0
         self._stamps = stamps if stamps is not None else StampCheck()
@@ -36,16 +41,11 @@ class ReadyGate:
         """Of the joints."""
         return self._gate.limits
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the e-stop is engaged."""
-        return self._gate.is_stopped
-
     def narrow(self, limits: JointLimits) -> None:
         """Begins anew with other limits; the e-stop stays as it is."""
         with self._lock:
             gate = CommandGate(limits, self._period_s, self._timeout_s, self._stamps)
-            if self._gate.is_stopped:
+            if self.session.is_stopped:
                 gate.estop(True)
             self._gate = gate
 
@@ -61,11 +61,15 @@ class ReadyGate:
             if self.reason:
                 self._refused += 1
                 return Refusal("not_ready", self.reason)
-            return self._gate.command(names, position_rad, stamp_ns, now_ns)
+            refusal = self._gate.command(names, position_rad, stamp_ns, now_ns)
+            if refusal is None:
+                self.session.happen(Event.COMMAND)
+            return refusal
 
     def estop(self, engage: bool) -> None:
         """Engages or releases the e-stop."""
         with self._lock:
+            self.session.happen(Event.ESTOP if engage else Event.RELEASE)
             self._gate.estop(engage)
 
     def hold(self, reason: str) -> None:
@@ -73,23 +77,21 @@ class ReadyGate:
         with self._lock:
             self._gate.hold(self.reason or reason)
 
-    def shut(self, reason: str) -> None:
-        """Drops the command in force and refuses others: the arm comes to a stop."""
-        with self._lock:
-            self.reason = reason
-            self._gate.hold(reason)
+    def happen(self, event: Event, reason: str = "") -> None:
+        """What happened to the arm: the command in force is dropped, and the arm comes to a stop.
 
-    def open(self) -> None:
-        """Commands are followed from now on."""
+        reason: why commands are refused in the state that it leads to. Raises SessionError.
+        """
         with self._lock:
-            self.reason = ""
-            self._gate.hold("no command yet")
+            state = self.session.happen(event)
+            self.reason = "" if state in TAKES_COMMANDS or state is State.STOPPED else reason
+            self._gate.hold(self.reason or NO_COMMAND)
 
     def reset(self, position_rad: ArrayLike, epoch_ns: int) -> Vector:
         """Starts from rest at a position (6,) [rad]; returns it, moved inside the limits."""
         with self._lock:
             start = self._gate.reset(position_rad, epoch_ns).position_rad
-            self._gate.hold(self.reason or "no command yet")
+            self._gate.hold(self.reason or NO_COMMAND)
             return start
 
     def place(self, joints: NDArray[np.bool_], position_rad: Vector) -> Vector:
@@ -100,7 +102,10 @@ class ReadyGate:
     def next(self, reach: tuple[Vector, Vector]) -> Applied:
         """What to send in this period, within ``reach``; see `CommandGate.next`."""
         with self._lock:
-            return self._gate.next(reach)
+            applied = self._gate.next(reach)
+            if applied.hold is not None and self.session.state is State.FOLLOWING:
+                self.session.happen(Event.NO_COMMAND)
+            return applied
 
     def confine(self, reach: tuple[Vector, Vector]) -> Applied:
         """What was sent last, within ``reach``."""
