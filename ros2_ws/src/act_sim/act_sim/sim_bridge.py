@@ -14,6 +14,7 @@ from act_core.stamps import StampCheck
 
 from act_sim.camera_schedule import CameraSchedule, Frame
 from act_sim.experts import Expert, make_expert
+from act_sim.simulated_person import Hand, SimulatedPerson
 from act_sim.simulation import Simulation, Vector
 from act_sim.task import EpisodeReport
 
@@ -175,6 +176,11 @@ class SimBridge:
             if self._expert is None:
                 self._expert = make_expert(self.sim)
             return self._expert.act()
+
+    def hand_of(self, person: SimulatedPerson, applied: Applied, owner: str, now_ns: int) -> Hand:
+        """What a simulated person does after this control period."""
+        with self._lock:
+            return person.next(applied.position_rad, owner, now_ns)
 
     def _step(self, applied: Applied, now_ns: int) -> None:
         was_finished = self.sim.report.finished

@@ -17,13 +17,16 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
+from rclpy.client import Client
 from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
+from std_srvs.srv import Trigger
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
 from act_sim.randomization import MAX_LEVEL
 from act_sim.scene import LOOKS
 from act_sim.sim_bridge import Sample, SimBridge
+from act_sim.simulated_person import SimulatedPerson
 from act_sim.simulation import Simulation
 from act_sim.task_registry import task_names
 from act_sim.viewer import open_viewer
@@ -66,6 +69,10 @@ class SimParameters(ArmParameters):
     frame_loss: float = parameter(0.0, "injected: share of the images lost", low=0.0, high=1.0)
     expert: bool = parameter(
         False, "the task's scripted expert commands the arm, through the topic like everybody"
+    )
+    person: bool = parameter(
+        False,
+        "a simulated person, the expert behind a reaction time, helps a policy that is stuck",
     )
     viewer: bool = parameter(False, "open a window to watch and push things")
 
@@ -125,6 +132,10 @@ class SimNode(ArmNode):
         if p.expert:
             self.bridge.expert_target()  # raises now if the task has no expert
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._person = SimulatedPerson(sim, p.seed) if p.person else None
+        if self._person is not None:
+            self._device = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
+            self._hand_back: Client = self.create_client(Trigger, topics.CONTROL_RETURN.name)
         ros.service(self, topics.SIM_RESET, self._on_reset)
         hardware_id = f"simulation of {p.arms} SO-101"
         self.serve(
@@ -208,12 +219,26 @@ class SimNode(ArmNode):
         if self.bridge.episode != self._episode:
             self._episode = self.bridge.episode
             self.begin_anew()
+            if self._person is not None:
+                self._person.begin_anew()
+        if self._person is not None:
+            self._let_help(self._person, sample, now_ns)
         target = self.bridge.expert_target() if self.params.expert else None
         self._period += 1
         if target is not None:
             names = self.bridge.sim.joint_names
             self._commands.publish(ros.joint_state(names, target, now_ns))
         return now_ns, sample
+
+    def _let_help(self, person: SimulatedPerson, sample: Sample, now_ns: int) -> None:
+        """The person's device is on the topic of every person's, and so is the way back."""
+        owner = self.helm.ownership.owner
+        hand = self.bridge.hand_of(person, sample.applied, owner, now_ns)
+        if hand.device_rad is not None:
+            names = self.bridge.sim.joint_names
+            self._device.publish(ros.joint_state(names, hand.device_rad, now_ns))
+        if hand.hands_back:
+            self._hand_back.call_async(Trigger.Request())
 
     @property
     def owns_clock(self) -> bool:

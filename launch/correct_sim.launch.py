@@ -1,0 +1,134 @@
+"""A policy drives the simulated arm; when it is stuck, a simulated person takes over, puts it right
+and hands it back. Every episode becomes a bag that says who had the arm when.
+
+ros2 launch act_bringup correct_sim.launch.py episodes:=20
+ros2 launch act_bringup correct_sim.launch.py level:=2 look:=plain out:=recordings/corrections
+ros2 launch act_bringup correct_sim.launch.py person:=none viewer:=true  # and act-teleop beside it
+
+Then: act-import bag recordings/corrections --out data/corrections --height 96 --width 128
+      act-report data/corrections
+"""
+
+from __future__ import annotations
+
+from act_bringup.launch_arguments import (
+    EXECUTION_ARGUMENTS,
+    arguments_of,
+    as_parameters,
+    changed,
+    declare,
+)
+from act_bringup.required import required
+from act_bringup.who_drives import EXPERT, NOBODY, who_drives
+from act_record.record_parameters import RecordParameters
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+LOCKSTEP, REAL_TIME = "lockstep", "real_time"
+
+# Handed on to the sim node as they are: name, default, description.
+SIM_ARGUMENTS = (
+    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
+    ("level", "2", "domain randomization, 0 (none) to 3 (a stranger's room)"),
+    ("seed", "0", "episodes have the seeds after this one"),
+    ("width", "320", "of the images [pixels]"),
+    ("height", "240", "of the images [pixels]"),
+    ("camera_rate_hz", "30.0", "frames a second"),
+    ("viewer", "false", "open a window to watch"),
+)
+# Likewise, to the recorder.
+_episodes, _out, _keep_failures = arguments_of(RecordParameters, "episodes", "out", "keep_failures")
+RECORD_ARGUMENTS = (
+    changed(_episodes, "20", "these are recorded"),
+    ("out", "recordings/corrections", _out[2]),
+    _keep_failures,
+)
+ARGUMENTS = (
+    ("policy", "", "the folder of a policy bundle; empty: the one that ships for the task"),
+    *EXECUTION_ARGUMENTS,
+    ("look", "", "plain or room; empty: as the policy knows it, else as the level is"),
+)
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    drive = who_drives(value("policy"), value("task"), without=NOBODY, choices=())
+    if drive.spec is None:
+        raise RuntimeError(
+            f"policy: none ships for {value('task')}, and there is nobody to correct; name a bundle"
+        )
+    own_time = value("pacing") == LOCKSTEP
+    sim = Node(
+        package="act_sim",
+        executable="sim_node",
+        output="screen",
+        parameters=[
+            as_parameters(context, SIM_ARGUMENTS),
+            {
+                "cameras": drive.cameras,
+                "look": value("look") or drive.look,
+                "person": value("person") == EXPERT,
+                "pacing": value("pacing"),
+                "publish_clock": own_time,
+            },
+        ],
+        on_exit=required("the simulation"),
+    )
+    policy = Node(
+        package="act_policy",
+        executable="policy_node",
+        output="screen",
+        parameters=[
+            {
+                "bundle": drive.bundle,
+                "enabled": True,
+                "mode": value("mode"),
+                "control_rate_hz": float(value("control_rate_hz")),
+                "engine": value("engine"),
+                "variant": value("variant"),
+                "image_fit": "resize",
+                "use_sim_time": own_time,
+            }
+        ],
+        on_exit=required("the policy"),
+    )
+    recorder = Node(
+        package="act_record",
+        executable="record_node",
+        output="screen",
+        parameters=[
+            as_parameters(context, RECORD_ARGUMENTS),
+            {
+                "cameras": drive.cameras,
+                "rate_hz": drive.spec.rate_hz,
+                "auto": True,
+                # Without it the first episode would lack what came before the recorder was there.
+                "reset_first": True,
+                "use_sim_time": own_time,
+            },
+        ],
+        on_exit=required("the recorder"),
+    )
+    return [drive.announcement(), sim, policy, recorder]
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *RECORD_ARGUMENTS))
+    person = DeclareLaunchArgument(
+        "person",
+        default_value=EXPERT,
+        description=f"{EXPERT}: the task's expert behind 0.3 s of reaction time; {NOBODY}: whoever "
+        "sends joint_commands/person",
+        choices=[EXPERT, NOBODY],
+    )
+    pacing = DeclareLaunchArgument(
+        "pacing",
+        default_value=REAL_TIME,
+        description=f"{REAL_TIME}, or {LOCKSTEP}: time waits for pictures and commands",
+        choices=[REAL_TIME, LOCKSTEP],
+    )
+    return LaunchDescription([*arguments, person, pacing, OpaqueFunction(function=start_nodes)])
