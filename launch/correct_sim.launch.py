@@ -26,8 +26,6 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-LOCKSTEP, REAL_TIME = "lockstep", "real_time"
-
 # Handed on to the sim node as they are: name, default, description.
 SIM_ARGUMENTS = (
     ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
@@ -36,6 +34,7 @@ SIM_ARGUMENTS = (
     ("width", "320", "of the images [pixels]"),
     ("height", "240", "of the images [pixels]"),
     ("camera_rate_hz", "30.0", "frames a second"),
+    ("real_time_factor", "1.0", "speed of simulated time; below 1 for a busy machine"),
     ("viewer", "false", "open a window to watch"),
 )
 # Likewise, to the recorder.
@@ -61,7 +60,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         raise RuntimeError(
             f"policy: none ships for {value('task')}, and there is nobody to correct; name a bundle"
         )
-    own_time = value("pacing") == LOCKSTEP
+    own_time = float(value("real_time_factor")) != 1.0
     sim = Node(
         package="act_sim",
         executable="sim_node",
@@ -72,7 +71,6 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "cameras": drive.cameras,
                 "look": value("look") or drive.look,
                 "person": value("person") == EXPERT,
-                "pacing": value("pacing"),
                 "publish_clock": own_time,
             },
         ],
@@ -125,10 +123,4 @@ def generate_launch_description() -> LaunchDescription:
         "sends joint_commands/person",
         choices=[EXPERT, NOBODY],
     )
-    pacing = DeclareLaunchArgument(
-        "pacing",
-        default_value=REAL_TIME,
-        description=f"{REAL_TIME}, or {LOCKSTEP}: time waits for pictures and commands",
-        choices=[REAL_TIME, LOCKSTEP],
-    )
-    return LaunchDescription([*arguments, person, pacing, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription([*arguments, person, OpaqueFunction(function=start_nodes)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from act_core.arbiter import PERSON, POLICY
 from act_core.helm import Helm
@@ -9,7 +11,7 @@ from act_sim.sim_bridge import SimBridge
 from act_sim.simulated_person import AT_MOST_S, PATIENCE_S, REACTION_S, SimulatedPerson
 from act_sim.simulation import Simulation
 
-HZ = 100
+HZ = 50
 
 
 def helped(task: str, seed: int, seconds: float = 60.0):
@@ -44,12 +46,12 @@ def test_what_a_policy_cannot_do_at_all_is_done_with_help():
     assert person.takeovers >= 1
     first = owners.index(PERSON) / HZ
     assert REACTION_S < first < PATIENCE_S + REACTION_S + 0.1
-    assert np.abs(np.diff(way, axis=0)).max() < 0.05, "no jump, whatever the device's pose"
+    assert np.abs(np.diff(way, axis=0)).max() < 0.09, "no jump, whatever the device's pose"
 
 
 def test_it_hands_back_when_it_has_helped():
     _, person, owners, _ = helped("pick_place", 3, 20.0)
-    changes = [(a, b) for a, b in zip(owners, owners[1:], strict=False) if a != b]
+    changes = [(a, b) for a, b in pairwise(owners) if a != b]
     assert changes[:2] == [(POLICY, PERSON), (PERSON, POLICY)]
     taken = owners.index(PERSON)
     assert owners.index(POLICY, taken) - taken < AT_MOST_S * HZ + 2
@@ -57,6 +59,6 @@ def test_it_hands_back_when_it_has_helped():
 
 
 def test_the_same_seed_is_the_same_help():
-    first, again = helped("lift_cube", 4, 6.0), helped("lift_cube", 4, 6.0)
+    first, again = helped("lift_cube", 4, 4.5), helped("lift_cube", 4, 4.5)
     assert first[2] == again[2]
     assert np.array_equal(first[3], again[3])

@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.frame_cache import check_same_features
+from act_training.datasets.interventions import (
+    Interventions,
+    count_interventions,
+    format_interventions,
+)
 from act_training.datasets.report_figure import draw_report
 from act_training.datasets.starts import distinct_starts, placements_of
 from act_training.features import Features
@@ -46,6 +51,7 @@ class DatasetReport:
         distinct_starts: how many different placements (or, without any, starting poses).
         starts: spread of what varies at the start: placements, then joints.
         actions: spread of each action value.
+        interventions: how much help a policy needed, where one drove.
     """
 
     features: Features
@@ -59,6 +65,7 @@ class DatasetReport:
     distinct_starts: int
     starts: tuple[Spread, ...]
     actions: tuple[Spread, ...]
+    interventions: Interventions
 
     @property
     def warnings(self) -> list[str]:
@@ -102,6 +109,7 @@ def describe_dataset(episodes: list[Episode]) -> DatasetReport:
             *_spreads(features.joints, first_joints),
         ),
         actions=_spreads(features.actions, np.concatenate(actions)),
+        interventions=count_interventions(episodes),
     )
 
 
@@ -123,6 +131,7 @@ def format_report(report: DatasetReport) -> str:
         f"missing     {report.missing_frames} frames",
         f"starts      {report.distinct_starts} different in {len(lengths)} episodes",
     ]
+    lines += format_interventions(report.interventions)
     for title, spreads in (("start", report.starts), ("action", report.actions)):
         lines.append(f"{title:<24}{'min':>10}{'max':>10}{'mean':>10}{'std':>10}")
         lines += [
