@@ -27,10 +27,10 @@ from act_training.datasets.episode_file import read_episode
 from rosbag_lite import BagTopic
 
 from tests.act_record import bags
+from tests.exploring import EXPLORING
 
-EXPLORE = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-KILLS, FULL_DISKS = (200, 50) if EXPLORE else (3, 2)
-SECONDS = 600 if EXPLORE else 60  # of patience; nothing waits so long
+KILLS, FULL_DISKS = (200, 50) if EXPLORING else (3, 2)
+SECONDS = 600 if EXPLORING else 60  # of patience; nothing waits so long
 
 RECORD = """
 import resource, sys
@@ -38,6 +38,7 @@ from pathlib import Path
 from act_record.episode_recorder import EpisodeRecorder, write_outcome
 from rosbag_lite import BagTopic
 from tests.act_record import bags
+from tests.exploring import EXPLORING
 
 out, limit = Path(sys.argv[1]), int(sys.argv[2])
 messages = bags.episode(0.6)
@@ -162,7 +163,7 @@ def test_a_killed_recorder_leaves_what_it_had_told_of(tmp_path):
         if out.exists():  # killed before its first episode
             interrupted += len(list(out.iterdir())) - len(kept)
             check(out, kept)
-    assert interrupted or not EXPLORE
+    assert interrupted or not EXPLORING
 
 
 @pytest.mark.timeout(3600)

@@ -28,7 +28,7 @@ from tests.act_policy.policies import make_bundle, make_graph, make_spec, observ
 from tests.exploring import EXPLORING
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 13574141\n"
-CHECKED = settings(max_examples=1_000 if EXPLORING else 60, suppress_health_check=list(HealthCheck))
+CHECKED = settings(max_examples=1_000 if EXPLORING else 40, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

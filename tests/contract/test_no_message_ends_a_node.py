@@ -38,8 +38,8 @@ pytestmark = [
     pytest.mark.usefixtures("no_context_is_left"),
     pytest.mark.timeout(3600 if EXPLORING else 180),
 ]
-MESSAGES = 1_000 if EXPLORING else 40  # a node
-STARTS = 60 if EXPLORING else 6
+MESSAGES = 1_000 if EXPLORING else 25  # a node
+STARTS = 60 if EXPLORING else 4
 # What is drawn is small enough; shrinking it would take minutes.
 PHASES = list(Phase) if EXPLORING else [Phase.explicit, Phase.reuse, Phase.generate]
 

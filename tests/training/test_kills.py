@@ -12,7 +12,7 @@ import pytest
 from tests.training.commands import ROOT
 
 
-@pytest.mark.parametrize(("commands", "kills"), [(["calibrate", "import", "resume"], 9)])
+@pytest.mark.parametrize(("commands", "kills"), [(["calibrate", "import", "resume"], 5)])
 def test_what_stood_before_stands(commands, kills):
     arguments = ["--kills", str(kills), "--full-disks", str(len(commands)), "--only", *commands]
     ended = subprocess.run(
