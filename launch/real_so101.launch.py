@@ -5,6 +5,8 @@ ros2 launch act_bringup real_so101.launch.py setup:=kitchen     # as `so101-setu
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=/dev/video0,wrist=/dev/video2 \
     policy:=/path/to/bundle
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=topic:/usb_cam/image_raw ...
+ros2 launch act_bringup real_so101.launch.py arms:=2 left_port:=/dev/so101_left \
+    left_calibration:=left_arm right_port:=/dev/so101_right right_calibration:=right_arm
 ros2 service call /policy/enable std_srvs/srv/SetBool '{data: true}'
 
 Without an arm, the same nodes in front of an emulated servo bus and the simulated arm and cameras:
@@ -17,7 +19,9 @@ docs/real_robot.md leads from the wiring to the first motion.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from act_bringup.arms import OF_ONE, OF_TWO, ROBOTS, Arm, arms_argument, arms_of
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
@@ -27,15 +31,18 @@ from act_bringup.launch_arguments import (
     changed,
     declare,
 )
+from act_bringup.namespace import NAMESPACE, absolute, in_namespace
 from act_bringup.own_folder import own_folder
 from act_bringup.params_file import params_files
 from act_bringup.required import required
 from act_bringup.setup_argument import setup_of, with_setup
-from act_bringup.who_drives import NOBODY, Drive, who_drives
+from act_bringup.who_drives import NOBODY, Drive, check_joints, who_drives
 from act_camera.sources import SOURCES
+from act_core.robot import Robot
 from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, REAL, Value
 from act_core.topics import camera_image
+from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -48,7 +55,14 @@ TOPIC = "topic"  # a camera that another driver publishes
 OWN_SOURCE = r"[\w./~-]+:[A-Za-z_]\w*"  # package.module:Name or file.py:Name
 TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
 ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
-POSES = {name: pose_rad.tolist() for name, pose_rad in find_robot("so101").poses.items()}
+# Of two arms, everybody sees these as one robot's; the e-stop is that of the left arm, which stops
+# both.
+SHARED = (
+    "joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person",
+    "leader/joint_states",
+)  # fmt: skip
+STOP = ("estop", "estop/state")
+CAMERAS = {1: ["front", "wrist"], 2: ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the driver as they are.
 (_exit_policy,) = arguments_of(DriverParameters, "exit_policy")
@@ -59,6 +73,8 @@ DRIVER_ARGUMENTS = (
     ),
     changed(_exit_policy, "", "empty: rest (emulated: hold)"),
 )  # fmt: skip
+PORT_DEFAULTS = {name: default for name, default, _ in DRIVER_ARGUMENTS if name in OF_ONE}
+PORT_DEFAULTS |= dict.fromkeys(("leader_port", "leader_calibration"), "")
 CAMERA_ARGUMENTS = (
     *IMAGE_ARGUMENTS,
     ("exposure_ms", "0.0", "fixed exposure of all USB cameras; 0: automatic"),
@@ -92,12 +108,11 @@ ARGUMENTS = (
     ("faults", "", "emulated: script of what goes wrong on the bus, see so101-emulator --help"),
 )
 # With emulated hardware handed on to the simulation behind it.
-SIM_ARGUMENTS = (
-    ("task", "pick_place", "emulated: by name, or the place of one, file.py:Class"),
-    ("level", "0", "emulated: domain randomization, 0 (none) to 3 (a stranger's room)"),
-    ("seed", "0", "emulated: of the first episode; the next ones count up"),
-    ("episodes", "0", "emulated: end after so many; 0: never"),
-    ("viewer", "false", "emulated: open a window to watch and push things"),
+SIM_ARGUMENTS = tuple(
+    (name, default, f"emulated: {description}")
+    for name, default, description in arguments_of(
+        SimParameters, "task", "level", "seed", "episodes", "viewer"
+    )
 )
 
 
@@ -108,8 +123,12 @@ class Choices:
         self.context = context
         self.emulated = self["hardware"] == EMULATED
         self.params_file = params_files(self["params_file"])
+        self.arms = arms_of(context, not self.emulated, PORT_DEFAULTS)
+        self.robot = find_robot(ROBOTS[self["arms"]])
+        # Policies ship for one arm.
+        shipped = "" if self.emulated and len(self.arms) == 1 else NOBODY
         self.drive = who_drives(
-            self["policy"] or ("" if self.emulated else NOBODY),
+            self["policy"] or shipped,
             self["task"],
             without=NOBODY,
             choices=(NOBODY,),
@@ -123,8 +142,9 @@ class Choices:
             self.arm_options = {k: v for k, v in setup.arm.items() if k not in launch_arguments}
             if self["cameras"] == setup.cameras_text:
                 self.camera_options = setup.camera_options()
-        if self.drive.spec is None and self["leader_port"]:
-            self.drive = Drive(f"the leader arm at {self['leader_port']}")
+        leaders = [arm.leader_port for arm in self.arms if arm.leader_port]
+        if self.drive.spec is None and leaders:
+            self.drive = Drive(f"the leader arm at {' and the one at '.join(leaders)}")
         if self.emulated and self.cameras:
             raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
         missing = [name for name in self.drive.cameras if name not in self.cameras]
@@ -133,6 +153,7 @@ class Choices:
                 f"the policy sees with {', '.join(self.drive.cameras)}, but there is no "
                 f"{', '.join(missing)} in cameras:={self['cameras']}"
             )
+        check_joints(self.drive, self.robot.joint_names)
 
     def __getitem__(self, name: str) -> str:
         return LaunchConfiguration(name).perform(self.context)
@@ -140,29 +161,43 @@ class Choices:
 
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     choices = Choices(context)
-    driver = as_parameters(context, DRIVER_ARGUMENTS)
-    # An emulated bus ends with the launch: nobody is left to be brought to rest.
-    driver["exit_policy"] = choices["exit_policy"] or ("hold" if choices.emulated else "rest")
     nodes: list[LaunchDescriptionEntity] = [choices.drive.announcement()]
     if choices.emulated:
-        behind, driver["port"], driver["calibration"] = emulated_arm(choices)
-        nodes += behind
-    nodes.append(
-        Node(
-            package="so101_driver",
-            executable="driver_node",
-            output="screen",
-            parameters=[driver, choices.arm_options, *choices.params_file],
-            sigterm_timeout=str(ENDS_WITHIN_S),
-            on_exit=required("the driver"),
-        )
-    )
+        nodes += emulated_arms(choices)
+    nodes += [driver_node(choices, arm) for arm in choices.arms]
     nodes += camera_nodes(choices)
     if choices.drive.spec is not None:
         nodes.append(policy_node(choices, choices.drive))
-    if choices["leader_port"]:
-        nodes.append(leader_node(choices))
-    return nodes
+    nodes += [leader_node(choices, arm) for arm in choices.arms if arm.leader_port]
+    return in_namespace(context, nodes)
+
+
+def driver_node(choices: Choices, arm: Arm) -> Node:
+    driver = as_parameters(choices.context, DRIVER_ARGUMENTS)
+    driver |= {"port": arm.port, "calibration": arm.calibration}
+    # An emulated bus ends with the launch: nobody is left to be brought to rest.
+    driver["exit_policy"] = choices["exit_policy"] or ("hold" if choices.emulated else "rest")
+    if arm.side:
+        driver["joint_prefix"] = arm.joint_prefix
+        driver["partner"] = absolute(choices.context, arm.other_side)
+    return Node(
+        package="so101_driver",
+        executable="driver_node",
+        namespace=arm.side or None,
+        output="screen",
+        parameters=[driver, choices.arm_options, *choices.params_file],
+        remappings=shared_topics(choices, arm),
+        sigterm_timeout=str(ENDS_WITHIN_S),
+        on_exit=required(f"the {arm.name}driver"),
+    )
+
+
+def shared_topics(choices: Choices, arm: Arm) -> list[tuple[str, str]]:
+    """Remappings of a node in the namespace of one arm of two."""
+    if not arm.side:
+        return []
+    names = SHARED if arm is not choices.arms[0] else (*SHARED, *STOP)
+    return [(name, absolute(choices.context, name)) for name in names]
 
 
 def camera_nodes(choices: Choices) -> list[LaunchDescriptionEntity]:
@@ -200,7 +235,7 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
         "variant": choices["variant"],
     }
     if choices["start_pose"]:
-        parameters["start_pose"] = pose(choices["start_pose"])
+        parameters["start_pose"] = pose(choices["start_pose"], choices.robot)
     elif choices.emulated and drive.spec is not None and drive.spec.start is None:
         parameters["start_within"] = 0.0  # the simulated arm is where its episodes start
     return Node(
@@ -217,27 +252,36 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
     )
 
 
-def leader_node(choices: Choices) -> Node:
+def leader_node(choices: Choices, arm: Arm) -> Node:
     leader: dict[str, object] = {
-        "port": choices["leader_port"],
-        "calibration": choices["leader_calibration"],
+        "port": arm.leader_port,
+        "calibration": arm.leader_calibration,
+        "joint_prefix": arm.joint_prefix,
         "enabled": choices.drive.spec is None,  # beside a policy it waits for its person's sign
     }
+    stop = [(STOP[1], absolute(choices.context, STOP[1]))] if arm.side else []
     return Node(
         package="so101_driver",
         executable="leader_node",
+        namespace=arm.side or None,
         output="screen",
         parameters=[leader, *choices.params_file],
+        remappings=list(dict.fromkeys([*shared_topics(choices, arm), *stop])),
     )
 
 
-def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, str]:
-    """The simulated arm behind an emulated bus: nodes, port and calibration file."""
+def emulated_arms(choices: Choices) -> list[LaunchDescriptionEntity]:
+    """The simulated arms behind an emulated bus each. Sets the ports and calibrations."""
+    count = len(choices.arms)
     sim = as_parameters(choices.context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
-    sim["cameras"] = choices.drive.cameras or ["front", "wrist"]
+    sim |= {"arms": count, "cameras": choices.drive.cameras or CAMERAS[count]}
     folder = own_folder("so101_emulated")
-    port, calibration = folder / "port", folder / "calibration.json"
+    calibration = folder / "calibration.json"
     emulated_calibration().save(calibration)
+    choices.arms = [
+        replace(arm, port=str(folder / f"{arm.joint_prefix}port"), calibration=str(calibration))
+        for arm in choices.arms
+    ]
     # The simulation's own joint topics and stop are behind the bus; what it shows is for all.
     hidden = (
         "joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person",
@@ -252,16 +296,24 @@ def emulated_arm(choices: Choices) -> tuple[list[LaunchDescriptionEntity], str, 
             parameters=[sim, *choices.params_file],
             remappings=behind,
             on_exit=required("the simulation"),
-        ),
-        Node(
-            package="so101_driver",
-            executable="emulator_node",
-            output="screen",
-            parameters=[{"port": str(port), "faults": choices["faults"]}, *choices.params_file],
-            remappings=behind[:2],
-        ),
+        )
     ]
-    return nodes, str(port), str(calibration)
+    return [*nodes, *(emulator_node(choices, arm) for arm in choices.arms)]
+
+
+def emulator_node(choices: Choices, arm: Arm) -> Node:
+    bus = {"port": arm.port, "joint_prefix": arm.joint_prefix, "faults": choices["faults"]}
+    return Node(
+        package="so101_driver",
+        executable="emulator_node",
+        namespace=arm.side or None,
+        output="screen",
+        parameters=[bus, *choices.params_file],
+        remappings=[
+            (name, absolute(choices.context, f"emulated/{name}"))
+            for name in ("joint_states", "joint_commands")
+        ],
+    )
 
 
 def camera_sources(text: str) -> dict[str, dict[str, str]]:
@@ -287,19 +339,22 @@ def camera_sources(text: str) -> dict[str, dict[str, str]]:
     return cameras
 
 
-def pose(text: str) -> list[float]:
-    """A named pose, or six numbers."""
-    if text in POSES:
-        return POSES[text]
+def pose(text: str, robot: Robot) -> list[float]:
+    """A named pose, or a number for each joint."""
+    if text in robot.poses:
+        return robot.pose(text).tolist()
     try:
         return [float(number) for number in text.strip("[]").split(",")]
     except ValueError:
-        known = ", ".join(POSES)
-        raise RuntimeError(f"start_pose is '{text}', expected {known} or six numbers") from None
+        known = ", ".join(robot.poses)
+        count = {6: "six", 12: "twelve"}[len(robot.joints)]
+        raise RuntimeError(f"start_pose is '{text}', expected {known} or {count} numbers") from None
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*DRIVER_ARGUMENTS, *CAMERA_ARGUMENTS, *ARGUMENTS, *SIM_ARGUMENTS))
+    arguments = declare(
+        (*DRIVER_ARGUMENTS, *CAMERA_ARGUMENTS, *ARGUMENTS, *OF_TWO, *SIM_ARGUMENTS, NAMESPACE)
+    )
     hardware = DeclareLaunchArgument(
         "hardware",
         default_value=REAL,
@@ -307,5 +362,5 @@ def generate_launch_description() -> LaunchDescription:
         choices=[REAL, EMULATED],
     )
     return LaunchDescription(
-        [*with_setup([hardware, *arguments]), OpaqueFunction(function=start_nodes)]
+        [*with_setup([hardware, arms_argument(), *arguments]), OpaqueFunction(function=start_nodes)]
     )

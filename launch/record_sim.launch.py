@@ -16,25 +16,19 @@ from act_bringup.launch_arguments import (
     changed,
     declare,
 )
+from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
+from act_sim.sim_parameters import LOCKSTEP, REAL_TIME, SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-LOCKSTEP, REAL_TIME = "lockstep", "real_time"
-
-# Handed on to the sim node as they are: name, default, description.
-SIM_ARGUMENTS = (
-    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
-    ("level", "0", "domain randomization, 0 (none) to 3 (a stranger's room)"),
-    ("seed", "0", "episodes have the seeds after this one"),
-    *IMAGE_ARGUMENTS,
-    ("viewer", "false", "open a window to watch"),
-)
+# Handed on to the sim node as they are.
+SIM_ARGUMENTS = (*arguments_of(SimParameters, "task", "level", "seed", "viewer"), *IMAGE_ARGUMENTS)
 # Likewise, to the recorder.
 _episodes, *_others = arguments_of(RecordParameters, "episodes", "out", "keep_failures")
 RECORD_ARGUMENTS = (changed(_episodes, "20", "these are recorded"), *_others)
@@ -80,12 +74,12 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=required("the recorder"),
     )
-    return [drive.announcement(), sim, recorder]
+    return in_namespace(context, [drive.announcement(), sim, recorder])
 
 
 def generate_launch_description() -> LaunchDescription:
     cameras = ("cameras", "front,wrist", "to record")
-    arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS))
+    arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, NAMESPACE))
     driver = DeclareLaunchArgument(
         "driver",
         default_value=EXPERT,

@@ -8,35 +8,37 @@ ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from act_bringup.arms import ROBOTS, arms_argument
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
+    arguments_of,
     as_parameters,
     declare,
 )
+from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
-from act_bringup.who_drives import EXPERT, NOBODY, who_drives
+from act_bringup.who_drives import EXPERT, NOBODY, Drive, check_joints, who_drives
+from act_core.robots import find_robot
+from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
 
-# Handed on to the sim node as they are: name, default, description.
+# Handed on to the sim node as they are.
 SIM_ARGUMENTS = (
-    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
-    ("level", "0", "domain randomization, 0 (none) to 3 (a stranger's room)"),
-    ("seed", "0", "of the first episode; the next ones count up"),
-    ("episodes", "0", "end after so many; 0: never"),
-    ("real_time_factor", "1.0", "speed of simulated time; other than 1 needs use_sim_time:=true"),
-    ("command_delay_s", "0.0", "injected: commands act so much later"),
-    ("camera_delay_s", "0.0", "injected: images arrive so much later"),
+    *arguments_of(
+        SimParameters, "task", "level", "seed", "episodes", "real_time_factor",
+        "command_delay_s", "camera_delay_s", "frame_loss", "viewer",
+    ),
     *IMAGE_ARGUMENTS,
-    ("frame_loss", "0.0", "injected: share of the images that never arrive, 0 to 1"),
-    ("viewer", "false", "open a window to watch and push things"),
-)
+)  # fmt: skip
 ARGUMENTS = (
     (
         "policy",
@@ -63,9 +65,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # Policies ship for one arm.
     policy = value("policy") or (EXPERT if value("arms") == "2" else "")
     drive = who_drives(policy, value("task"), without=EXPERT, choices=(EXPERT, NOBODY))
+    robot = ROBOTS[value("arms")]
+    check_joints(drive, find_robot(robot).joint_names)
     cameras = [name for name in value("cameras").split(",") if name]
     cameras = cameras or drive.cameras or DEFAULT_CAMERAS[value("arms")]
-    use_sim_time = value("use_sim_time").lower() == "true"
+    shared = {"use_sim_time": value("use_sim_time").lower() == "true"}
     sim = Node(
         package="act_sim",
         executable="sim_node",
@@ -77,7 +81,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "cameras": cameras,
                 "expert": drive.is_expert,
                 "look": value("look") or drive.look,
-                "publish_clock": use_sim_time,
+                "publish_clock": shared["use_sim_time"],
             },
         ],
         on_exit=required("the simulation"),
@@ -88,12 +92,16 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             package="act_record",
             executable="film_node",
             output="screen",
-            parameters=[{"out": value("film"), "cameras": cameras, "use_sim_time": use_sim_time}],
+            parameters=[{"out": value("film"), "cameras": cameras, "robot": robot, **shared}],
         )
         nodes.append(film)
-    if drive.spec is None:
-        return nodes
-    runner = Node(
+    if drive.spec is not None:
+        nodes.append(policy_node(value, drive, shared))
+    return in_namespace(context, nodes)
+
+
+def policy_node(value: Callable[[str], str], drive: Drive, shared: dict[str, bool]) -> Node:
+    return Node(
         package="act_policy",
         executable="policy_node",
         output="screen",
@@ -106,22 +114,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 "engine": value("engine"),
                 "variant": value("variant"),
                 "image_fit": "resize",
-                "use_sim_time": use_sim_time,
+                **shared,
             }
         ],
         on_exit=required("the policy"),
     )
-    return [*nodes, runner]
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS))
-    arms = DeclareLaunchArgument(
-        "arms",
-        default_value="1",
-        description="1, or 2 with the second mirrored",
-        choices=list(DEFAULT_CAMERAS),
-    )
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, NAMESPACE))
     return LaunchDescription(
-        [*with_setup([*arguments, arms]), OpaqueFunction(function=start_nodes)]
+        [*with_setup([*arguments, arms_argument()]), OpaqueFunction(function=start_nodes)]
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from hashlib import sha256
 
 import mujoco
 import numpy as np
 import pytest
 from act_sim.camera_effects import ImageEffects, add_effects
+from act_sim.looks import MAX_LEVEL
 from act_sim.objects import CUBE, CUBE_HALF_SIZE_M, CUBE_MASS_KG
 from act_sim.randomization import LEVELS, Randomization
 from act_sim.scene import PHYSICS_HZ, build_scene
@@ -21,6 +24,15 @@ PICK_PLACE = find_task("pick_place")
 @pytest.fixture
 def model() -> mujoco.MjModel:
     return build_scene(add_objects=PICK_PLACE.add_objects).compile()
+
+
+def test_there_are_as_many_levels_as_launch_files_say():
+    assert len(LEVELS) == MAX_LEVEL + 1
+
+
+def test_what_launch_files_read_of_the_simulation_imports_no_mujoco():
+    code = "import sys, act_sim.sim_parameters; sys.exit('mujoco' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def arrays(model: mujoco.MjModel) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
 from act_sim.experts import Expert, make_expert
-from act_sim.scene import ROOM
+from act_sim.looks import ROOM
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray
 

@@ -72,6 +72,15 @@ def who_drives(policy: str, task: str, without: str, choices: Sequence[str]) -> 
     )
 
 
+def check_joints(drive: Drive, joints: Sequence[str]) -> None:
+    """RuntimeError, with both lists, for a policy that commands other joints than there are."""
+    if drive.spec is not None and set(drive.spec.output.joints) != set(joints):
+        raise RuntimeError(
+            f"policy '{drive.spec.name}' is for another robot: it commands "
+            f"{', '.join(drive.spec.output.joints)}; here are {', '.join(joints)}"
+        )
+
+
 def _by_policy(bundle: str, why: str, choices: Sequence[str]) -> Drive:
     expected = f"expected {', '.join(choices)} or the folder of a policy bundle"
     try:

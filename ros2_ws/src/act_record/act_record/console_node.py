@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from shutil import get_terminal_size
 from typing import Any
 
 from act_core import ros
@@ -53,8 +52,7 @@ class ConsoleNode(RecordNode):
         for key in self._keyboard.read():
             self.session.key(key, now_s)
         self.session.tick(now_s)
-        line = f"{self.session.status(now_s)} | {self.gauges()}"
-        sys.stdout.write(CLEAR + line[: get_terminal_size().columns - 1])
+        sys.stdout.write(CLEAR + self.session.status(now_s))
         sys.stdout.flush()
 
 

@@ -116,8 +116,6 @@ LEVELS: tuple[Ranges | None, ...] = (
     ),
 )
 
-MAX_LEVEL = len(LEVELS) - 1
-
 # Every model array that `apply` writes, so that it can start from the nominal model each time.
 FIELDS = (
     "light_diffuse", "light_dir", "mat_rgba", "geom_rgba", "geom_matid", "cam_pos", "cam_quat",

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from act_sim import room
 from act_sim.arm_model import load_arm
+from act_sim.looks import LOOKS, PLAIN, ROOM
 from act_sim.mirror import mirror_arm
 
 # 300 Hz: ten steps are one period of a 30 Hz policy, three one of the 100 Hz joint states.
@@ -31,9 +32,6 @@ ARM_PREFIXES: dict[int, tuple[str, ...]] = {1: ("",), 2: ("left_", "right_")}
 TABLE_GEOM, FLOOR_GEOM = "table", "floor"
 TABLE_MATERIALS = ("table_plain", "table_wood", "table_checker", "table_speckle")
 SCENE_CAMERAS = ("front", "top")
-PLAIN, ROOM = "plain", "room"
-LOOKS = (PLAIN, ROOM)
-DEFAULT_LOOK = PLAIN
 
 _TABLE_CENTER = (0.25, 0.0, 0.0)
 

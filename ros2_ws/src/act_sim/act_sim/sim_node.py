@@ -6,15 +6,12 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from act_core import ros, topics
 from act_core.arbiter import EXPERT, POLICY
 from act_core.arm_node import ArmNode, ArmSample
-from act_core.arm_parameters import ArmParameters
 from act_core.errors import ConfigurationError, suggest
-from act_core.parameters import parameter
 from act_core.report import Report
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.client import Client
@@ -23,58 +20,11 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
-from act_sim.randomization import MAX_LEVEL
-from act_sim.scene import LOOKS
 from act_sim.sim_bridge import Sample, SimBridge
+from act_sim.sim_parameters import LOCKSTEP, SimParameters
 from act_sim.simulated_person import SimulatedPerson
 from act_sim.simulation import Simulation
-from act_sim.task_registry import task_names
 from act_sim.viewer import open_viewer
-
-LOCKSTEP, REAL_TIME = "lockstep", "real_time"
-
-
-@dataclass(frozen=True)
-class SimParameters(ArmParameters):
-    """Parameters of the sim node."""
-
-    task: str = parameter("pick_place", f"{', '.join(task_names())} or package.module:Class")
-    arms: int = parameter(1, "one arm or two", low=1, high=2)
-    level: int = parameter(
-        0, f"domain randomization: 0 none, {MAX_LEVEL} most", low=0, high=MAX_LEVEL
-    )
-    look: str = parameter(
-        "", "how the scene is drawn: plain, room; empty: that of the level", choices=("", *LOOKS)
-    )
-    seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
-    episodes: int = parameter(0, "end after so many; 0: never", low=0)
-    pause_s: float = parameter(1.0, "between the end of an episode and the next", low=0.0)
-    mjcf: str = parameter("", "another model file for the arm")
-    pacing: str = parameter(
-        REAL_TIME,
-        "real_time, or lockstep: one control period for each command, as fast as they come",
-        choices=(REAL_TIME, LOCKSTEP),
-    )
-    rate_hz: int = parameter(100, "control rate; a divisor of 300", low=1, high=300)
-    real_time_factor: float = parameter(1.0, "speed of simulated time", low=0.01, high=100.0)
-    publish_clock: bool = parameter(
-        False, "publish /clock and stamp with simulated time; other nodes need use_sim_time"
-    )
-    cameras: tuple[str, ...] = parameter(("front", "wrist"), "cameras to publish")
-    camera_rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
-    width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
-    height: int = parameter(480, "of the images [pixels]", low=16, high=1080)
-    command_delay_s: float = parameter(0.0, "injected: commands act so much later", low=0.0)
-    camera_delay_s: float = parameter(0.0, "injected: images arrive so much later", low=0.0)
-    frame_loss: float = parameter(0.0, "injected: share of the images lost", low=0.0, high=1.0)
-    expert: bool = parameter(
-        False, "the task's scripted expert commands the arm, through the topic like everybody"
-    )
-    person: bool = parameter(
-        False,
-        "a simulated person, the expert behind a reaction time, helps a policy that is stuck",
-    )
-    viewer: bool = parameter(False, "open a window to watch and push things")
 
 
 class SimNode(ArmNode):

@@ -37,10 +37,11 @@ from act_sim.camera_effects import add_effects
 from act_sim.chosen_start import check_record, checked_pose, with_objects
 from act_sim.command_check import checked_target
 from act_sim.episode import Episode
+from act_sim.looks import DEFAULT_LOOK, ROOM
 from act_sim.mirror import MIRROR_SIGNS
 from act_sim.randomization import Randomization, check_level, needs_room
 from act_sim.renderer import Renderer
-from act_sim.scene import ARM_PREFIXES, DEFAULT_LOOK, PHYSICS_HZ, ROOM, build_scene
+from act_sim.scene import ARM_PREFIXES, PHYSICS_HZ, build_scene
 from act_sim.task import EpisodeReport, Progress, Task
 from act_sim.task_registry import check_task, find_task
 

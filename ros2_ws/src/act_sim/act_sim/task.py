@@ -18,12 +18,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import mujoco
+
     from act_sim.randomization import Ranges
     from act_sim.simulation import Simulation
 

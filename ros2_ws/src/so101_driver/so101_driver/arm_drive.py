@@ -130,7 +130,8 @@ class ArmDrive:
         self._still = self._still + 1 if stands and applied.hold is not None else 0
         self.wanted_rad = applied.position_rad.copy()
         for limited in reversed(applied.limited):  # the first rule knows what was wanted
-            self.wanted_rad[JOINT_NAMES.index(limited.joint)] = limited.wanted
+            joint = self._model_limits.names.index(limited.joint)  # they may have a prefix
+            self.wanted_rad[joint] = limited.wanted
         self._write(arm)
         return applied
 
