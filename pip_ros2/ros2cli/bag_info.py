@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ros2cli.command import verb
-from ros2cli.errors import printable, unknown
+from ros2cli.errors import printable, unknown, warn
 
 if TYPE_CHECKING:
     from rosbag_lite import Bag, BagMetadata
@@ -19,7 +19,7 @@ INDENT = 19  # the width of "Topic information: "
 
 
 def opened(path: Path) -> tuple[Bag, BagMetadata]:
-    """The bag and what its files hold; what is odd about it is told.
+    """The bag and what its files hold. Warns of what is odd about it.
 
     Raises CliError with the nearest bag for a path that is none.
     """
@@ -31,21 +31,20 @@ def opened(path: Path) -> tuple[Bag, BagMetadata]:
     bag = open_bag(path)
     contents = bag.contents()
     for note in bag.notes:
-        print(f"WARNING: {note}", file=sys.stderr)
+        warn(note)
     if bag.told is not None and bag.told.count != contents.count:
-        print(
-            f"WARNING: metadata.yaml tells of {bag.told.count} messages, the files hold "
-            f"{contents.count}; 'ros2 bag reindex {path}' makes it anew",
-            file=sys.stderr,
+        warn(
+            f"metadata.yaml tells of {bag.told.count} messages, the files hold "
+            f"{contents.count}; 'ros2 bag reindex {path}' makes it anew"
         )
     warn_of_damage(bag)
     return bag, contents
 
 
 def warn_of_damage(bag: Bag) -> None:
-    """Tells which files could not be read to their end."""
+    """Names the files that could not be read to their end."""
     for name, why in bag.damage.items():
-        print(f"WARNING: {name} is damaged: {why}; what comes before is read", file=sys.stderr)
+        warn(f"{name} is damaged: {why}; what comes before is read")
 
 
 @verb("""

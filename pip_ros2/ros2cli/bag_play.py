@@ -8,7 +8,6 @@ Before the first one, playing waits until the subscribers that are there have be
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ros2cli import discovery, graph, qos
 from ros2cli.bag_info import opened, warn_of_damage
 from ros2cli.command import verb
-from ros2cli.errors import CliError, printable, unknown
+from ros2cli.errors import CliError, printable, unknown, warn
 from ros2cli.interfaces import import_interface
 
 if TYPE_CHECKING:
@@ -180,8 +179,8 @@ def _create_publishers(
             offer = qos.from_bag(topic, DEPTH)
             publishers[topic.name] = node.create_publisher(cls, name, offer)
         except (CliError, InvalidTopicNameException, UnicodeError) as error:
-            why = printable(str(error).splitlines()[0])
-            print(f"WARNING: not playing '{printable(topic.name)}': {why}", file=sys.stderr)
+            why = str(error).splitlines()[0]
+            warn(f"not playing '{printable(topic.name)}': {why}")
     if chosen and not publishers:
         raise CliError("nothing to play: none of its topics can be published here")
     return publishers

@@ -11,7 +11,6 @@ import argparse
 import queue
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph, qos
 from ros2cli.command import verb
-from ros2cli.errors import CliError, unknown
+from ros2cli.errors import CliError, unknown, warn
 from ros2cli.interfaces import definition_file, import_interface
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def record(args: argparse.Namespace) -> int:
         if count
     ]
     for line in lost:
-        print(f"WARNING: {line}", file=sys.stderr)
+        warn(line)
     return 1 if drain.dropped else 0
 
 
@@ -200,7 +199,7 @@ class _Recorder:
             self._reported = True
             known = graph.topics(self._node)
             for topic in sorted(missing):
-                print(f"WARNING: waiting for {unknown('topic', topic, known)}", file=sys.stderr)
+                warn(f"waiting for {unknown('topic', topic, known)}")
 
     def _subscribe_new(self) -> None:
         for topic, types in graph.topics(self._node, include_hidden=True).items():
@@ -211,15 +210,12 @@ class _Recorder:
                 continue
             self._known.add(topic)
             if len(types) > 1:
-                print(
-                    f"WARNING: not recording '{topic}' of several types: {', '.join(types)}",
-                    file=sys.stderr,
-                )
+                warn(f"not recording '{topic}' of several types: {', '.join(types)}")
                 continue
             try:
                 self._subscribe(topic, types[0], publishers)
             except CliError as error:  # a type that this machine does not have
-                print(f"WARNING: not recording '{topic}': {error}", file=sys.stderr)
+                warn(f"not recording '{topic}': {error}")
 
     def _is_wanted(self, topic: str) -> bool:
         args = self._args
@@ -240,11 +236,7 @@ class _Recorder:
         offers = [publisher.qos_profile for publisher in publishers]
         adapted = qos.adapt_to_offers(offers, DEPTH)
         for policy in adapted.mixed:
-            print(
-                f"WARNING: the publishers of '{topic}' differ in {policy}; recording with the "
-                "weaker one",
-                file=sys.stderr,
-            )
+            warn(f"the publishers of '{topic}' differ in {policy}; recording with the weaker one")
         self._drain.add_topic(
             BagTopic(
                 topic,

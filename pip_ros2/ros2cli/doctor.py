@@ -58,7 +58,7 @@ def carry_out(check: Callable[[], Result]) -> Result:
     try:
         return check()
     except Exception as error:
-        return fail(f"the check broke: {error!r}", "please report this")
+        return fail(f"the check itself failed: {error!r}", "please report this")
 
 
 COMMAND = run

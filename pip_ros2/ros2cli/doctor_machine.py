@@ -32,7 +32,7 @@ def shared_memory() -> Result:
     found = f"{free / 2**20:.0f} MB free in /dev/shm"
     if free < SHARED_BYTES:
         return warn(
-            found, "start the container with --shm-size=512m, or delete old fastdds_* files"
+            found, "start the container with --shm-size=512m, or delete old fastdds_* files there"
         )
     return ok(found)
 
@@ -49,14 +49,14 @@ def gl_libraries() -> Result:
     if not found["EGL"]:
         return fail(text, install) if backend == "egl" else warn(text, install)
     if backend != "egl" and not os.environ.get("DISPLAY"):
-        return warn(text, "export MUJOCO_GL=egl (there is no display)")
+        return warn(text, "export MUJOCO_GL=egl, since there is no display")
     return ok(text)
 
 
 def gl_context() -> Result:
     """Really makes an off-screen context, as the simulator's cameras do."""
     if importlib.util.find_spec("mujoco") is None:
-        return warn("mujoco is not installed", "pip install mujoco (only the simulation needs it)")
+        return warn("mujoco is not installed", "pip install mujoco, which only simulations need")
     code = (
         "import ctypes, mujoco\n"
         "context = mujoco.GLContext(64, 64)\n"
@@ -71,7 +71,7 @@ def gl_context() -> Result:
     # Without MUJOCO_GL mujoco wants a display, which a machine for training rarely has.
     bad = fail if os.environ.get("MUJOCO_GL") else warn
     return bad(
-        f"no off-screen context: {error}",
+        f"no off-screen context can be made: {error}",
         "export MUJOCO_GL=egl, and apt install libegl1 libgl1-mesa-dri",
     )
 
@@ -113,16 +113,16 @@ def cpu(root: Path = Path("/sys/devices/system/cpu")) -> Result:
     governors = {p.read_text().strip() for p in root.glob("cpu[0-9]*/cpufreq/scaling_governor")}
     found = f"{count} CPUs, governor {'/'.join(sorted(governors)) or 'not visible'}"
     if governors - {"performance"}:
-        return warn(found, "sudo cpupower frequency-set -g performance (for the real arm)")
+        return warn(found, "for a real arm: sudo cpupower frequency-set -g performance")
     if count < 2:
-        return warn(found, "control and inference share one CPU: use two or more")
+        return warn(found, "use two CPUs or more: control and inference share one")
     return ok(found)
 
 
 def serial_ports(dev: Path = Path("/dev")) -> Result:
     ports = [port for pattern in SERIAL_GLOBS for port in sorted(dev.glob(pattern))]
     if not ports:
-        return ok("none connected")
+        return ok("none is connected")
     closed = [str(port) for port in ports if not os.access(port, os.R_OK | os.W_OK)]
     if not closed:
         return ok(", ".join(map(str, ports)))
@@ -135,7 +135,7 @@ def serial_ports(dev: Path = Path("/dev")) -> Result:
 
 def onnxruntime() -> Result:
     if importlib.util.find_spec("onnxruntime") is None:
-        return warn("not installed", "pip install onnxruntime (only policies need it)")
+        return warn("not installed", "pip install onnxruntime, which only policies need")
     code = "import onnxruntime as o; print(o.__version__, *o.get_available_providers())"
     out, error = probe(code)
     if error:

@@ -31,21 +31,23 @@ def ros() -> Result:
     try:
         return ok(f"wheels from PyPI, rclpy {importlib.metadata.version('ros-rclpy')}")
     except importlib.metadata.PackageNotFoundError:
-        return fail("no ROS 2", "pip install 'ros-rclpy[fastrtps]', or source a distribution")
+        return fail(
+            "ROS 2 is not installed", "pip install 'ros-rclpy[fastrtps]', or source a distribution"
+        )
 
 
 def launch() -> Result:
     missing = [name for name in ("launch", "launch_ros") if importlib.util.find_spec(name) is None]
     if missing:
-        return fail(f"no {', '.join(missing)}", "install pip_ros2 in this environment")
-    return ok("launch and launch_ros are there")
+        return fail(f"not installed: {', '.join(missing)}", "install pip_ros2 in this environment")
+    return ok("launch and launch_ros are installed")
 
 
 def bags() -> Result:
     try:
         return ok(f"mcap {importlib.metadata.version('mcap')}")
     except importlib.metadata.PackageNotFoundError:
-        return warn("no mcap: bags cannot be recorded", "pip install 'mcap>=1.6,<2'")
+        return warn("mcap is not installed: bags cannot be recorded", "pip install 'mcap>=1.6,<2'")
 
 
 def middleware() -> Result:
@@ -65,7 +67,7 @@ def middleware() -> Result:
 
 
 def large_messages() -> Result:
-    """Fast DDS by default loses a quarter or more of the pictures of two 640x480 cameras."""
+    """Fast DDS by default loses a quarter or more of the images of two 640x480 cameras."""
     if not _is_fastdds():
         return ok("not Fast DDS")
     transports = os.environ.get("FASTDDS_BUILTIN_TRANSPORTS", "")
@@ -76,10 +78,10 @@ def large_messages() -> Result:
         )
     if not profiles.in_force():
         found = transports or "default transport"
-        return warn(f"{found}: camera pictures will be lost between processes", "source env.sh")
+        return warn(f"{found}: camera images will be lost between processes", "source env.sh")
     if own := _own_profiles():
         return ok(f"as {own} says")
-    return ok("shared memory for camera pictures")
+    return ok("shared memory for camera images")
 
 
 def network() -> Result:
@@ -99,7 +101,7 @@ def network() -> Result:
         remedy = (
             f"if that is not meant: unset {profiles.SWITCH}, source env.sh, start the nodes again"
         )
-    return warn(f"open{by}: whoever is in the network can command the arm", remedy)
+    return warn(f"open{by}: whoever is in the network can command what runs here", remedy)
 
 
 def _own_profiles() -> str:
@@ -119,7 +121,7 @@ def discovery() -> Result:
     names = ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
     facts += [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
     if os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "OFF":
-        return warn(", ".join(facts), "nodes of other processes are not seen: unset the range")
+        return warn(", ".join(facts), "unset the range: nodes of other processes are not seen")
     return ok(", ".join(facts))
 
 
@@ -127,7 +129,7 @@ def workspace() -> Result:
     own = [name for name, prefix in packages.packages().items() if not _is_base(str(prefix))]
     if own:
         return ok(f"{len(own)} packages: {', '.join(sorted(own))}")
-    return warn("no package of a workspace", "source its install/setup.bash (here: env.sh)")
+    return warn("no package of a workspace is found", "source its install/setup.bash, or env.sh")
 
 
 def _is_base(prefix: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 LISTED = 40  # names; more than this is no help on a terminal
@@ -32,7 +33,12 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> CliE
     return CliError(f"{text}{'' if guess else ';'} known: {', '.join(names[:LISTED])}{more}")
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = 200) -> str:
     """A foreign text for a terminal: short, and without what steers one."""
-    short = text if len(text) <= 200 else f"{text[:200]}..."
+    short = text if len(text) <= most else f"{text[:most]}..."
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in short)
+
+
+def warn(text: str) -> None:
+    """A line on standard error; names of others in it do not steer the terminal."""
+    print(f"WARNING: {printable(text, most=2000)}", file=sys.stderr)

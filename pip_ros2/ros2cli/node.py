@@ -7,6 +7,7 @@ import sys
 
 from ros2cli import graph
 from ros2cli.command import verb
+from ros2cli.errors import warn
 
 
 @verb("""
@@ -24,10 +25,7 @@ def list_nodes(args: argparse.Namespace) -> None:
         print(len(names))
         return
     if len(set(names)) < len(names):
-        print(
-            "WARNING: some nodes share an exact name, which can have unintended side effects.",
-            file=sys.stderr,
-        )
+        warn("some nodes share an exact name, which can have unintended side effects.")
     for name in names:
         print(name)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ros2cli.errors import printable
+from ros2cli.errors import printable, warn
 
 if TYPE_CHECKING:
     from rclpy.qos import QoSProfile
@@ -121,10 +120,9 @@ def from_bag(topic: BagTopic, depth: int) -> QoSProfile:
         for name in DURATIONS:
             options[name] = Duration(nanoseconds=_nanoseconds(recorded[name]))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        print(
-            f"WARNING: the QoS that the bag has for '{printable(topic.name)}' makes no sense "
-            f"({error!r}); it is played with the default",
-            file=sys.stderr,
+        warn(
+            f"the QoS that the bag has for '{printable(topic.name)}' makes no sense "
+            f"({error!r}); it is played with the default"
         )
         return qos.QoSProfile(depth=depth)
     return qos.QoSProfile(depth=depth, **options)

@@ -41,8 +41,8 @@ def profiles(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("profile", "transports", "state", "text"),
     [
-        ("", "", WARN, "default transport: camera pictures will be lost"),
-        ("", "UDPv4", WARN, "UDPv4: camera pictures will be lost"),
+        ("", "", WARN, "default transport: camera images will be lost"),
+        ("", "UDPv4", WARN, "UDPv4: camera images will be lost"),
         ("host", "LARGE_DATA?max_msg_size=2MB", WARN, "can block a publisher"),
         ("host", "", OK, "shared memory"),
         ("lan", "", OK, "shared memory"),
@@ -57,14 +57,27 @@ def test_large_messages(monkeypatch, profiles, profile, transports, state, text)
     assert text in result.found
 
 
+OPEN = "open: whoever is in the network can command what runs here"
+
+
 @pytest.mark.parametrize("discovery_range", ["", "LOCALHOST", "SUBNET"])
 @pytest.mark.parametrize(
     ("profile", "state", "text", "remedy"),
     [
-        ("", WARN, "open: whoever is in the network can command the arm", "unset ROS2_NETWORK"),
+        (
+            "",
+            WARN,
+            OPEN,
+            "unset ROS2_NETWORK",
+        ),
         ("host", OK, "this host only", ""),
         ("copied", OK, "this host only", ""),
-        ("lan", WARN, "open: whoever is in the network can command the arm", "unset ROS2_NETWORK"),
+        (
+            "lan",
+            WARN,
+            OPEN,
+            "unset ROS2_NETWORK",
+        ),
         ("mine", WARN, "open (by mine.xml): whoever", "take mine.xml away"),
     ],
 )
@@ -160,7 +173,7 @@ def test_gl_context_is_really_made(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "nonsense")
     broken = doctor_machine.gl_context()
     assert broken.state == FAIL
-    assert broken.found.startswith("no off-screen context: RuntimeError: invalid value")
+    assert broken.found.startswith("no off-screen context can be made: RuntimeError: invalid value")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +228,7 @@ def test_cpu(monkeypatch, tmp_path, governors, state):
 
 
 def test_serial_ports(monkeypatch, tmp_path):
-    assert doctor_machine.serial_ports(tmp_path) == ok("none connected")
+    assert doctor_machine.serial_ports(tmp_path) == ok("none is connected")
     (tmp_path / "ttyACM0").touch()
     assert doctor_machine.serial_ports(tmp_path) == ok(f"{tmp_path}/ttyACM0")
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -258,7 +271,7 @@ def test_the_report(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "CHECKS", {**checks, "bad": broken})
     assert doctor.run(None) == 1
     out = capsys.readouterr().out
-    assert "FAIL  bad    the check broke: OSError('no disk')" in out
+    assert "FAIL  bad    the check itself failed: OSError('no disk')" in out
     assert out.endswith("\n1 of 3 checks failed\n")
 
 
@@ -266,5 +279,5 @@ def test_every_check_runs_here(ros2):
     done = ros2("doctor")
     for name in doctor.CHECKS:
         assert f"  {name}  " in done.out
-    assert "the check broke" not in done.out
+    assert "the check itself failed" not in done.out
     assert done.code == ("FAIL" in done.out)
