@@ -26,8 +26,9 @@ demo: setup ## watch a trained policy do its task for five episodes; leaves a fi
 	@echo "  ros2 launch act_bringup sim.launch.py level:=2         # other light, camera, friction each time"
 	@echo "  ros2 launch act_bringup sim.launch.py --show-args      # everything else"
 
-train-demo-policy: training ## make policies/so101_pick_place anew: collect, train, export, evaluate
-	$(IN_ENV) training/recipes/so101_pick_place.sh
+BUDGET ?= 3h
+train-demo-policy: training ## make a policy for pick_place: collect, train, export, evaluate (BUDGET=10m, 3h, 12h)
+	$(IN_ENV) training/recipes/pick_place.sh --budget $(BUDGET)
 
 # In two processes: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed at its end once.
 SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
