@@ -13,35 +13,36 @@ from __future__ import annotations
 
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
+    IMAGE_ARGUMENTS,
     arguments_of,
     as_parameters,
     changed,
     declare,
 )
+from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
+from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-# Handed on to the sim node as they are: name, default, description.
-SIM_ARGUMENTS = (
-    ("task", "pick_place", "by name, or the place of one: package.module:Class, file.py:Class"),
-    ("level", "2", "domain randomization, 0 (none) to 3 (a stranger's room)"),
-    ("seed", "0", "episodes have the seeds after this one"),
-    ("width", "320", "of the images [pixels]"),
-    ("height", "240", "of the images [pixels]"),
-    ("camera_rate_hz", "30.0", "frames a second"),
-    ("real_time_factor", "1.0", "speed of simulated time; below 1 for a busy machine"),
-    ("viewer", "false", "open a window to watch"),
+# Handed on to the sim node as they are.
+DEFAULTS = {"level": "2", "width": "320", "height": "240"}
+SIM_ARGUMENTS = tuple(
+    changed(argument, DEFAULTS.get(argument[0], argument[1]))
+    for argument in (
+        *arguments_of(SimParameters, "task", "level", "seed", "real_time_factor", "viewer"),
+        *IMAGE_ARGUMENTS,
+    )
 )
 # Likewise, to the recorder.
 _episodes, _out, _keep_failures = arguments_of(RecordParameters, "episodes", "out", "keep_failures")
 RECORD_ARGUMENTS = (
     changed(_episodes, "20", "these are recorded"),
-    ("out", "recordings/corrections", _out[2]),
+    changed(_out, "recordings/corrections"),
     _keep_failures,
 )
 ARGUMENTS = (
@@ -111,11 +112,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=required("the recorder"),
     )
-    return [drive.announcement(), sim, policy, recorder]
+    return in_namespace(context, [drive.announcement(), sim, policy, recorder])
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *RECORD_ARGUMENTS))
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, NAMESPACE))
     person = DeclareLaunchArgument(
         "person",
         default_value=EXPERT,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from act_bringup.arms import OF_ONE, OF_TWO, arms_of
 from act_bringup.namespace import absolute, in_namespace
@@ -9,6 +12,7 @@ from act_bringup.who_drives import Drive, check_joints
 from act_core.policy_spec import ActionOutput, JointInput
 from act_core.robots import find_robot
 from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
 from launch_ros.actions import PushRosNamespace
 
 from tests.act_policy.policies import make_spec
@@ -83,3 +87,15 @@ def test_without_a_namespace_nothing_is_pushed():
     bare = context("1", namespace="")
     assert in_namespace(bare, ["the node"]) == ["the node"]
     assert absolute(bare, "joint_states") == "/joint_states"
+
+
+@pytest.mark.parametrize("name", ["sim", "real_so101", "record_sim", "correct_sim"])
+def test_each_launch_file_can_be_put_into_a_namespace(name):
+    file = Path(__file__).parents[2] / "launch" / f"{name}.launch.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    entities = module.generate_launch_description().entities
+    names = [entity.name for entity in entities if isinstance(entity, DeclareLaunchArgument)]
+    assert "namespace" in names
+    assert len(names) == len(set(names))

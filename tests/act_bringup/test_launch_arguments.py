@@ -46,3 +46,7 @@ def test_the_values_have_the_types_of_the_parameters():
     assert as_parameters(context, arguments) == {
         "rate_hz": 15, "baud": 57600, "torque": False, "name": "7",
     }  # fmt: skip
+
+
+def test_a_default_changes_alone():
+    assert changed(("end", "rest", "at the end"), "hold") == ("end", "hold", "at the end")

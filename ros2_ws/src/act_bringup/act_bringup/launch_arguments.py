@@ -29,10 +29,10 @@ def arguments_of(parameters: type, *names: str, **renamed: str) -> tuple[Argumen
     )
 
 
-def changed(argument: Argument, default: str, more: str) -> Argument:
+def changed(argument: Argument, default: str, more: str = "") -> Argument:
     """The argument with another default, and words on it after the description."""
     name, _, description = argument
-    return name, default, f"{description}; {more}"
+    return name, default, f"{description}; {more}" if more else description
 
 
 def _text(default: Any) -> str:
