@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from act_core.intervals import wilson_interval
 from numpy.typing import NDArray
 
 from act_training.datasets.episode_file import Episode, takeovers
-from act_training.intervals import wilson_interval
 
 GRIPPER = "gripper"  # the end of the names of joints that open and close a hand
 CLOSED_RAD, OPENED_RAD = 0.07, 0.45  # an SO-101's: below, nothing is between; above, it is open
