@@ -68,6 +68,10 @@ NAMES = {
     "motors": ({"motors": POSITIONS}, range(6)),
     "axes in a list": ([{"axes": POSITIONS}], range(6)),
     "places by name": (dict(sorted((n, i) for i, n in enumerate(POSITIONS))), range(6)),
+    "names by place": (
+        {"motors": {str(i): POSITIONS[i] for i in (5, 0, 3, 1, 4, 2)}},
+        range(6),
+    ),
     "arm and gripper": ({"arm": POSITIONS[:5], "hand": POSITIONS[5:]}, range(6)),
     "position": ([f"{n}.position" for n in JOINT_NAMES], range(6)),
     "capitals": ([n.upper() for n in JOINT_NAMES], range(6)),

@@ -243,6 +243,19 @@ def test_no_parameter_ends_a_node_but_with_a_line(name, tmp_path, told):
                 signal.signal(number, handler)
 
 
+@pytest.mark.parametrize("name", ["record_node", "film_node", "sim_node", "console_node"])
+@pytest.mark.parametrize("camera", ["", "a b", "1front", "front/"])
+def test_a_camera_that_makes_no_topic_is_one_line(name, camera, tmp_path, told):
+    """Found by exploring: `cameras:=['']`."""
+    with NODES[name](tmp_path) as entry:
+        arguments = parameter_file({**entry.parameters, "cameras": [camera]}, tmp_path / "given")
+        code = ros.run_node(entry.make, arguments)
+    text = told()
+    assert code == 2
+    assert "Traceback" not in text
+    assert "[FATAL]" in text
+
+
 AT_ONCE = property(lambda node: True, lambda node, value: None)  # for a node that ends at once
 PARAMETERS = "/**:\n  ros__parameters:"
 

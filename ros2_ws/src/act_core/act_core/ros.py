@@ -26,8 +26,13 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import CallbackGroup
-from rclpy.exceptions import InvalidParameterTypeException, ParameterException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    NameValidationException,
+    ParameterException,
+)
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -414,7 +419,7 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         signal.signal(number, lambda received, _frame: signals.append(received))
     node: Node | None = None
     try:
-        node = create_node()
+        node = _created(create_node)
         guard(node)
         check_qos_overrides(node)
         executor = SingleThreadedExecutor()
@@ -434,6 +439,15 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         finally:
             _end_middleware(node)
     return 0
+
+
+def _created(create_node: Callable[[], Node]) -> Node:
+    """The node; ConfigurationError where a parameter makes a name that ROS 2 does not have."""
+    try:
+        return create_node()
+    except (NameValidationException, RCLError) as error:
+        reason = clean(str(error).replace("\n", " "), LONGEST_REASON)
+        raise ConfigurationError(f"it cannot be set up as its parameters say: {reason}") from error
 
 
 def _end_middleware(node: Node | None) -> None:

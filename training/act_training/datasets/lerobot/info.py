@@ -117,7 +117,8 @@ def _names(key: str, stored: object, size: int) -> tuple[str, ...] | None:
     """Names of a vector's values; None where the dataset has none.
 
     They are written as a list, as a list in a list, as {"motors": [...]} (v2.0; several groups one
-    after the other), or as {"shoulder_pan": 0, ...}, whose order in the file means nothing.
+    after the other), or as {"shoulder_pan": 0, ...} or {"0": "shoulder_pan", ...}, whose order in
+    the file means nothing.
     """
     if not stored:
         return None
@@ -137,6 +138,8 @@ def _flat_names(key: str, stored: object) -> list[str]:
                 f"each of 0 to {len(stored) - 1} once"
             )
         return sorted(map(str, stored), key=stored.__getitem__)
+    if isinstance(stored, dict) and set(stored) == set(map(str, range(len(stored)))):
+        return _flat_names(key, [stored[str(place)] for place in range(len(stored))])
     if isinstance(stored, dict):
         return [name for group in stored.values() for name in _flat_names(key, group)]
     if isinstance(stored, list) and all(isinstance(name, str) for name in stored):
