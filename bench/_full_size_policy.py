@@ -26,17 +26,17 @@ def full_size_bundle(folder: Path = FOLDER) -> Path:
     if (folder / "policy.json").is_file():
         return folder
     try:
-        from act_training.config import ModelConfig
         from act_training.export import Observations, bf16_variant, predict, to_onnx
         from act_training.features import Camera, Features
-        from act_training.model.policy import ActPolicy
+        from act_training.policies.act import ActPolicy
+        from act_training.policies.act.config import ActConfig
         from act_training.quantization import FAST_FILE, make_fast_graph
     except ImportError as error:
         raise SystemExit(
             f"{error}: the full-size bundle is made with the training package. Install it with "
             "`make training`, or name a bundle of yours with --bundle"
         ) from error
-    model = ModelConfig(backbone_weights=None)
+    model = ActConfig(backbone_weights=None)
     spec = PolicySpec(
         name="act_full_size",
         rate_hz=RATE_HZ,

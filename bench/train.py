@@ -20,12 +20,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from accelerate import Accelerator
-from act_training.config import Preset, get_preset
+from act_training.config import Preset
 from act_training.datasets.chunks import Batch, ChunkSampler
 from act_training.datasets.frame_cache import FrameCache
 from act_training.features import Camera, Features
-from act_training.model.policy import IMAGE_MEAN, IMAGE_STD, ActPolicy
+from act_training.policies.act import ActPolicy
 from act_training.train import compute_gradients, make_optimizer, mixed_precision
+from act_training.trainable_policy import IMAGE_MEAN, IMAGE_STD, get_preset
 
 from bench._machine import cpu_name
 

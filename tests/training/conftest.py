@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from act_training.config import ModelConfig
 from act_training.datasets.episode_file import Episode, episode_path, write_episode
 from act_training.datasets.statistics import Moments, Statistics
 from act_training.features import Camera, Features
+from act_training.policies.act.config import ActConfig
 
 from tests.training.lerobot_folders import make_v21, make_v30
 
@@ -40,8 +40,8 @@ def statistics() -> Statistics:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> ModelConfig:
-    return ModelConfig(
+def tiny() -> ActConfig:
+    return ActConfig(
         chunk_size=4,
         dim_model=16,
         n_heads=2,

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from act_training.model.act import ACT, image_positions, sinusoidal_positions
+from act_training.policies.act.network import ACT, image_positions, sinusoidal_positions
 
 SIZES = ((16, 24), (16, 16))  # feature maps 4x6 and 4x4: 40 image tokens
 

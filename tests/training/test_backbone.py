@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 import torch
-from act_training.config import ModelConfig
-from act_training.model.backbone import IMAGENET_URL, ResNet18, build_backbone
+from act_training.backbone import IMAGENET_URL, ResNet18, build_backbone
+from act_training.policies.act.config import ActConfig
 
 
 def torchvision_resnet18() -> torch.nn.Module:
@@ -51,12 +51,12 @@ def test_narrow_and_short_backbone(stages, shape):
 def test_weights_from_a_file(tmp_path):
     source = ResNet18(norm="frozen")
     torch.save(source.state_dict(), tmp_path / "weights.pth")
-    config = ModelConfig(backbone_weights=str(tmp_path / "weights.pth"), backbone_stages=2)
+    config = ActConfig(backbone_weights=str(tmp_path / "weights.pth"), backbone_stages=2)
     torch.testing.assert_close(build_backbone(config).conv1.weight, source.conv1.weight)
 
 
 def test_weights_file_that_is_missing_or_foreign(tmp_path):
-    config = ModelConfig(backbone_weights=str(tmp_path / "none.pth"))
+    config = ActConfig(backbone_weights=str(tmp_path / "none.pth"))
     with pytest.raises(ValueError, match=r"none.pth', but there is no such file"):
         build_backbone(config)
     torch.save({"fc.weight": torch.zeros(1)}, tmp_path / "none.pth")
@@ -69,12 +69,12 @@ def test_imagenet_weights_come_from_torchs_cache(tmp_path, monkeypatch):
     (tmp_path / "checkpoints").mkdir()
     torch.save(source.state_dict(), tmp_path / "checkpoints" / IMAGENET_URL.rsplit("/", 1)[1])
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    built = build_backbone(ModelConfig())
+    built = build_backbone(ActConfig())
     torch.testing.assert_close(built.conv1.weight, source.conv1.weight)
 
 
 def test_unreachable_imagenet_weights_are_reported(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr("act_training.model.backbone.IMAGENET_URL", f"file://{tmp_path}/x.pth")
-    build_backbone(ModelConfig(backbone_stages=1))
+    monkeypatch.setattr("act_training.backbone.IMAGENET_URL", f"file://{tmp_path}/x.pth")
+    build_backbone(ActConfig(backbone_stages=1))
     assert "ImageNet weights of ResNet-18 are neither in" in caplog.text

@@ -3,7 +3,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from act_training.config import PRESETS, ModelConfig, TrainingConfig, get_preset
+from act_training.config import TrainingConfig
+from act_training.policies.act.config import PRESETS, ActConfig
+from act_training.trainable_policy import get_preset
 
 
 def test_published_presets():
@@ -13,7 +15,7 @@ def test_published_presets():
         512, 8, 4, 1,
     )  # fmt: skip
     assert (model.latent_dim, model.dim_feedforward, model.chunk_size) == (32, 3200, 100)
-    assert (training.kl_weight, training.batch_size, training.lr, training.steps) == (
+    assert (model.kl_weight, training.batch_size, training.lr, training.steps) == (
         10.0, 8, 1e-5, 100_000,
     )  # fmt: skip
     model, training = large.model, large.training
@@ -24,9 +26,9 @@ def test_published_presets():
 
 
 def test_presets_are_named_after_their_key():
-    assert {name: preset.name for name, preset in PRESETS.items()} == {
-        name: name for name in ("debug", "compact", "baseline", "large", "paper")
-    }
+    names = ["debug", "compact", "baseline", "large", "paper"]
+    assert [preset.name for preset in PRESETS] == names
+    assert [get_preset(name).name for name in names] == names
 
 
 def test_unknown_preset_gets_a_suggestion():
@@ -45,7 +47,7 @@ def test_unknown_preset_gets_a_suggestion():
 )
 def test_model_config_refuses(change, message):
     with pytest.raises(ValueError, match=message):
-        ModelConfig(**change)
+        ActConfig(**change)
 
 
 def test_training_config_refuses():

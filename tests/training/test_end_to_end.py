@@ -13,7 +13,6 @@ from act_policy.load_policy import load_policy
 from act_training.checkpoint import load_checkpoint
 from act_training.collect import CollectOptions, collect
 from act_training.compare import CompareOptions, compare
-from act_training.config import get_preset
 from act_training.datasets.episode_file import episode_files
 from act_training.evaluate import EvaluateOptions, evaluate
 from act_training.export import ExportOptions, export
@@ -21,6 +20,7 @@ from act_training.export_lerobot import ExportLerobotOptions, export_lerobot
 from act_training.import_dataset import ImportOptions, import_source
 from act_training.report import ReportOptions, report
 from act_training.train import TrainOptions, train
+from act_training.trainable_policy import get_preset
 from act_training.training_log import read_log
 
 from tests.training.commands import traces_of_this_computer

@@ -26,7 +26,7 @@ from act_training.datasets.source import Declared
 from act_training.import_checkpoint import describe
 from act_training.import_dataset import ImportOptions, import_source
 from act_training.lerobot_checkpoint import find_checkpoint, read_checkpoint
-from act_training.model.lerobot_policy import LerobotPolicy
+from act_training.policies.act.lerobot import LerobotPolicy
 from safetensors.numpy import load_file, save_file
 
 from tests.training.lerobot_checkpoints import (

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from act_training.datasets.chunks import Batch
 from act_training.datasets.downscale import downscaled_size
-from act_training.model.policy import ActPolicy
+from act_training.policies.act import ActPolicy
 
 
 @pytest.fixture
@@ -39,20 +40,22 @@ def test_the_loss_is_the_mean_over_valid_steps(policy, images):
     actions[0, 0] = torch.tensor([9.0, -5.0])  # 2 std off in one of two values
     actions[:, 2:] = 1e6  # padding
     is_pad = torch.tensor([[False, False, True, True], [False, False, True, True]])
-    losses = policy(torch.zeros(2, 3), images, actions, is_pad, 10.0, infer_latent=False)
-    assert losses.l1.item() == pytest.approx(2.0 / 8)  # 4 valid steps of 2 values
-    assert losses.total.item() == pytest.approx(losses.l1.item())
+    batch = Batch(torch.zeros(2, 3), images, actions, is_pad)
+    assert policy.validation_l1(batch).item() == pytest.approx(2.0 / 8)  # 4 valid steps of 2 values
+    assert policy(batch)["l1"].item() == pytest.approx(2.0 / 8), (
+        "the latent does not reach the head"
+    )
 
 
 def test_the_kl_term_is_weighted(policy, images):
     latent = policy.act.vae_latent
     torch.nn.init.zeros_(latent.weight)
     latent.bias.data = torch.tensor([1.0, 2.0, 0.0, 0.0])  # mean (1, 2), variance 1
-    losses = policy(
-        torch.zeros(2, 3), images, torch.zeros(2, 4, 2), torch.zeros(2, 4, dtype=torch.bool), 10.0
-    )
-    assert losses.kl.item() == pytest.approx(0.5 * (1 + 4))
-    assert losses.total.item() == pytest.approx(losses.l1.item() + 10 * losses.kl.item(), rel=1e-6)
+    is_pad = torch.zeros(2, 4, dtype=torch.bool)
+    losses = policy(Batch(torch.zeros(2, 3), images, torch.zeros(2, 4, 2), is_pad))
+    l1, kl = losses["l1"].item(), losses["kl"].item()
+    assert kl == pytest.approx(0.5 * (1 + 4))
+    assert losses["loss"].item() == pytest.approx(l1 + 10 * kl, rel=1e-6)
 
 
 def test_the_statistics_are_saved_with_the_weights(policy, tiny, features, images):
@@ -66,7 +69,7 @@ def test_downscaling_averages_to_whole_numbers(tiny, features, statistics):
     config = dataclasses.replace(tiny, image_downscale=2)
     policy = ActPolicy(config, features, statistics)
     image = torch.from_numpy(np.arange(4 * 4 * 3, dtype=np.uint8).reshape(1, 4, 4, 3))
-    small = policy._downscale(image)
+    small = policy.downscale(image)
     assert small.shape == (1, 2, 2, 3)
     assert small[0, 0, 0].tolist() == [8.0, 8.0, 10.0]  # 7.5, 8.5, 9.5, half to even
 

@@ -8,10 +8,11 @@ import torch
 from act_core.files import InUseError, working_in
 from act_training.checkpoint import load_checkpoint
 from act_training.collect import CollectOptions, collect
-from act_training.config import TrainingConfig, get_preset
+from act_training.config import TrainingConfig
 from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.train import TrainingError, TrainOptions, learning_rate_factor, main, train
+from act_training.trainable_policy import get_preset
 from act_training.training_log import read_log
 
 

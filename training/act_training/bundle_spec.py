@@ -39,6 +39,7 @@ def make_spec(
         provenance={
             "task": config.task,
             **({"look": config.look} if config.look is not None else {}),
+            "policy": config.for_others().policy,
             "preset": config.preset,
             "seed": config.training.seed,
             "steps": step,

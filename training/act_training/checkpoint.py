@@ -16,19 +16,18 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from act_training.hub import SCHEME, local_copy
-from act_training.model.policy import ActPolicy
 from act_training.run_config import DatasetRecord, RunConfig
+from act_training.trainable_policy import TrainablePolicy, find_policy
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "training_state.pt"
-MOST_LAYERS = 1000  # of the transformers; the paper has 12
 
 
 class Checkpoint(NamedTuple):
     """A trained policy (in evaluation mode), what it was made from, and after how many steps."""
 
-    policy: ActPolicy
+    policy: TrainablePolicy
     config: RunConfig
     step: int
     folder: Path
@@ -41,7 +40,11 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(
-    folder: Path, policy: ActPolicy, config: RunConfig, step: int, state: dict[str, Any] | None
+    folder: Path,
+    policy: TrainablePolicy,
+    config: RunConfig,
+    step: int,
+    state: dict[str, Any] | None,
 ) -> None:
     """Write a checkpoint in place of the one in `folder`; a killed run leaves one of the two.
 
@@ -97,14 +100,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     path = folder / MODEL_FILE
     try:
         tensors = load_file(path)
-        _check_fit(tensors, config)
+        _check_fit(tensors, config, folder.parent)
     except (RuntimeError, SafetensorError, ConfigurationError) as error:
         raise ConfigurationError(
             f"{path} does not fit {folder / CONFIG_FILE}, it holds another model or is damaged: "
             f"{error}"
         ) from error
     _check_finite(tensors, path)
-    policy = ActPolicy(config.model, config.features)
+    policy = find_policy(config.policy, folder.parent)(config.model, config.features)
     policy.load_state_dict(tensors)
     return Checkpoint(policy.eval(), config, step, folder)
 
@@ -148,21 +151,18 @@ def _read_config(path: Path) -> tuple[RunConfig, int]:
         step = values.pop("step")
         if not isinstance(step, int) or step < 0:
             raise ValueError(f"step is {step!r}")
-        return RunConfig.from_json(values), step
+        return RunConfig.from_json(values, path.parent.parent), step
     except (TypeError, LookupError, ValueError, AttributeError) as error:
         raise ConfigurationError(
             f"{path} is damaged or of another version of this project: {error}"
         ) from error
 
 
-def _check_fit(tensors: dict[str, Tensor], config: RunConfig) -> None:
+def _check_fit(tensors: dict[str, Tensor], config: RunConfig, base: Path) -> None:
     """ConfigurationError if the network of `config` has other tensors; it is not built for that."""
-    model = config.model
-    layers = model.n_encoder_layers + model.n_decoder_layers + model.n_vae_encoder_layers
-    if layers > MOST_LAYERS:
-        raise ConfigurationError(f"{layers} layers, expected at most {MOST_LAYERS}")
     with torch.device("meta"):
-        expected = ActPolicy(model, config.features).state_dict()
+        policy = find_policy(config.policy, base)(config.model, config.features)
+    expected = policy.state_dict()
     wrong = [
         f"{name} is {_shape(tensors.get(name))}, expected {_shape(expected.get(name))}"
         for name in (*expected, *(name for name in tensors if name not in expected))

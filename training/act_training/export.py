@@ -40,8 +40,6 @@ from act_training.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
 from act_training.command import quiet_libraries, run_command
 from act_training.datasets.episode_file import read_episode
 from act_training.hub import on_disk, parse_address, publish
-from act_training.model.lerobot_policy import LerobotPolicy
-from act_training.model.policy import ActPolicy
 from act_training.onnx_notes import strip_notes
 from act_training.quantization import (
     FAST_FILE,
@@ -49,6 +47,7 @@ from act_training.quantization import (
     make_fast_graph,
     measure_error,
 )
+from act_training.trainable_policy import ActingPolicy
 from act_training.training_log import CURVES_FILE, LOG_FILE
 
 OPSET = 18
@@ -144,7 +143,7 @@ def _export(options: ExportOptions, out: Path) -> None:
 
 
 def bf16_variant(
-    policy: ActPolicy | LerobotPolicy,
+    policy: ActingPolicy,
     observed: Observations,
     expected: NDArray[np.float32],
     action_std: NDArray[np.float32],
@@ -219,7 +218,7 @@ def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> Non
             shutil.copy(run / name, out)
 
 
-def to_onnx(policy: ActPolicy | LerobotPolicy, spec: PolicySpec) -> bytes:
+def to_onnx(policy: ActingPolicy, spec: PolicySpec) -> bytes:
     """The serialised fp32 graph; inputs and output as `spec` names them, without a batch."""
     joints = torch.zeros(spec.joint_input.shape)
     images = [torch.zeros(image.shape, dtype=torch.uint8) for image in spec.image_inputs]
@@ -248,13 +247,14 @@ class _Graph(nn.Module):
     rounds radians to 8 bits, which takes the chunks three times as far from the trainer's.
     """
 
-    def __init__(self, policy: ActPolicy | LerobotPolicy) -> None:
+    def __init__(self, policy: ActingPolicy) -> None:
         super().__init__()
         self.policy = policy
 
     def forward(self, joints: Tensor, *images: Tensor) -> Tensor:
         normalised = self.policy.normalise(joints)
-        chunk = self.policy.chunk(normalised[None], [image[None] for image in images])[0]
+        small = [self.policy.downscale(image[None]) for image in images]
+        chunk = self.policy.chunk(normalised[None], small)[0]
         return self.policy.restore(chunk)
 
 
@@ -341,7 +341,7 @@ def draw_observations(checkpoint: Checkpoint, data: Sequence[Path]) -> Observati
 
 
 @torch.inference_mode()
-def predict(policy: ActPolicy | LerobotPolicy, observed: Observations) -> NDArray[np.float32]:
+def predict(policy: ActingPolicy, observed: Observations) -> NDArray[np.float32]:
     """The trainer's chunks (N, K, A), computed in fp32 on the CPU one by one."""
     chunks = [
         policy.predict(

@@ -53,7 +53,7 @@ from act_training.export import (
 )
 from act_training.hub import SCHEME
 from act_training.lerobot_checkpoint import LerobotCheckpoint, read_checkpoint
-from act_training.model.lerobot_policy import Affine, LerobotPolicy
+from act_training.policies.act.lerobot import Affine, LerobotPolicy
 
 OPTIONS = ("--joint-names", "--action-names")
 PATCH = 40  # pixels of one colour in the images of the parity sample

@@ -38,8 +38,8 @@ from act_training.lerobot_normalisation import (
     read_normalisation,
     read_tensors,
 )
-from act_training.model.lerobot_act import ACTIVATIONS, LerobotAct, LerobotActConfig
-from act_training.model.lerobot_policy import Affine
+from act_training.policies.act.lerobot import Affine
+from act_training.policies.act.lerobot_network import ACTIVATIONS, LerobotAct, LerobotActConfig
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.foreign import check_content, finite_number, inside, read_json
-from act_training.model.lerobot_policy import Affine
+from act_training.policies.act.lerobot import Affine
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
 RENAMER = "rename_observations_processor"

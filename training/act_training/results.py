@@ -20,9 +20,11 @@ from act_core.files import read_json, write_file
 
 from act_training.checkpoint import CONFIG_FILE
 from act_training.compare import draw_rows
+from act_training.config import config_from_json
 from act_training.evaluation_record import RECORD_FILE, Row, compare_rows, read_rows
 from act_training.run_config import DatasetRecord, datasets_of
 from act_training.sharing import shared_path
+from act_training.trainable_policy import find_policy
 from act_training.training_log import CURVES_FILE, LOG_FILE, read_log
 
 NOTES_FILE = "notes.md"
@@ -152,15 +154,13 @@ def _training_table(runs: Mapping[Path, Path]) -> str:
              "| commit |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for run, config_file in runs.items():
         config = read_json(config_file)
-        model, settings = config["model"], config["training"]
+        settings = config["training"]
         validation = [e["validation_l1"] for e in read_log(run) if "validation_l1" in e]
         datasets = datasets_of(config)
-        kind = "modified ACT" if model["vae_images"] else "ACT"
         cells = (
             _run_name(run),
             config["preset"],
-            f"{kind}, width {model['dim_model']}, chunk {model['chunk_size']}"
-            + _begun_with(config),
+            _model_text(config) + _begun_with(config),
             " and ".join(map(_demonstrations, datasets)),
             f"{config['step']} x {settings['batch_size']}",
             f"{validation[-1]:.4f}" if validation else "",
@@ -170,7 +170,7 @@ def _training_table(runs: Mapping[Path, Path]) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
     lines.append("Validation L1: of the last validation, in standard deviations of the actions, "
-                 "z = 0.")  # fmt: skip
+                 "as deployed.")  # fmt: skip
     return "\n".join(lines)
 
 
@@ -178,6 +178,16 @@ def _demonstrations(dataset: DatasetRecord) -> str:
     weight = "" if dataset.weight == 1 else f" x {dataset.weight:g}"
     count, others = len(dataset.training_episodes), len(dataset.validation_episodes)
     return f"{count} (+{others} held out){weight}"
+
+
+def _model_text(config: dict[str, Any]) -> str:
+    """What the policy says of itself; of one that is not on this machine its name."""
+    name, model = str(config.get("policy", "act")), config["model"]
+    try:
+        policy = find_policy(name)
+        return policy.text(config_from_json(policy.Config, model))
+    except ConfigurationError:
+        return f"{name}, chunk {model['chunk_size']}"
 
 
 def _begun_with(config: dict[str, Any]) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from act_training.config import ModelConfig, TrainingConfig, config_from_json
+from act_training.config import TrainingConfig, config_from_json
 from act_training.features import Features
+from act_training.trainable_policy import find_policy, shared_name
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class RunConfig:
     """The resolved configuration of a run and where it comes from.
 
     Attributes:
+        policy: its name; a file in it is seen from the run's folder.
         preset: name of the preset that the configuration started from.
+        model: an instance of the policy's `Config`.
         task: environment or task of the dataset, e.g. "so101/pick_place".
         datasets: one or more, with what was held out of each.
         look: how the simulation drew all of its pictures; None where nobody says so, or one look
@@ -58,8 +61,9 @@ class RunConfig:
         torch_version: that trained.
     """
 
+    policy: str
     preset: str
-    model: ModelConfig
+    model: Any
     training: TrainingConfig
     features: Features
     task: str
@@ -77,19 +81,30 @@ class RunConfig:
     def for_others(self) -> RunConfig:
         """The same with names in place of paths, which are of no use on another machine."""
         datasets = tuple(replace(dataset, data=dataset.name) for dataset in self.datasets)
-        return replace(self, datasets=datasets, weights=self.weights and Path(self.weights).name)
+        return replace(
+            self,
+            policy=shared_name(self.policy, Path(self.policy).parent),
+            datasets=datasets,
+            weights=self.weights and Path(self.weights).name,
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> RunConfig:
+    def from_json(cls, values: dict[str, Any], base: Path | None = None) -> RunConfig:
+        """What `to_json` gave, or an older version; ``base`` is the run's folder."""
         datasets = datasets_of(values)
         values = {name: value for name, value in values.items() if name not in _OF_DATASETS}
+        policy = str(values.pop("policy", "act"))
+        model, training = dict(values.pop("model")), dict(values.pop("training"))
+        if "kl_weight" in training:  # where it was while ACT was the only policy
+            model["kl_weight"] = training.pop("kl_weight")
         return cls(
             datasets=datasets,
-            model=config_from_json(ModelConfig, values.pop("model")),
-            training=config_from_json(TrainingConfig, values.pop("training")),
+            policy=policy,
+            model=config_from_json(find_policy(policy, base).Config, model),
+            training=config_from_json(TrainingConfig, training),
             features=Features.from_json(values.pop("features")),
             **values,
         )

@@ -11,18 +11,18 @@ from act_policy.chunk import Chunk
 from act_policy.observation import Observation
 from act_policy.policy import Inference
 
-from act_training.model.policy import ActPolicy
+from act_training.trainable_policy import ActingPolicy
 
 
 class TorchPolicy:
-    """Runs an `ActPolicy` on the CPU.
+    """Runs a trained policy on the CPU.
 
     Args:
         policy: in evaluation mode.
         spec: that its bundle would have.
     """
 
-    def __init__(self, policy: ActPolicy, spec: PolicySpec) -> None:
+    def __init__(self, policy: ActingPolicy, spec: PolicySpec) -> None:
         self._policy = policy
         self.spec = spec
 

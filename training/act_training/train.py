@@ -40,14 +40,7 @@ from act_training.checkpoint import (
     save_checkpoint,
 )
 from act_training.command import CommandError, run_command
-from act_training.config import (
-    PRESET_HELP,
-    PRESETS,
-    ModelConfig,
-    Preset,
-    TrainingConfig,
-    get_preset,
-)
+from act_training.config import Preset, TrainingConfig
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.collection import look_of
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
@@ -62,15 +55,28 @@ from act_training.datasets.mixture import (
 )
 from act_training.datasets.statistics import Statistics, mix_moments
 from act_training.hub import on_disk
-from act_training.model.policy import ActPolicy, Losses
 from act_training.run_config import DatasetRecord, RunConfig, current_commit
 from act_training.sharing import shared_path
+from act_training.trainable_policy import (
+    TrainablePolicy,
+    check_policy,
+    downscale_of,
+    find_policy,
+    find_preset,
+    presets_of,
+    shared_name,
+)
 from act_training.training_log import CURVES_FILE, LOG_FILE, TENSORBOARD_FOLDER, TrainingLog
 from act_training.training_rollouts import TrainingRollouts
 
 DIVERGED_L1 = 100.0  # standard deviations of the actions
 FAILED_BATCH_FILE = "failed_batch.pt"
 LONG_H = 24
+OLD_LOSSES = ("loss", "l1", "kl")  # as a run's state had them while ACT was the only policy
+PRESETS = {name: preset for name, (_, preset) in presets_of(None).items()}  # found by name
+PRESET_HELP = "Defaults of model and training. " + "; ".join(
+    f"{name}: {preset.summary}" for name, preset in PRESETS.items()
+)
 
 log = logging.getLogger(__name__)
 
@@ -97,15 +103,18 @@ class TrainOptions:
     """Stop after this many steps in all, to be resumed later."""
     allow_identical_starts: bool = False
     """Train although all episodes start from one placement."""
+    policy: str = "act"
+    """What is trained: act, or one of your own (package.module:Class or file.py:Class)."""
     preset: Annotated[str, tyro.conf.arg(metavar=f"{{{','.join(PRESETS)}}}", help=PRESET_HELP)] = (
         "baseline"
     )
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: Any = None
+    """An instance of the policy's `Config`; None takes its defaults."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 def train(options: TrainOptions) -> Path:
-    """Train ACT on one or more datasets; the checkpoint to use is in final/ of the run's folder."""
+    """Train a policy on datasets; the checkpoint to use is in final/ of the run's folder."""
     if not options.data and options.resume is None:
         raise ConfigurationError("--data is missing: the folder of the dataset to train on")
     if options.resume is not None and not options.resume.is_dir():
@@ -146,10 +155,10 @@ def _train(options: TrainOptions) -> Path:
     if settings.rollouts and accelerator.is_main_process:
         rollouts = TrainingRollouts(config)
     best = (math.inf, math.inf)  # share of failed rollouts (0 without any), validation L1
-    recent: list[list[float]] = []  # losses since the last line of the log
+    recent: list[dict[str, float]] = []  # losses since the last line of the log
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])
-        best, recent = tuple(state["best"]), state["recent"]
+        best, recent = tuple(state["best"]), [_named(losses) for losses in state["recent"]]
     record = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
     last_step = min(settings.steps, options.stop_after or settings.steps)
     if accelerator.is_main_process:
@@ -174,11 +183,12 @@ def _train(options: TrainOptions) -> Path:
         optimizer.step()
         optimizer.zero_grad()
 
-        recent.append([value.item() for value in losses])
+        recent.append({name: value.item() for name, value in losses.items()})
         if step % settings.log_every == 0 or step == settings.steps:
-            total, l1, kl = np.mean(recent, axis=0).tolist()
+            means = np.mean([list(each.values()) for each in recent], axis=0).tolist()
             recent.clear()
-            record.losses(step, total, l1, kl, optimizer.param_groups[0]["lr"], norm.item())
+            mean = dict(zip(losses, means, strict=True))
+            record.losses(step, mean, optimizer.param_groups[0]["lr"], norm.item())
         if held_out and (step % settings.validate_every == 0 or step == settings.steps):
             with accelerator.autocast():
                 validation_l1 = validate(policy, held_out, settings)
@@ -200,6 +210,10 @@ def _train(options: TrainOptions) -> Path:
         save_checkpoint(run / "final", policy, config, settings.steps, None)
     record.close()
     return run
+
+
+def _named(losses: Any) -> dict[str, float]:
+    return losses if isinstance(losses, dict) else dict(zip(OLD_LOSSES, losses, strict=True))
 
 
 def _time_step(
@@ -236,7 +250,7 @@ class _Start(NamedTuple):
 
     run: Path
     start: int
-    policy: ActPolicy
+    policy: TrainablePolicy
     config: RunConfig
     caches: tuple[FrameCache, ...]  # of `config.datasets`
     state: dict[str, Any] | None  # None for a fresh run
@@ -258,6 +272,15 @@ def _mixture(config: RunConfig, caches: tuple[FrameCache, ...], which: str) -> M
 def _begin(options: TrainOptions) -> _Start:
     asked = options
     sources = [parse_source(option) for option in options.data]
+    if options.resume is None:
+        policy_class = find_policy(options.policy)
+        model = policy_class.Config() if options.model is None else options.model
+        if not isinstance(model, policy_class.Config):
+            raise ConfigurationError(
+                f"the model is configured by a {type(model).__qualname__}, but policy "
+                f"'{options.policy}' takes a {policy_class.Config.__qualname__}"
+            )
+        asked = options = dataclasses.replace(options, model=model)
     options = dataclasses.replace(
         options, weights=options.weights and on_disk(options.weights, "model")
     )
@@ -274,7 +297,7 @@ def _begin(options: TrainOptions) -> _Start:
             f"{run} holds a run: continue it with --resume {run}, or choose another --out"
         )
     folders = [on_disk(source.path, "dataset") for source in sources]
-    caches = tuple(_open_cache(folder, options.model.image_downscale) for folder in folders)
+    caches = tuple(_open_cache(folder, downscale_of(model)) for folder in folders)
     check_apart(folders, caches)
     check_alike(folders, caches)
     if not options.allow_identical_starts:
@@ -283,9 +306,12 @@ def _begin(options: TrainOptions) -> _Start:
     _log_mixture(config)
     torch.manual_seed(config.training.seed)
     if options.weights is None:
-        policy = ActPolicy(options.model, config.features, _statistics(config, caches))
+        policy = policy_class(model, config.features, _statistics(config, caches))
     else:
         policy = _read_weights(options.weights, config)
+    sampler = _mixture(config, caches, "training_episodes")
+    assert sampler is not None
+    check_policy(policy, options.policy, sampler.draw(2, (0, 0)), config.training)
     return _Start(run, 0, policy, config, caches, None)
 
 
@@ -300,7 +326,7 @@ def _find_datasets(last: Checkpoint, sources: list[Source]) -> tuple[FrameCache,
                 raise ConfigurationError(
                     f"the dataset of {run} is not at {folder}: say where it is with --data"
                 )
-    caches = [_open_cache(folder, config.model.image_downscale) for folder in folders]
+    caches = [_open_cache(folder, downscale_of(config.model)) for folder in folders]
     wanted, there = ([d.sha256 for d in config.datasets], [cache.sha256 for cache in caches])
     if sorted(wanted) != sorted(there):
         raise ConfigurationError(
@@ -342,12 +368,14 @@ def _log_mixture(config: RunConfig) -> None:
         )
 
 
-def _read_weights(folder: Path, config: RunConfig) -> ActPolicy:
+def _read_weights(folder: Path, config: RunConfig) -> TrainablePolicy:
     """The policy of a checkpoint; ConfigurationError if it is not of this model and these names."""
     policy, other, *_ = load_checkpoint(folder)
     mine, its = dataclasses.asdict(config.model), dataclasses.asdict(other.model)
-    differences = [f"{name} {its[name]} (here {value})" for name, value in mine.items()
-                   if its[name] != value]  # fmt: skip
+    differences = [f"{name} {its.get(name)} (here {value})" for name, value in mine.items()
+                   if its.get(name) != value]  # fmt: skip
+    if other.policy != config.policy:
+        differences.insert(0, f"policy {other.policy} (here {config.policy})")
     differences += other.features.differences(config.features)
     if differences:
         raise ConfigurationError(
@@ -363,13 +391,13 @@ def _open_cache(folder: Path, downscale: int) -> FrameCache:
 
 def compute_gradients(
     accelerator: Accelerator, model: nn.Module, batch: Batch, settings: TrainingConfig
-) -> tuple[Losses, Tensor]:
+) -> tuple[dict[str, Tensor], Tensor]:
     """Losses of an augmented batch; leaves clipped gradients, returns their norm before that."""
     images = [shift_images(image, settings.augment_shift_px) for image in batch.images]
     images = [jitter_colour(image, settings.augment_colour) for image in images]
     with _attention(accelerator.device):
-        losses = model(*batch._replace(images=images), settings.kl_weight)
-    accelerator.backward(losses.total)
+        losses = model(batch._replace(images=images))
+    accelerator.backward(losses["loss"])
     return losses, accelerator.clip_grad_norm_(model.parameters(), settings.grad_clip)
 
 
@@ -380,9 +408,9 @@ def _attention(device: torch.device) -> contextlib.AbstractContextManager[object
 
 
 @torch.no_grad()
-def validate(policy: ActPolicy, held_out: Mixture, settings: TrainingConfig) -> float:
-    """Mean L1 (normalised) of the deployed mode, z = 0, over evenly spaced held-out frames; of
-    several datasets by their weights."""
+def validate(policy: TrainablePolicy, held_out: Mixture, settings: TrainingConfig) -> float:
+    """Mean L1 (normalised) of what would be deployed over evenly spaced held-out frames; of several
+    datasets by their weights."""
     policy.eval()
     device = policy.joints_mean.device
     mean = 0.0
@@ -393,7 +421,7 @@ def validate(policy: ActPolicy, held_out: Mixture, settings: TrainingConfig) -> 
         l1 = 0.0
         for chosen in np.array_split(frames, math.ceil(count / settings.batch_size)):
             batch = part.batch(chosen).to(device)
-            l1 += policy(*batch, settings.kl_weight, infer_latent=False).l1.item() * len(chosen)
+            l1 += policy.validation_l1(batch).item() * len(chosen)
         mean += share * l1 / count
     return mean
 
@@ -408,14 +436,9 @@ def learning_rate_factor(step: int, settings: TrainingConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def make_optimizer(policy: ActPolicy, settings: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW with the backbone's own learning rate; each group remembers its peak."""
-    backbone = [p for n, p in policy.named_parameters() if n.startswith("act.backbones.")]
-    rest = [p for n, p in policy.named_parameters() if not n.startswith("act.backbones.")]
-    groups = [
-        {"params": rest, "lr": settings.lr, "peak_lr": settings.lr},
-        {"params": backbone, "lr": settings.lr_backbone, "peak_lr": settings.lr_backbone},
-    ]
+def make_optimizer(policy: TrainablePolicy, settings: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW over the policy's groups; each remembers its peak learning rate."""
+    groups = [{**group, "peak_lr": group["lr"]} for group in policy.parameter_groups(settings)]
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
 
@@ -472,6 +495,7 @@ def _make_config(
             )
         )
     return RunConfig(
+        policy=shared_name(options.policy, options.out),
         preset=options.preset,
         model=_named_weights(options.model),
         training=settings,
@@ -484,43 +508,66 @@ def _make_config(
     )
 
 
-def _named_weights(model: ModelConfig) -> ModelConfig:
+def _named_weights(model: Any) -> Any:
     """`model` with the name of a file of weights in place of its path."""
-    weights = model.backbone_weights
-    return dataclasses.replace(model, backbone_weights=weights and Path(weights).name)
+    weights = getattr(model, "backbone_weights", None)
+    return dataclasses.replace(model, backbone_weights=Path(weights).name) if weights else model
 
 
-def _check_finite(losses: Losses, norm: Tensor, step: int, run: Path, batch: Batch) -> None:
+def _check_finite(
+    losses: dict[str, Tensor], norm: Tensor, step: int, run: Path, batch: Batch
+) -> None:
     """TrainingError before the weights are spoilt, with the batch saved for a look at it."""
-    l1 = losses.l1.item()
-    if math.isfinite(losses.total.item()) and torch.isfinite(norm) and l1 < DIVERGED_L1:
+    values = {name: value.item() for name, value in losses.items()}
+    diverged = not values.get("l1", 0.0) < DIVERGED_L1
+    if math.isfinite(values["loss"]) and torch.isfinite(norm) and not diverged:
         return
     path = run / FAILED_BATCH_FILE
     with replacing(path) as new:
         torch.save({"step": step, "batch": tuple(batch)}, new)
     raise TrainingError(
-        f"step {step}: loss {losses.total.item():g}, L1 {l1:g}, KL {losses.kl.item():g}, gradient "
-        f"norm {norm.item():g}; the batch is in {path}. The last checkpoint is whole: try a lower "
-        "learning rate or --training.precision fp32"
+        f"step {step}: {', '.join(f'{name} {value:g}' for name, value in values.items())}, "
+        f"gradient norm {norm.item():g}; the batch is in {path}. The last checkpoint is whole: try "
+        "a lower learning rate or --training.precision fp32"
     )
 
 
 def main(args: list[str] | None = None) -> None:
-    """Read --preset first: it decides the defaults of all other options."""
+    """Read --policy and --preset first: they decide the options of the model and all defaults."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--policy")
     parser.add_argument("--preset")
     parser.add_argument("--resume")
     known, rest = parser.parse_known_args(sys.argv[1:] if args is None else args)
     if known.resume is not None:
         rest += ["--resume", known.resume]
     try:
-        preset = get_preset(known.preset or preset_for_device())
+        policy, preset = _choose(known.policy, known.preset)
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
     if known.preset is None and known.resume is None and not {"-h", "--help"} & set(rest):
         log_preset(preset)
-    defaults = TrainOptions(preset=preset.name, model=preset.model, training=preset.training)
-    run_command(train, TrainOptions, kept=_kept, then=_next, default=defaults, args=rest)
+    kind = dataclasses.make_dataclass(
+        "TrainOptions", [("model", type(preset.model))], bases=(TrainOptions,), frozen=True
+    )
+    defaults = kind(policy=policy, preset=preset.name, model=preset.model, training=preset.training)
+    run_command(train, kind, kept=_kept, then=_next, default=defaults, args=rest)
+
+
+def _choose(policy: str | None, preset: str | None) -> tuple[str, Preset]:
+    """A policy and the preset that it begins with; ConfigurationError for what is not there.
+
+    Without a name for the preset it is the one for this machine, of a policy that has none of that
+    name its first one, and of one without presets the defaults of its configuration.
+    """
+    if preset is not None:
+        return find_preset(preset, policy)
+    presets = presets_of(policy or "act")
+    for name in (preset_for_device(), *presets):
+        if name in presets:
+            return presets[name]
+    assert policy is not None  # act has presets
+    return policy, Preset("defaults", "", find_policy(policy).Config(), TrainingConfig())
 
 
 def _kept(options: TrainOptions) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from act_training.figure import write_figure
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 TENSORBOARD_FOLDER = "tensorboard"
+LABELS = {"loss": "Loss", "l1": "L1", "kl": "KLD"}  # on the terminal, as in ACT's own code
+NOT_DRAWN = {"step", "loss", "l1", "validation_l1", "lr", "success"}  # beside the L1
 
 
 class TrainingLog:
@@ -46,18 +49,18 @@ class TrainingLog:
         for entry in self._entries:
             self._tensorboard.add(entry)
 
-    def losses(self, step: int, loss: float, l1: float, kl: float, lr: float, norm: float) -> None:
-        """Mean losses since the last call, and the learning rate and gradient norm of this step."""
+    def losses(self, step: int, losses: Mapping[str, float], lr: float, norm: float) -> None:
+        """Mean losses by name since the last call, and the learning rate and gradient norm of this
+        step."""
         if not self._enabled:
             return
-        tqdm.write(
-            f"Step {step}/{self._steps} | Loss {loss:.4f} | L1 {l1:.4f} | KLD {kl:.4f} | "
-            f"LR {lr:.2e}"
-        )
-        self._write(step, {"loss": loss, "l1": l1, "kl": kl, "lr": lr, "grad_norm": norm})
+        parts = [f"{LABELS.get(name, name)} {value:.4f}" for name, value in losses.items()]
+        tqdm.write(f"Step {step}/{self._steps} | {' | '.join(parts)} | LR {lr:.2e}")
+        self._write(step, {**losses, "lr": lr, "grad_norm": norm})
 
     def validation(self, step: int, l1: float, success: float | None = None) -> None:
-        """L1 (normalised) on held-out episodes with z = 0; share of successful rollouts, if any."""
+        """L1 (normalised) of what is deployed on held-out episodes; share of successful rollouts,
+        if any."""
         if not self._enabled:
             return
         text = f"Step {step}/{self._steps} | validation L1 {l1:.4f}"
@@ -87,7 +90,8 @@ class TrainingLog:
         from matplotlib import pyplot as plt  # after the choice of the backend
 
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-        for axes, names in ((left, ("l1", "validation_l1")), (right, ("kl", "grad_norm"))):
+        others = {name for entry in self._entries for name in entry} - NOT_DRAWN
+        for axes, names in ((left, ("l1", "validation_l1")), (right, sorted(others))):
             for name in names:
                 found = [(e["step"], e[name]) for e in self._entries if name in e]
                 if found:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 
 from act_training.bundle_spec import make_spec
-from act_training.model.policy import ActPolicy
 from act_training.rollout import Condition, open_environment_for, run_episode
 from act_training.run_config import RunConfig
 from act_training.torch_policy import TorchPolicy
+from act_training.trainable_policy import TrainablePolicy
 
 FIRST_SEED = 200_000  # neither collection's nor evaluation's: choosing on those would be cheating
 
@@ -25,7 +25,7 @@ class TrainingRollouts:
         drawn = {"look": config.look} if config.look is not None else {}
         self._env = open_environment_for(make_spec(config, 0), config.task, **drawn)
 
-    def success_rate(self, policy: ActPolicy, step: int) -> float:
+    def success_rate(self, policy: TrainablePolicy, step: int) -> float:
         """Share of successes, 0..1, of a copy of `policy` on the CPU."""
         spec = make_spec(self._config, step)
         deployed = TorchPolicy(copy.deepcopy(policy).cpu().eval(), spec)

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from act_training.model.lerobot_act import LerobotAct
+from act_training.policies.act.lerobot_network import LerobotAct
+from act_training.trainable_policy import ActingPolicy
 
 
 class Affine(NamedTuple):
@@ -20,7 +21,7 @@ class Affine(NamedTuple):
     spread: NDArray[np.float64]
 
 
-class LerobotPolicy(nn.Module):
+class LerobotPolicy(ActingPolicy):
     """The network and the normalisation around it.
 
     Args:
@@ -40,16 +41,10 @@ class LerobotPolicy(nn.Module):
             Scaling(Affine(*(values.reshape(3, 1, 1) for values in image))) for image in images
         )
 
-    def predict(self, joints: Tensor, images: list[Tensor]) -> Tensor:
-        """Chunks (B, K, A) for joints (B, S) and per camera (B, H, W, 3) uint8 images."""
-        return self.restore(self.chunk(self.normalise(joints), images))
-
     def normalise(self, joints: Tensor) -> Tensor:
-        """Joints (..., S) -> as the network takes them."""
         return self.joints(joints)
 
     def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
-        """`predict` between `normalise` and `restore`: normalised chunks for normalised joints."""
         normalised = [
             scaling(image.permute(0, 3, 1, 2).float() / 255)
             for scaling, image in zip(self.images, images, strict=True)
@@ -57,7 +52,6 @@ class LerobotPolicy(nn.Module):
         return self.network(joints, normalised)
 
     def restore(self, actions: Tensor) -> Tensor:
-        """Actions (..., A) as the network gives them -> in the bundle's unit."""
         return self.actions.restore(actions)
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Protocol
 from urllib.error import URLError
 
 import torch
 from act_core.errors import ConfigurationError
 from torch import Tensor, nn
-
-from act_training.config import ModelConfig
 
 IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 GROUP_CHANNELS = 16  # channels per group of a group norm, as in Diffusion Policy (2303.04137)
@@ -107,7 +106,20 @@ class ResNet18(nn.Module):
         return x
 
 
-def build_backbone(config: ModelConfig, *, load_weights: bool = True) -> ResNet18:
+class BackboneConfig(Protocol):
+    """What of a policy's configuration is about its backbone; see `ActConfig` for the meaning."""
+
+    @property
+    def backbone_width(self) -> int: ...
+    @property
+    def backbone_stages(self) -> int: ...
+    @property
+    def backbone_norm(self) -> str: ...
+    @property
+    def backbone_weights(self) -> str | None: ...
+
+
+def build_backbone(config: BackboneConfig, *, load_weights: bool = True) -> ResNet18:
     """Return the backbone of `config`, with its pretrained weights unless `load_weights` is False.
 
     ImageNet weights that cannot be had are reported and replaced by random ones; a weights *file*

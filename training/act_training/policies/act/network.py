@@ -37,8 +37,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from act_training.config import ModelConfig
-from act_training.model.backbone import build_backbone
+from act_training.backbone import build_backbone
+from act_training.policies.act.config import ActConfig
 
 
 class ActOutput(NamedTuple):
@@ -64,7 +64,7 @@ class ACT(nn.Module):
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: ActConfig,
         state_dim: int,
         action_dim: int,
         image_sizes: tuple[tuple[int, int], ...],
@@ -201,7 +201,7 @@ class ACT(nn.Module):
 class Encoder(nn.Module):
     """Post-norm transformer encoder that adds the positions in every layer, as DETR does."""
 
-    def __init__(self, config: ModelConfig, layers: int) -> None:
+    def __init__(self, config: ActConfig, layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(layers))
 
@@ -214,7 +214,7 @@ class Encoder(nn.Module):
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ActConfig) -> None:
         super().__init__()
         width, dropout = config.dim_model, config.dropout
         self.self_attn = nn.MultiheadAttention(width, config.n_heads, dropout, batch_first=True)
@@ -250,7 +250,7 @@ class Decoder(nn.Module):
 class DecoderLayer(nn.Module):
     """Self-attention, cross-attention and feed-forward."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ActConfig) -> None:
         super().__init__()
         width, heads, dropout = config.dim_model, config.n_heads, config.dropout
         self.self_attn = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
@@ -273,7 +273,7 @@ class DecoderLayer(nn.Module):
 class FeedForward(nn.Sequential):
     """Linear, ReLU, dropout, linear."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ActConfig) -> None:
         super().__init__(
             nn.Linear(config.dim_model, config.dim_feedforward),
             nn.ReLU(),

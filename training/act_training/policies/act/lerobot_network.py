@@ -3,9 +3,10 @@
     images -> ResNet-18 -> image tokens, one camera after the other
     [latent, joints, image tokens] -> encoder -> decoder (K queries) -> K actions
 
-It differs from `act.py` in what a checkpoint of LeRobot may hold and ours never does: norms before
-the blocks (`pre_norm`), GELU, positions that do not tell cameras apart. The CVAE encoder is for
-training only and left out. Tested against LeRobot 0.4.4 (tests/training/test_import_checkpoint.py).
+It differs from `network.py` in what a checkpoint of LeRobot may hold and ours never does: norms
+before the blocks (`pre_norm`), GELU, positions that do not tell cameras apart. The CVAE encoder is
+for training only and left out. Tested against LeRobot 0.4.4
+(tests/training/test_import_checkpoint.py).
 
 Source: huggingface/lerobot, policies/act/modeling_act.py.
 
@@ -21,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from act_training.model.act import Decoder, image_positions
-from act_training.model.backbone import ResNet18
+from act_training.backbone import ResNet18
+from act_training.policies.act.network import Decoder, image_positions
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 HALVINGS = 5  # of the image, rounded up, in a ResNet
