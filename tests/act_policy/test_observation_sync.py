@@ -139,7 +139,7 @@ def test_history_is_bounded():
     sync = ObservationSync(make_spec(), SyncLimits(joint_history_s=0.5))
     for sample in range(1000):
         sync.add_joints(sample * 10 * MS, [0.0, 0.0])
-    assert len(sync._joints) == 51
+    assert len(sync._streams._joints) == 51
 
 
 def test_bad_messages_are_refused_by_name():

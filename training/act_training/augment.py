@@ -9,10 +9,10 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def shift_images(images: Tensor, limit_px: int) -> Tensor:
-    """Translate each of (B, h, w, 3) by up to `limit_px` along both axes; edges are repeated."""
+    """Translate each of (B, h, w, ...) by up to `limit_px` along both axes; edges are repeated."""
     if limit_px == 0:
         return images
-    batch, height, width, _ = images.shape
+    batch, height, width = images.shape[:3]
     device = images.device
     shift = torch.randint(-limit_px, limit_px + 1, (2, batch, 1), device=device)
     rows = (torch.arange(height, device=device) + shift[0]).clamp(0, height - 1)  # (B, h)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from act_core.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
+from act_core.policy_spec import (
+    ActionOutput,
+    ExecutionSpec,
+    ImageInput,
+    JointInput,
+    NoiseInput,
+    PolicySpec,
+)
 
 from act_training.run_config import RunConfig
+from act_training.trainable_policy import obs_steps_of, takes_noise
 
-JOINT_INPUT, ACTION_OUTPUT = "joint_position", "action"
+JOINT_INPUT, NOISE_INPUT, ACTION_OUTPUT = "joint_position", "noise", "action"
 
 
 def make_spec(
@@ -23,6 +31,7 @@ def make_spec(
     features = config.features
     unit = one_unit(features.action_units)
     execution = execution or ExecutionSpec()
+    chunk_shape = (config.model.chunk_size, len(features.actions))
     if unit != "rad":
         execution = replace(execution, max_jump=None)  # its default is in radians
     return PolicySpec(
@@ -36,6 +45,8 @@ def make_spec(
         ),
         output=ActionOutput(ACTION_OUTPUT, features.actions, unit),
         execution=execution,
+        n_obs_steps=obs_steps_of(config.model),
+        noise_inputs=(NoiseInput(NOISE_INPUT, chunk_shape),) if takes_noise(config.model) else (),
         provenance={
             "task": config.task,
             **({"look": config.look} if config.look is not None else {}),

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from act_core.errors import ConfigurationError
 from act_core.files import write_json
+from act_policy.history import History, stacked
 from act_policy.observation import Observation
 from act_policy.policy import Policy
 from numpy.typing import NDArray
@@ -134,16 +135,11 @@ def replay(policy: Policy, episode: Episode) -> Replay:
     """
     spec = policy.spec
     _check_fit(policy, episode.features)
-    chunks = [
-        policy.infer(
-            Observation(
-                int(episode.stamps_ns[step]),
-                episode.joints[step],
-                {camera: episode.images[camera][step] for camera in spec.cameras},
-            )
-        ).chunk.rows
-        for step in range(len(episode))
-    ]
+    history, chunks = History(spec), []
+    for step in range(len(episode)):
+        images = {camera: episode.images[camera][step] for camera in spec.cameras}
+        seen = Observation(int(episode.stamps_ns[step]), episode.joints[step], images)
+        chunks.append(policy.infer(stacked(history.add(seen))).chunk.rows)
     return Replay(episode.actions, np.stack(chunks))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from act_policy.openvino_policy import has_bf16
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from act_training.bundle_spec import make_spec
+from act_training.bundle_spec import NOISE_INPUT, make_spec
 from act_training.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
 from act_training.command import quiet_libraries, run_command
 from act_training.datasets.episode_file import read_episode
@@ -47,7 +47,7 @@ from act_training.quantization import (
     make_fast_graph,
     measure_error,
 )
-from act_training.trainable_policy import ActingPolicy
+from act_training.trainable_policy import ActingPolicy, obs_steps_of, takes_noise
 from act_training.training_log import CURVES_FILE, LOG_FILE
 
 OPSET = 18
@@ -118,7 +118,7 @@ def _export(options: ExportOptions, out: Path) -> None:
     spec = replace(spec, start=start_range(checkpoint, data))
     expected = predict(checkpoint.policy, observed)
     if options.fast:
-        measured = ParitySample(observed.joint_position, observed.images, expected)
+        measured = sample_of(observed, expected)
         action_std = checkpoint.policy.actions_std.numpy()
         fast = make_fast_graph(
             spec,
@@ -137,7 +137,7 @@ def _export(options: ExportOptions, out: Path) -> None:
             variants[BF16] = bf16
         spec = replace(spec, variants=variants)
     chosen = np.linspace(0, len(expected) - 1, PARITY_SAMPLES).astype(int)
-    sample = take(ParitySample(observed.joint_position, observed.images, expected), chosen)
+    sample = take(sample_of(observed, expected), chosen)
     write_checked_bundle(out, spec, graphs, sample)
     copy_training_record(options.checkpoint, checkpoint, out / RECORD_FOLDER)
 
@@ -220,13 +220,13 @@ def copy_training_record(folder: Path, checkpoint: Checkpoint, out: Path) -> Non
 
 def to_onnx(policy: ActingPolicy, spec: PolicySpec) -> bytes:
     """The serialised fp32 graph; inputs and output as `spec` names them, without a batch."""
-    joints = torch.zeros(spec.joint_input.shape)
-    images = [torch.zeros(image.shape, dtype=torch.uint8) for image in spec.image_inputs]
+    types = spec.input_types
+    inputs = [torch.zeros(shape, dtype=getattr(torch, dtype)) for shape, dtype in types.values()]
     with quiet_libraries():
         program = torch.onnx.export(
-            _Graph(policy.eval()),
-            (joints, *images),
-            input_names=[spec.joint_input.name, *(image.name for image in spec.image_inputs)],
+            _Graph(policy.eval(), len(spec.image_inputs)),
+            tuple(inputs),
+            input_names=list(types),
             output_names=[spec.output.name],
             opset_version=OPSET,
             dynamo=True,
@@ -247,23 +247,27 @@ class _Graph(nn.Module):
     rounds radians to 8 bits, which takes the chunks three times as far from the trainer's.
     """
 
-    def __init__(self, policy: ActingPolicy) -> None:
+    def __init__(self, policy: ActingPolicy, cameras: int) -> None:
         super().__init__()
         self.policy = policy
+        self.cameras = cameras
 
-    def forward(self, joints: Tensor, *images: Tensor) -> Tensor:
+    def forward(self, joints: Tensor, *rest: Tensor) -> Tensor:
+        images, noise = rest[: self.cameras], rest[self.cameras :]
         normalised = self.policy.normalise(joints)
         small = [self.policy.downscale(image[None]) for image in images]
-        chunk = self.policy.chunk(normalised[None], small)[0]
+        chunk = self.policy.chunk(normalised[None], small, *(n[None] for n in noise))[0]
         return self.policy.restore(chunk)
 
 
 @dataclass(frozen=True)
 class Observations:
-    """N observations: joints (N, J) and per camera, in the policy's order, (N, H, W, 3) uint8."""
+    """N observations: joints (N, J) and per camera, in the policy's order, (N, H, W, 3) uint8; of
+    several steps (N, T, J) and (N, T, H, W, 3). For each noise input (N, ...) float32."""
 
     joint_position: NDArray[np.float32]
     images: Mapping[str, NDArray[np.uint8]]
+    noise: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def start_range(checkpoint: Checkpoint, data: Sequence[Path]) -> StartRange | None:
@@ -324,19 +328,27 @@ def draw_observations(checkpoint: Checkpoint, data: Sequence[Path]) -> Observati
         )
     rng = np.random.default_rng(config.training.seed)
     paths = [paths[i] for i in rng.permutation(len(paths))[:16]]
+    steps = obs_steps_of(config.model)
     count = -(-(CALIBRATION_SAMPLES + MEASURED_SAMPLES) // len(paths))
     joints: list[NDArray[np.float32]] = []
     images: dict[str, list[NDArray[np.uint8]]] = {c: [] for c in config.features.camera_names}
     for path in paths:
         episode = read_episode(path)
         rows = rng.integers(len(episode), size=count)
+        if steps > 1:
+            rows = np.maximum(rows[:, None] - np.arange(steps)[::-1], 0)
         joints.append(episode.joints[rows])
         for camera, frames in images.items():
             frames.append(episode.images[camera][rows])
     order = rng.permutation(count * len(paths))
+    noise = {}
+    if takes_noise(config.model):
+        shape = (len(order), config.model.chunk_size, len(config.features.actions))
+        noise[NOISE_INPUT] = rng.standard_normal(shape, dtype=np.float32)
     return Observations(
         np.concatenate(joints)[order],
         {camera: np.concatenate(frames)[order] for camera, frames in images.items()},
+        noise,
     )
 
 
@@ -347,6 +359,7 @@ def predict(policy: ActingPolicy, observed: Observations) -> NDArray[np.float32]
         policy.predict(
             torch.from_numpy(observed.joint_position[i : i + 1]),
             [torch.from_numpy(images[i : i + 1]) for images in observed.images.values()],
+            *(torch.from_numpy(noise[i : i + 1]) for noise in observed.noise.values()),
         )[0].numpy()
         for i in range(len(observed.joint_position))
     ]
@@ -358,10 +371,16 @@ def predict(policy: ActingPolicy, observed: Observations) -> NDArray[np.float32]
     return np.stack(chunks)
 
 
+def sample_of(observed: Observations, chunks: NDArray[np.float32]) -> ParitySample:
+    """Observations with the trainer's chunks for them."""
+    return ParitySample(observed.joint_position, observed.images, chunks, observed.noise)
+
+
 def take(sample: ParitySample, index: slice | NDArray[np.int64]) -> ParitySample:
     """Some of the samples."""
     images = {camera: frames[index] for camera, frames in sample.images.items()}
-    return ParitySample(sample.joint_position[index], images, sample.chunks[index])
+    noise = {name: stack[index] for name, stack in sample.noise.items()}
+    return ParitySample(sample.joint_position[index], images, sample.chunks[index], noise)
 
 
 def main() -> None:

@@ -112,6 +112,7 @@ def _feeds(spec: PolicySpec, sample: ParitySample) -> Feeds:
     return [
         {
             spec.joint_input.name: sample.joint_position[i],
+            **{name: noise[i] for name, noise in sample.noise.items()},
             **{image.name: sample.images[image.camera][i] for image in spec.image_inputs},
         }
         for i in range(len(sample))

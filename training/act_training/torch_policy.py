@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from act_core.policy_spec import PolicySpec
 from act_policy.chunk import Chunk
+from act_policy.noise import noise_of
 from act_policy.observation import Observation
 from act_policy.policy import Inference
 
@@ -33,6 +34,8 @@ class TorchPolicy:
             torch.from_numpy(np.ascontiguousarray(observation.images[camera]))[None]
             for camera in self.spec.cameras
         ]
-        rows = self._policy.predict(torch.from_numpy(observation.joint_position)[None], images)
+        noise = [torch.from_numpy(n)[None] for n in noise_of(self.spec, observation).values()]
+        joints = torch.from_numpy(observation.joint_position)[None]
+        rows = self._policy.predict(joints, images, *noise)
         chunk = Chunk(observation.stamp_ns, self.spec.rate_hz, rows[0].double().numpy())
         return Inference(chunk, time.perf_counter() - started)

@@ -63,6 +63,7 @@ from act_training.trainable_policy import (
     downscale_of,
     find_policy,
     find_preset,
+    obs_steps_of,
     presets_of,
     shared_name,
 )
@@ -262,9 +263,9 @@ def _mixture(config: RunConfig, caches: tuple[FrameCache, ...], which: str) -> M
     for dataset, cache in zip(config.datasets, caches, strict=True):
         files: tuple[str, ...] = getattr(dataset, which)
         if files:
-            chunk_size = config.model.chunk_size
             skip = round(config.training.skip_before_takeover_s * cache.features.rate_hz)
-            samplers.append(ChunkSampler(cache, cache.episodes(files), chunk_size, skip))
+            sizes = config.model.chunk_size, skip, obs_steps_of(config.model)
+            samplers.append(ChunkSampler(cache, cache.episodes(files), *sizes))
             weights.append(dataset.weight)
     return Mixture(samplers, weights) if samplers else None
 
@@ -393,12 +394,23 @@ def compute_gradients(
     accelerator: Accelerator, model: nn.Module, batch: Batch, settings: TrainingConfig
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Losses of an augmented batch; leaves clipped gradients, returns their norm before that."""
-    images = [shift_images(image, settings.augment_shift_px) for image in batch.images]
-    images = [jitter_colour(image, settings.augment_colour) for image in images]
+    images = [_augment(image, settings) for image in batch.images]
     with _attention(accelerator.device):
         losses = model(batch._replace(images=images))
     accelerator.backward(losses["loss"])
     return losses, accelerator.clip_grad_norm_(model.parameters(), settings.grad_clip)
+
+
+def _augment(images: Tensor, settings: TrainingConfig) -> Tensor:
+    """Random shifts and colours; the steps of one observation (B, T, h, w, 3) have the same."""
+    if images.dim() == 4:
+        return jitter_colour(
+            shift_images(images, settings.augment_shift_px), settings.augment_colour
+        )
+    steps = images.shape[1]
+    side_by_side = shift_images(images.movedim(1, 3), settings.augment_shift_px).flatten(2, 3)
+    side_by_side = jitter_colour(side_by_side, settings.augment_colour)  # (B, h, w * T, 3)
+    return side_by_side.unflatten(2, (-1, steps)).movedim(3, 1)
 
 
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[object]:

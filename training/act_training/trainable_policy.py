@@ -8,8 +8,8 @@
 `act-train --policy my_policy.py:Mine` trains one, `act-export` writes its bundle, and nothing else
 has to be told: the configuration beside the weights has the name.
 
-Letters: B batch, S joint values, K rows of a chunk, A values of an action, h and w of an image at
-the network's size, H and W as captured.
+Letters: B batch, T observation steps, S joint values, K rows of a chunk, A values of an action, h
+and w of an image at the network's size, H and W as captured.
 """
 
 from __future__ import annotations
@@ -53,25 +53,31 @@ class ActingPolicy(nn.Module):
         """Joints (..., S) in raw units -> as the network takes them."""
 
     @abstractmethod
-    def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+    def chunk(self, joints: Tensor, images: list[Tensor], *noise: Tensor) -> Tensor:
         """Normalised chunks (B, K, A) for normalised joints (B, S) and, for each camera, images
-        (B, h, w, 3) from 0 to 255, uint8 or float: what the policy does once it is deployed."""
+        (B, h, w, 3) from 0 to 255, uint8 or float: what the policy does once it is deployed.
+
+        With several observation steps joints are (B, T, S) and images (B, T, h, w, 3). A policy
+        that samples is given one tensor of noise, (B, K, A) from N(0, 1).
+        """
 
     @abstractmethod
     def restore(self, actions: Tensor) -> Tensor:
         """Actions (..., A) as the network gives them -> in raw units."""
 
-    def predict(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+    def predict(self, joints: Tensor, images: list[Tensor], *noise: Tensor) -> Tensor:
         """Chunks (B, K, A) in raw units for joints (B, S) in raw units and, for each camera,
-        (B, H, W, 3) uint8 images as captured."""
+        (B, H, W, 3) uint8 images as captured; with steps and noise as `chunk`."""
         small = [self.downscale(image) for image in images]
-        return self.restore(self.chunk(self.normalise(joints), small))
+        return self.restore(self.chunk(self.normalise(joints), small, *noise))
 
     def downscale(self, image: Tensor) -> Tensor:
-        """(B, H, W, 3) uint8 -> (B, h, w, 3), as the frames of the training cache are."""
+        """(..., H, W, 3) uint8 -> (..., h, w, 3), as the frames of the training cache are."""
         factor = self.image_downscale
         if factor == 1:
             return image
+        if image.dim() > 4:
+            return self.downscale(image.flatten(0, 1)).unflatten(0, image.shape[:2])
         pooled = nn.functional.avg_pool2d(image.permute(0, 3, 1, 2).float(), factor)
         return pooled.round().permute(0, 2, 3, 1)  # whole numbers, as the uint8 cache has
 
@@ -89,8 +95,10 @@ class TrainablePolicy(ActingPolicy):
     """
 
     Config: ClassVar[type[Any]]
-    """A frozen dataclass whose fields have defaults, `chunk_size: int` among them. A field
-    `image_downscale: int` is how many pixels of a side the cache averages into one."""
+    """A frozen dataclass whose fields have defaults, `chunk_size: int` among them. Where it has
+    them, `image_downscale: int` is how many pixels of a side the cache averages into one,
+    `n_obs_steps: int` how many observation steps are seen at once, and `takes_noise: bool` whether
+    `chunk` is given noise."""
     presets: ClassVar[tuple[Preset, ...]] = ()
     """`act-train --preset NAME` begins with one of them."""
 
@@ -128,8 +136,8 @@ class TrainablePolicy(ActingPolicy):
         100.
 
         Args:
-            joints: (B, S), normalised.
-            images: for each camera (B, h, w, 3) from 0 to 255, uint8 or float.
+            joints: (B, S), normalised; (B, T, S) with several observation steps.
+            images: for each camera (B, h, w, 3) from 0 to 255, uint8 or float; (B, T, h, w, 3).
             actions: (B, K, A), normalised; values at padded steps mean nothing.
             is_pad: (B, K) bool, True where the episode had already ended.
         """
@@ -151,9 +159,16 @@ class TrainablePolicy(ActingPolicy):
     def validation_l1(self, batch: Batch) -> Tensor:
         """Scalar: `mean_l1` of what would be deployed."""
         actions = (batch.actions - self.actions_mean) / self.actions_std
-        return mean_l1(
-            self.chunk(self.normalise(batch.joints), batch.images), actions, batch.is_pad
-        )
+        chunk = self.chunk(self.normalise(batch.joints), batch.images, *self.noise_for(actions))
+        return mean_l1(chunk, actions, batch.is_pad)
+
+    def noise_for(self, actions: Tensor) -> tuple[Tensor, ...]:
+        """What `chunk` takes beside observations to make chunks like `actions` (B, K, A): always
+        the same noise, of a generator of its own."""
+        if not takes_noise(self.config):
+            return ()
+        generator = torch.Generator().manual_seed(0)
+        return (torch.randn(actions.shape, generator=generator).to(actions.device),)
 
     def normalise(self, joints: Tensor) -> Tensor:
         return (joints - self.joints_mean) / self.joints_std
@@ -176,6 +191,16 @@ def mean_l1(predicted: Tensor, actions: Tensor, is_pad: Tensor) -> Tensor:
 def downscale_of(config: Any) -> int:
     """`image_downscale` of a policy's configuration; 1 where it has none."""
     return int(getattr(config, "image_downscale", 1))
+
+
+def obs_steps_of(config: Any) -> int:
+    """`n_obs_steps` of a policy's configuration; 1 where it has none."""
+    return int(getattr(config, "n_obs_steps", 1))
+
+
+def takes_noise(config: Any) -> bool:
+    """`takes_noise` of a policy's configuration; False where it has none."""
+    return bool(getattr(config, "takes_noise", False))
 
 
 def _problem(policy: Any) -> str | None:
@@ -293,7 +318,8 @@ def check_policy(
     try:
         with torch.no_grad():
             called = "chunk()"
-            chunk = policy.eval().chunk(policy.normalise(batch.joints), batch.images)
+            noise = policy.noise_for(batch.actions)
+            chunk = policy.eval().chunk(policy.normalise(batch.joints), batch.images, *noise)
         check(
             isinstance(chunk, Tensor) and chunk.shape == batch.actions.shape,
             f"chunk() gave {_shown(chunk)}, expected a tensor {tuple(batch.actions.shape)}: "

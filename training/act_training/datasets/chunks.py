@@ -20,10 +20,10 @@ from act_training.datasets.frame_cache import FrameCache
 
 
 class Batch(NamedTuple):
-    """B samples in raw units, on the CPU; arguments of `ActPolicy.forward`."""
+    """B samples in raw units, on the CPU; see `TrainablePolicy`."""
 
-    joints: Tensor  # (B, J) float32
-    images: list[Tensor]  # per camera (B, h, w, 3) uint8
+    joints: Tensor  # (B, J) float32, or (B, T, J) of several observation steps
+    images: list[Tensor]  # per camera (B, h, w, 3) uint8, or (B, T, h, w, 3)
     actions: Tensor  # (B, K, A) float32
     is_pad: Tensor  # (B, K) bool
 
@@ -59,13 +59,21 @@ class ChunkSampler:
         chunk_size: K.
         skip: so many frames before each take-over are left out: what the policy did wrong. They
             begin no sample, and a chunk ends before them as it does at the end of an episode.
+        obs_steps: T, the frame itself and those before it, the oldest first; before an episode's
+            first frame there is that one again.
     """
 
     def __init__(
-        self, cache: FrameCache, episodes: NDArray[np.int64], chunk_size: int, skip: int = 0
+        self,
+        cache: FrameCache,
+        episodes: NDArray[np.int64],
+        chunk_size: int,
+        skip: int = 0,
+        obs_steps: int = 1,
     ) -> None:
         self._cache = cache
         self._chunk_size = chunk_size
+        self._obs_steps = obs_steps
         whole = cache.frames(episodes)
         left_out, self._ends = _left_out(cache, skip)
         self.frames = whole[~left_out[whole]]  # (n,)
@@ -83,9 +91,14 @@ class ChunkSampler:
         rows = frames[:, None] + np.arange(self._chunk_size)  # (B, K)
         is_pad = rows >= ends[:, None]
         rows = np.minimum(rows, ends[:, None] - 1)
+        seen = frames  # (B,), or (B, T)
+        if self._obs_steps > 1:
+            first = cache.starts[np.searchsorted(cache.starts, frames, side="right") - 1]
+            seen = frames[:, None] - np.arange(self._obs_steps)[::-1]
+            seen = np.maximum(seen, first[:, None])
         return Batch(
-            torch.from_numpy(cache.joints[frames]),
-            [torch.from_numpy(cache.images[n][frames]) for n in cache.features.camera_names],
+            torch.from_numpy(cache.joints[seen]),
+            [torch.from_numpy(cache.images[n][seen]) for n in cache.features.camera_names],
             torch.from_numpy(cache.actions[rows]),
             torch.from_numpy(is_pad),
         )

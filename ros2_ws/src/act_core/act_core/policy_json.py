@@ -22,6 +22,7 @@ from act_core.policy_spec import (
     ExecutionSpec,
     ImageInput,
     JointInput,
+    NoiseInput,
     ParitySpec,
     PolicySpec,
     StartRange,
@@ -104,9 +105,11 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
     """The contents of ``policy.json``."""
     joints = spec.joint_input
-    start = {}
+    rest: dict[str, Any] = {}
+    if spec.n_obs_steps != 1:
+        rest["n_obs_steps"] = spec.n_obs_steps
     if spec.start is not None:
-        start["start"] = {"lower": list(spec.start.lower), "upper": list(spec.start.upper)}
+        rest["start"] = {"lower": list(spec.start.lower), "upper": list(spec.start.upper)}
     return {
         "schema": SCHEMA,
         "name": spec.name,
@@ -114,15 +117,23 @@ def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
         "chunk_size": spec.chunk_size,
         "inputs": [
             {
-                "name": joints.name, "kind": "joints", "shape": list(joints.shape),
+                "name": joints.name, "kind": "joints", "shape": list(spec.with_steps(joints.shape)),
                 "dtype": "float32", "unit": joints.unit, "joints": list(joints.joints),
             },
             *(
                 {
                     "name": image.name, "kind": "image", "camera": image.camera,
-                    "shape": list(image.shape), "dtype": "uint8", "encoding": image.encoding,
+                    "shape": list(spec.with_steps(image.shape)), "dtype": "uint8",
+                    "encoding": image.encoding,
                 }
                 for image in spec.image_inputs
+            ),
+            *(
+                {
+                    "name": noise.name, "kind": "noise", "shape": list(noise.shape),
+                    "dtype": "float32",
+                }
+                for noise in spec.noise_inputs
             ),
         ],
         "output": {
@@ -133,7 +144,7 @@ def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
         "parity": dataclasses.asdict(spec.parity),
         "variants": {name: dataclasses.asdict(v) for name, v in spec.variants.items()},
         "provenance": dict(spec.provenance),
-        **start,
+        **rest,
     }  # fmt: skip
 
 
@@ -152,14 +163,12 @@ def spec_from_json(content: Any) -> PolicySpec:
     name, rate_hz = top.take("name", str), top.take("rate_hz", (int, float))
     check_number("rate_hz", rate_hz, "above 0", -LARGEST, LARGEST)
     chunk_size = top.take("chunk_size", int)
-    joint_inputs: list[JointInput] = []
-    image_inputs: list[ImageInput] = []
-    for index, entry in enumerate(top.take("inputs", list)):
-        parsed = _read_input(_Section(f"inputs[{index}]", entry))
-        if isinstance(parsed, JointInput):
-            joint_inputs.append(parsed)
-        else:
-            image_inputs.append(parsed)
+    steps = top.take("n_obs_steps", int, 1)
+    parsed = [
+        _read_input(_Section(f"inputs[{index}]", entry), steps)
+        for index, entry in enumerate(top.take("inputs", list))
+    ]
+    joint_inputs = [each for each in parsed if isinstance(each, JointInput)]
     check(len(joint_inputs) == 1, f"inputs: {len(joint_inputs)} of kind 'joints', expected one")
     start = top.take("start", dict, None)
     output = _Section("output", top.take("output", dict))
@@ -169,7 +178,7 @@ def spec_from_json(content: Any) -> PolicySpec:
         float(rate_hz),
         chunk_size,
         joint_inputs[0],
-        tuple(image_inputs),
+        tuple(each for each in parsed if isinstance(each, ImageInput)),
         action,
         execution=_read_flat("execution", top.take("execution", dict, {}), ExecutionSpec),
         parity=_read_flat("parity", top.take("parity", dict), ParitySpec),
@@ -179,17 +188,33 @@ def spec_from_json(content: Any) -> PolicySpec:
         },
         provenance=top.take("provenance", dict, {}),
         start=None if start is None else _read_flat("start", start, StartRange),
+        n_obs_steps=steps,
+        noise_inputs=tuple(each for each in parsed if isinstance(each, NoiseInput)),
     )
     top.finish()
     return spec
 
 
-def _read_input(section: _Section) -> JointInput | ImageInput:
+KINDS = ("joints", "image", "noise")
+
+
+def _read_input(section: _Section, steps: int) -> JointInput | ImageInput | NoiseInput:
+    """An input; those of an observation have a leading axis where there are several steps."""
     kind = section.take("kind", str)
-    if kind not in ("joints", "image"):
-        kinds = ["joints", "image"]
-        raise BundleError(f"{section.path}: " + suggest("kind of input", kind, kinds))
+    if kind not in KINDS:
+        raise BundleError(f"{section.path}: " + suggest("kind of input", kind, KINDS))
     shape = section.shape()
+    if kind == "noise":
+        section.expect("dtype", "float32")
+        noise = NoiseInput(section.take("name", str), shape)
+        section.finish()
+        return noise
+    if steps != 1:
+        check(
+            shape[:1] == (steps,),
+            f"{section.path}.shape is {shape}, expected {steps} first: n_obs_steps",
+        )
+        shape = shape[1:]
     if kind == "joints":
         section.expect("dtype", "float32")
         joints = JointInput(

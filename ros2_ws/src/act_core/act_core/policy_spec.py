@@ -1,6 +1,7 @@
 """What a policy takes and gives: the contents of ``policy.json``, checked once when it is read.
 
-Letters: J joints of the input, A values of an action, K rows of a chunk, H and W of an image.
+Letters: J joints of the input, A values of an action, K rows of a chunk, H and W of an image, T
+steps of an observation.
 docs/policy_bundle.md describes the file for people; this is the same for programs. Every check is
 written so that NaN fails it, and every size has a bound, so that nothing that is made by a spec
 can be larger than a machine.
@@ -8,10 +9,11 @@ can be larger than a machine.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from act_core.errors import ConfigurationError
 
@@ -19,6 +21,9 @@ MAX_NAMES = 256  # joints, or inputs
 MAX_NAME_LENGTH = 200
 MAX_IMAGE_SIDE = 8192  # pixels
 MAX_ROWS = 10_000  # of a chunk
+MAX_OBS_STEPS = 64
+MAX_HISTORY_S = 10.0
+MAX_NOISE = MAX_ROWS * MAX_NAMES  # numbers
 RATE_HZ = (0.01, 1000.0)
 CAMERA_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 
@@ -114,6 +119,32 @@ class ImageInput:
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.height, self.width, 3)
+
+
+@dataclass(frozen=True)
+class NoiseInput:
+    """float32 numbers from N(0, 1), drawn anew for each inference: where a sampler starts."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        sizes = tuple(self.shape)
+        check(
+            0 < len(sizes) <= 4
+            and all(type(size) is int and 0 < size <= MAX_NOISE for size in sizes)
+            and math.prod(sizes) <= MAX_NOISE,
+            f"input '{self.name}': shape is {sizes!r:.80}, expected positive sizes, at most "
+            f"{MAX_NOISE} numbers",
+        )
+        object.__setattr__(self, "shape", sizes)
+
+
+class ArrayType(NamedTuple):
+    """Shape and type of an input or output of the graph."""
+
+    shape: tuple[int, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -221,6 +252,10 @@ class PolicySpec:
     variants: Mapping[str, VariantSpec] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     start: StartRange | None = None
+    n_obs_steps: int = 1
+    """The newest observation and so many less one before it, 1 / rate_hz apart. Above 1, joints and
+    images have a leading axis, the oldest step first."""
+    noise_inputs: tuple[NoiseInput, ...] = ()
 
     def __post_init__(self) -> None:
         low_hz, high_hz = RATE_HZ
@@ -232,8 +267,18 @@ class PolicySpec:
             f"chunk_size is {self.chunk_size!r:.60}, expected 1 to {MAX_ROWS}",
         )
         check_names("name of the policy", (self.name,))
-        inputs = (self.joint_input.name, *(image.name for image in self.image_inputs))
-        check_names("inputs", inputs)
+        check(
+            type(self.n_obs_steps) is int and 1 <= self.n_obs_steps <= MAX_OBS_STEPS,
+            f"n_obs_steps is {self.n_obs_steps!r:.60}, expected 1 to {MAX_OBS_STEPS}",
+        )
+        check(
+            (self.n_obs_steps - 1) / self.rate_hz <= MAX_HISTORY_S,
+            f"n_obs_steps is {self.n_obs_steps} at {self.rate_hz:g} Hz, expected a history of at "
+            f"most {MAX_HISTORY_S:g} s",
+        )
+        images, noise = self.image_inputs, self.noise_inputs
+        others = (*(image.name for image in images), *(each.name for each in noise))
+        check_names("inputs", (self.joint_input.name, *others))
         if self.image_inputs:
             check_names("cameras", self.cameras)
         if self.variants:
@@ -254,6 +299,20 @@ class PolicySpec:
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(image.camera for image in self.image_inputs)
+
+    def with_steps(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of an input of several steps, from that of one."""
+        return shape if self.n_obs_steps == 1 else (self.n_obs_steps, *shape)
+
+    @property
+    def input_types(self) -> dict[str, ArrayType]:
+        """Every input of the graph, in its order."""
+        joints, images = self.joint_input, self.image_inputs
+        return {
+            joints.name: ArrayType(self.with_steps(joints.shape), "float32"),
+            **{i.name: ArrayType(self.with_steps(i.shape), "uint8") for i in images},
+            **{noise.name: ArrayType(noise.shape, "float32") for noise in self.noise_inputs},
+        }
 
     @property
     def chunk_shape(self) -> tuple[int, int]:

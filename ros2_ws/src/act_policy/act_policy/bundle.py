@@ -12,7 +12,7 @@ The exporter writes it, the runtime reads it; both with this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ import numpy as np
 from act_core.errors import suggest
 from act_core.files import replacing, settle, write_json
 from act_core.policy_json import SPEC_FILE, bundle_folder, check_is_content, read_spec, spec_to_json
-from act_core.policy_spec import BundleError, ParitySpec, PolicySpec
+from act_core.policy_spec import ArrayType, BundleError, ParitySpec, PolicySpec
 from numpy.typing import NDArray
 
 from act_policy.observation import Observation
 from act_policy.onnx_file import check_graph_file
-from act_policy.parity_file import ArrayType, read_arrays
+from act_policy.parity_file import read_arrays
 
 GRAPH_FILE = "policy.onnx"
 PARITY_FILE = ParitySpec().file
@@ -40,21 +40,24 @@ class ParitySample:
     """N recorded observations and the chunks that the trainer computed for them.
 
     Attributes:
-        joint_position: (N, J) float32.
-        images: for each camera (N, H, W, 3) uint8.
+        joint_position: (N, J) float32, or (N, T, J) of several steps.
+        images: for each camera (N, H, W, 3) uint8, or (N, T, H, W, 3).
         chunks: (N, K, A) float32.
+        noise: for each noise input (N, ...) float32: what the trainer's sampler started from.
     """
 
     joint_position: NDArray[np.float32]
     images: Mapping[str, NDArray[np.uint8]]
     chunks: NDArray[np.float32]
+    noise: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.chunks)
 
     def observation(self, index: int) -> Observation:
         images = {camera: stack[index] for camera, stack in self.images.items()}
-        return Observation(0, self.joint_position[index], images)
+        noise = {name: stack[index] for name, stack in self.noise.items()}
+        return Observation(0, self.joint_position[index], images, noise)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def write_bundle(
     inputs = {image.name: sample.images[image.camera] for image in spec.image_inputs
               if image.camera in sample.images}  # fmt: skip
     content: dict[str, Any] = {spec.joint_input.name: sample.joint_position, **inputs,
-               spec.output.name: sample.chunks}  # fmt: skip
+               **sample.noise, spec.output.name: sample.chunks}  # fmt: skip
     _check_sample(spec, content, Path(spec.parity.file))
 
     with replacing(Path(folder), keep=is_foreign) as new:
@@ -156,8 +159,7 @@ def is_foreign(name: str) -> bool:
 
 def _sample_types(spec: PolicySpec) -> dict[str, ArrayType]:
     return {
-        spec.joint_input.name: ArrayType(spec.joint_input.shape, "float32"),
-        **{image.name: ArrayType(image.shape, "uint8") for image in spec.image_inputs},
+        **spec.input_types,
         spec.output.name: ArrayType(spec.chunk_shape, "float32"),
     }
 
@@ -179,4 +181,5 @@ def _check_sample(
         if not np.isfinite(array).all():
             raise BundleError(f"{path.name}: '{key}' has values that are not finite")
     images = {image.camera: content[image.name] for image in spec.image_inputs}
-    return ParitySample(content[spec.joint_input.name], images, content[spec.output.name])
+    noise = {noise.name: content[noise.name] for noise in spec.noise_inputs}
+    return ParitySample(content[spec.joint_input.name], images, content[spec.output.name], noise)

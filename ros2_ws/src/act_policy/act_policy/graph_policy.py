@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from act_policy.bundle import Bundle
 from act_policy.chunk import Chunk
+from act_policy.noise import noise_of
 from act_policy.observation import Observation
 from act_policy.policy import Inference, PolicyError
 
@@ -74,7 +75,8 @@ class GraphPolicy(ABC):
         finite."""
         spec = self._spec
         feeds: dict[str, NDArray[Any]] = {
-            spec.joint_input.name: np.ascontiguousarray(observation.joint_position, np.float32)
+            spec.joint_input.name: np.ascontiguousarray(observation.joint_position, np.float32),
+            **noise_of(spec, observation),
         }
         for image in spec.image_inputs:
             feeds[image.name] = np.ascontiguousarray(observation.images[image.camera])
@@ -120,8 +122,7 @@ class GraphPolicy(ABC):
 
 def check_graph(spec: PolicySpec, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
     """Raises BundleError with every difference between a graph and what policy.json says of it."""
-    expected_inputs = [Tensor(spec.joint_input.name, spec.joint_input.shape, "float32")]
-    expected_inputs += [Tensor(image.name, image.shape, "uint8") for image in spec.image_inputs]
+    expected_inputs = [Tensor(name, *array) for name, array in spec.input_types.items()]
     expected_outputs = [Tensor(spec.output.name, spec.chunk_shape, "float32")]
     differences = [
         *_differences("input", expected_inputs, inputs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,13 @@ class Observation:
         stamp_ns: ROS time of capture, of the newest image where there are several.
         joint_position: (J,) float32 at that time, in the order of the bundle's joint input [rad].
         images: for each camera of the bundle its image, (H, W, 3) uint8, red first.
+        noise: by input what a sampler starts from; drawn for the inference where it is not given.
+
+    What a policy of several steps infers has them stacked, the oldest first: (T, J) and
+    (T, H, W, 3), see `history`.
     """
 
     stamp_ns: int
     joint_position: NDArray[np.float32]
     images: Mapping[str, NDArray[np.uint8]]
+    noise: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

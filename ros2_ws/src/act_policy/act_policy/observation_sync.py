@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from act_core.errors import suggest
@@ -18,6 +19,8 @@ from act_core.timing import NS_PER_S, to_ns
 from numpy.typing import ArrayLike, NDArray
 
 from act_policy.observation import Observation
+
+Payload = TypeVar("Payload")
 
 JOINTS = "joints"
 
@@ -85,8 +88,26 @@ class SyncLimits:
     """Joint samples kept; longer than any camera takes to deliver an image."""
 
 
-class ObservationSync:
+@dataclass(frozen=True)
+class Instant(Generic[Payload]):
+    """What belongs to one time.
+
+    Attributes:
+        stamp_ns: of the newest image, or of the joints where there are no cameras.
+        joints: (N,) float64 at that time.
+        images: for each camera what came from it.
+    """
+
+    stamp_ns: int
+    joints: NDArray[np.float64]
+    images: dict[str, Payload]
+
+
+class StreamSync(Generic[Payload]):
     """Joins the newest image of every camera with the joints at that time.
+
+    What an image is, nobody here looks at: pixels for the policy node, the number of a message for
+    the converter of recordings. Joints are any numbers that can be interpolated.
 
     An observation is made of images that no earlier one has used. Its time is that of the newest
     of them, and the joints are interpolated to it::
@@ -99,12 +120,11 @@ class ObservationSync:
     It is complete when J(105) is there, and the next one when both cameras have sent a new image.
     """
 
-    def __init__(self, spec: PolicySpec, limits: SyncLimits | None = None) -> None:
-        self._joint_input = spec.joint_input
-        self._inputs = {image.camera: image for image in spec.image_inputs}
+    def __init__(self, cameras: Iterable[str], limits: SyncLimits | None = None) -> None:
+        self._cameras = tuple(cameras)
         self._limits = limits if limits is not None else SyncLimits()
         self._joints: deque[tuple[int, NDArray[np.float64]]] = deque()
-        self._images: dict[str, tuple[int, NDArray[np.uint8]]] = {}
+        self._images: dict[str, tuple[int, Payload]] = {}
         self._used: dict[str, int] = {}
         self.clock_jumps = 0  # how often the stamps went back
         self.out_of_order = 0  # messages dropped because a newer one had come
@@ -115,18 +135,14 @@ class ObservationSync:
         self._images.clear()
         self._used.clear()
 
-    def add_joints(self, stamp_ns: int, position: ArrayLike) -> None:
-        """Takes in measured joints, (J,) in the bundle's order.
+    def add_joints(self, stamp_ns: int, values: ArrayLike) -> None:
+        """Takes in measured values, (N,), always as many.
 
-        Raises ValueError for another number of joints and for values that are not finite.
+        Raises ValueError for values that are not finite.
         """
-        array = np.array(position, dtype=np.float64)
-        if array.shape != self._joint_input.shape:
-            raise ValueError(f"{array.shape} joint positions, expected {self._joint_input.shape}")
+        array = np.array(values, dtype=np.float64)
         if not np.isfinite(array).all():
-            bad = [n for n, x in zip(self._joint_input.joints, array, strict=True)
-                   if not np.isfinite(x)]  # fmt: skip
-            raise ValueError(f"position of {', '.join(bad)} is not finite")
+            raise ValueError("a value is not finite")
         if self._joints and not self._in_order(stamp_ns, self._joints[-1][0]):
             return
         self._joints.append((stamp_ns, array))
@@ -134,37 +150,27 @@ class ObservationSync:
         while self._joints[0][0] < oldest_ns:
             self._joints.popleft()
 
-    def add_image(self, camera: str, stamp_ns: int, image: NDArray[np.uint8]) -> None:
-        """Takes in an image, (H, W, 3) uint8 as the bundle states; it is kept, not copied.
+    def add_image(self, camera: str, stamp_ns: int, image: Payload) -> None:
+        """Takes in what came from a camera; it is kept, not copied.
 
-        Raises ValueError for a camera that is no input of the policy and for another shape or type.
+        Raises ValueError for a camera that is not one of these.
         """
-        if camera not in self._inputs:
-            raise ValueError(suggest("camera", camera, self._inputs))
-        shape = self._inputs[camera].shape
-        if image.shape != shape or image.dtype != np.uint8:
-            raise ValueError(
-                f"image of camera '{camera}' is {image.dtype} {image.shape}, expected uint8 {shape}"
-            )
+        if camera not in self._cameras:
+            raise ValueError(suggest("camera", camera, self._cameras))
         if camera in self._images and not self._in_order(stamp_ns, self._images[camera][0]):
             return
         self._images[camera] = (stamp_ns, image)
 
-    def take(self, now_ns: int) -> Observation | NotReady:
-        """The next observation, once; or why there is none. Call it after every message."""
-        missing = [f"camera '{camera}'" for camera in self._inputs if camera not in self._images]
+    def take(self, now_ns: int) -> Instant[Payload] | NotReady:
+        """The next instant, once; or why there is none. Call it after every message."""
+        missing = [f"camera '{camera}'" for camera in self._cameras if camera not in self._images]
         if not self._joints:
             missing.insert(0, JOINTS)
         if missing:
             return MissingStream(tuple(missing))
-        return (
-            self._too_old(now_ns)
-            or self._nothing_new()
-            or self._image_skew()
-            or self._observation()
-        )
+        return self._too_old(now_ns) or self._nothing_new() or self._image_skew() or self._instant()
 
-    def _observation(self) -> Observation | NotReady:
+    def _instant(self) -> Instant[Payload] | NotReady:
         images = self._images
         newest_joints_ns = self._joints[-1][0]
         stamp_ns = max((stamp for stamp, _ in images.values()), default=newest_joints_ns)
@@ -182,17 +188,13 @@ class ObservationSync:
         share = (stamp_ns - before_ns) / (after_ns - before_ns) if after_ns > before_ns else 0.0
         position = before_position + share * (after_position - before_position)
         self._used = {JOINTS: stamp_ns, **{camera: stamp for camera, (stamp, _) in images.items()}}
-        return Observation(
-            stamp_ns,
-            position.astype(np.float32),
-            {camera: images[camera][1] for camera in self._inputs},
-        )
+        return Instant(stamp_ns, position, {camera: images[camera][1] for camera in self._cameras})
 
     def _too_old(self, now_ns: int) -> TooOld | None:
         streams = [(JOINTS, self._joints[-1][0], self._limits.max_joint_age_s)]
         streams += [
             (f"camera '{camera}'", self._images[camera][0], self._limits.max_image_age_s)
-            for camera in self._inputs
+            for camera in self._cameras
         ]
         for stream, stamp_ns, limit_s in streams:
             age_s = (now_ns - stamp_ns) / NS_PER_S
@@ -201,15 +203,15 @@ class ObservationSync:
         return None
 
     def _nothing_new(self) -> NothingNew | None:
-        for camera in self._inputs:
+        for camera in self._cameras:
             if self._images[camera][0] <= self._used.get(camera, -1):
                 return NothingNew(f"camera '{camera}'")
-        if not self._inputs and self._joints[-1][0] <= self._used.get(JOINTS, -1):
+        if not self._cameras and self._joints[-1][0] <= self._used.get(JOINTS, -1):
             return NothingNew(JOINTS)
         return None
 
     def _image_skew(self) -> SkewTooLarge | None:
-        if len(self._inputs) < 2:
+        if len(self._cameras) < 2:
             return None
         oldest = min(self._images, key=lambda camera: self._images[camera][0])
         newest = max(self._images, key=lambda camera: self._images[camera][0])
@@ -229,3 +231,62 @@ class ObservationSync:
             return True
         self.out_of_order += 1
         return False
+
+
+class ObservationSync:
+    """A `StreamSync` of what a policy takes: what does not fit is refused."""
+
+    def __init__(self, spec: PolicySpec, limits: SyncLimits | None = None) -> None:
+        self._streams: StreamSync[NDArray[np.uint8]] = StreamSync(spec.cameras, limits)
+        self._joint_input = spec.joint_input
+        self._inputs = {image.camera: image for image in spec.image_inputs}
+
+    @property
+    def clock_jumps(self) -> int:
+        """How often the stamps went back."""
+        return self._streams.clock_jumps
+
+    @property
+    def out_of_order(self) -> int:
+        """Messages dropped because a newer one had come."""
+        return self._streams.out_of_order
+
+    def clear(self) -> None:
+        """Forgets everything that has come."""
+        self._streams.clear()
+
+    def add_joints(self, stamp_ns: int, position: ArrayLike) -> None:
+        """Takes in measured joints, (J,) in the bundle's order.
+
+        Raises ValueError for another number of joints and for values that are not finite.
+        """
+        array = np.array(position, dtype=np.float64)
+        shape = (len(self._joint_input.joints),)
+        if array.shape != shape:
+            raise ValueError(f"{array.shape} joint positions, expected {shape}")
+        if not np.isfinite(array).all():
+            bad = [n for n, x in zip(self._joint_input.joints, array, strict=True)
+                   if not np.isfinite(x)]  # fmt: skip
+            raise ValueError(f"position of {', '.join(bad)} is not finite")
+        self._streams.add_joints(stamp_ns, array)
+
+    def add_image(self, camera: str, stamp_ns: int, image: NDArray[np.uint8]) -> None:
+        """Takes in an image, (H, W, 3) uint8 as the bundle states; it is kept, not copied.
+
+        Raises ValueError for a camera that is no input of the policy and for another shape or type.
+        """
+        if camera in self._inputs:
+            shape = self._inputs[camera].shape
+            if image.shape != shape or image.dtype != np.uint8:
+                raise ValueError(
+                    f"image of camera '{camera}' is {image.dtype} {image.shape}, expected uint8 "
+                    f"{shape}"
+                )
+        self._streams.add_image(camera, stamp_ns, image)
+
+    def take(self, now_ns: int) -> Observation | NotReady:
+        """The next observation, once; or why there is none. Call it after every message."""
+        taken = self._streams.take(now_ns)
+        if not isinstance(taken, Instant):
+            return taken
+        return Observation(taken.stamp_ns, taken.joints.astype(np.float32), taken.images)

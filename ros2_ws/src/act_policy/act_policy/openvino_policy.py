@@ -91,7 +91,7 @@ class OpenVinoPolicy(GraphPolicy):
             raise BundleError(f"{path} does not load: {error}") from error
         self.engine = f"openvino {precision}"
         spec = bundle.spec
-        expected = {spec.joint_input.name, spec.output.name, *(i.name for i in spec.image_inputs)}
+        expected = {*spec.input_types, spec.output.name}
         check_graph(spec, [_tensor(p, expected) for p in model.inputs],
                     [_tensor(p, expected) for p in model.outputs])  # fmt: skip
         self._request = model.create_infer_request()

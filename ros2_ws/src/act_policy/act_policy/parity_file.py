@@ -9,11 +9,11 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from act_core.foreign_text import clean, clean_list
-from act_core.policy_spec import BundleError
+from act_core.policy_spec import ArrayType, BundleError
 from numpy.typing import NDArray
 
 MAX_BYTES = 2**30  # of all arrays; 8 samples of two cameras with 640 x 480 pixels are 15 million
@@ -25,15 +25,9 @@ DAMAGED = (
 )  # fmt: skip
 
 
-class ArrayType(NamedTuple):
-    """What is expected of an array: a leading axis of any length, then ``shape``."""
-
-    shape: tuple[int, ...]
-    dtype: str
-
-
 def read_arrays(path: Path, expected: Mapping[str, ArrayType]) -> dict[str, NDArray[Any]]:
-    """The arrays of a file by name, each of its type; nothing beyond `MAX_BYTES` is unpacked.
+    """The arrays of a file by name, each of its type behind a leading axis of any length; nothing
+    beyond `MAX_BYTES` is unpacked.
 
     Raises BundleError for other names, types or shapes and for a file that is damaged.
     """

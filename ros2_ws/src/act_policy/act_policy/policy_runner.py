@@ -15,6 +15,7 @@ from act_core.timing import NS_PER_S, to_ns
 from numpy.typing import NDArray
 
 from act_policy.chunk import Chunk
+from act_policy.history import History, stacked
 from act_policy.inference_worker import Failure, InferenceWorker
 from act_policy.modes import make_mode
 from act_policy.observation import Observation
@@ -122,6 +123,7 @@ class PolicyRunner:
         self._stopped: str | None = None
         self._epoch_ns: int | None = None
         self._observation: Observation | None = None
+        self._history = History(spec)
         self._requested = False
         self._standing_by = False
         self._held_since_ns: int | None = None
@@ -166,13 +168,14 @@ class PolicyRunner:
             if self._stopped is not None or not self._is_current(observation):
                 return
             self._observation, self._unobserved = observation, ""
+            steps = self._history.add(observation)
             if not (self._standing_by or self._plan.wants_inference(now_ns)):
                 return
             if self._plan.plays_s and self._requested:
                 return  # the answer to the last request will do
             self._requested = True
         # Outside the lock, which `act` needs too: the worker's thread has a low priority.
-        self._worker.submit(observation, now_ns)
+        self._worker.submit(stacked(steps), now_ns)
 
     def unobserved(self, detail: str) -> None:
         """Says why there is no observation now, for the text of a hold."""
@@ -216,6 +219,7 @@ class PolicyRunner:
         self._plan.clear()
         self._follower.reset()
         self._observation = None
+        self._history.clear()
         self._failure = None
         self._requested = False
         self._held_since_ns = None

@@ -1,7 +1,7 @@
 """Which images, joints and commands make the steps of an episode. No picture is decoded here.
 
 The observations are those that the policy node would have had: the messages go through its own
-`ObservationSync` in the order of their arrival, with the time at which they came.
+`StreamSync` in the order of their arrival, with the time at which they came.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from act_core.arbiter import PERSON
 from act_core.joints import JointMerger
-from act_core.policy_spec import JointInput, PolicySpec
+from act_core.policy_spec import PolicySpec
 from act_core.timing import NS_PER_S, to_ns
-from act_policy.observation import Observation
-from act_policy.observation_sync import NothingNew, ObservationSync, SyncLimits
+from act_policy.observation_sync import Instant, NothingNew, StreamSync, SyncLimits
 from act_record.timeline import Sample, Timeline
 from numpy.typing import NDArray
 
@@ -148,13 +147,10 @@ def _observe(
 ) -> list[Observed]:
     """What the policy node would have seen in this window, and the velocities of its joints."""
     joints = spec.joint_input.joints
-    # The velocities go through the synchroniser behind the positions, as joints of their own: so
-    # they are interpolated in the same way, between the same messages.
-    names = (*joints, *(f"velocity of {name}" for name in joints))
-    sync = ObservationSync(replace(spec, joint_input=JointInput(spec.joint_input.name, names)))
+    # The velocities go through the synchroniser behind the positions: so they are interpolated in
+    # the same way, between the same messages. Of an image only its number goes through.
+    sync: StreamSync[int] = StreamSync(spec.cameras)
     merger = JointMerger(joints)
-    shapes = {image.camera: image.shape for image in spec.image_inputs}
-    stand_ins: dict[int, tuple[NDArray[np.uint8], int]] = {}  # by id: the array, image number
     found: list[Observed] = []
     for event in timeline.events:
         # An image of the episode before may come after this one has begun.
@@ -174,16 +170,13 @@ def _observe(
                 counts["joint_samples_refused"] += 1
         elif timeline.is_second_copy(event):
             continue
-        elif event.camera in shapes:
+        elif event.camera in spec.cameras:
             counts[f"images_received_{event.camera}"] += 1
-            stand_in = np.broadcast_to(np.uint8(0), shapes[event.camera])
-            stand_ins[id(stand_in)] = stand_in, event.number
-            sync.add_image(event.camera, event.stamp_ns, stand_in)
+            sync.add_image(event.camera, event.stamp_ns, event.number)
         taken = sync.take(event.log_ns)
-        if isinstance(taken, Observation):
-            images = {camera: stand_ins[id(i)][1] for camera, i in taken.images.items()}
-            position, velocity = np.split(taken.joint_position, 2)
-            found.append((taken.stamp_ns, position, velocity, images))
+        if isinstance(taken, Instant):
+            position, velocity = np.split(taken.joints.astype(np.float32), 2)
+            found.append((taken.stamp_ns, position, velocity, taken.images))
         elif not isinstance(taken, NothingNew) and found:
             counts[type(taken).__name__] += 1  # messages after which there was no observation
     counts["observations"] = len(found)

@@ -46,7 +46,7 @@ class ActPolicy(TrainablePolicy):
         kl = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(-1).mean()
         return {"loss": l1 + self.config.kl_weight * kl, "l1": l1, "kl": kl}
 
-    def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+    def chunk(self, joints: Tensor, images: list[Tensor], *noise: Tensor) -> Tensor:
         return self.act(joints, [self.scale(image) for image in images]).actions
 
     def parameter_groups(self, settings: TrainingConfig) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ class LerobotPolicy(ActingPolicy):
     def normalise(self, joints: Tensor) -> Tensor:
         return self.joints(joints)
 
-    def chunk(self, joints: Tensor, images: list[Tensor]) -> Tensor:
+    def chunk(self, joints: Tensor, images: list[Tensor], *noise: Tensor) -> Tensor:
         normalised = [
             scaling(image.permute(0, 3, 1, 2).float() / 255)
             for scaling, image in zip(self.images, images, strict=True)
