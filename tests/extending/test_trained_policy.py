@@ -97,6 +97,18 @@ def test_a_stopped_run_goes_on(glance, data, tmp_path):
         assert torch.equal(tensor, second.state_dict()[name]), name
 
 
+def test_the_file_of_a_policy_may_be_elsewhere_later(glance, data, tmp_path, monkeypatch):
+    run = train(options(glance, data, tmp_path / "run"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "glance.py").rename(tmp_path / "elsewhere" / "glance.py")
+    run = run.rename(tmp_path / "elsewhere" / "run")
+    assert load_checkpoint(run).step == 4, "both moved"
+    (tmp_path / "elsewhere" / "glance.py").rename(tmp_path / "glance.py")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"there is no '../glance.py', neither from .*run"):
+        load_checkpoint(run)
+
+
 def test_weights_of_another_policy_are_refused(glance, data, tmp_path):
     run = train(options(glance, data, tmp_path / "run"))
     other = dataclasses.replace(options("act", data, tmp_path / "act"), weights=run)

@@ -25,8 +25,6 @@ from act_training.trainable_policy import TrainablePolicy
 from act_training.training_log import read_log
 from torch import nn
 
-FLOW = f"{Path(__file__)}:Flow"
-
 
 class Flow(TrainablePolicy):
     """Flow matching (arXiv 2210.02747) over a small network; four steps of Euler's method."""
@@ -69,11 +67,15 @@ class Flow(TrainablePolicy):
 
 @pytest.fixture
 def options(dataset, tmp_path) -> TrainOptions:
+    file = tmp_path / "flow.py"
+    file.write_text(Path(__file__).read_text())
     training = TrainingConfig(
         steps=4, batch_size=4, lr=1e-2, precision="fp32", log_every=1, validation_batches=2,
         augment_shift_px=1, augment_colour=0.1,
     )  # fmt: skip
-    return TrainOptions(data=(dataset,), out=tmp_path / "run", policy=FLOW, training=training)
+    return TrainOptions(
+        data=(dataset,), out=tmp_path / "run", policy=f"{file}:Flow", training=training
+    )
 
 
 def test_several_steps_are_those_before_the_frame(dataset):
@@ -123,7 +125,7 @@ def test_it_is_trained_exported_and_run(options, dataset, tmp_path):
 
 
 def test_noise_that_is_not_taken_is_said(options, tmp_path):
-    file = tmp_path / "flow.py"
+    file = tmp_path / "silent.py"
     file.write_text(Path(__file__).read_text().replace("takes_noise: bool = True", ""))
     with pytest.raises(ValueError, match=r"chunk\(\) fails on a batch: TypeError: .*'noise'"):
         train(dataclasses.replace(options, policy=f"{file}:Flow"))

@@ -246,8 +246,14 @@ def find_policy(name: str, base: Path | None = None) -> type[TrainablePolicy]:
         base: or from this folder, if it is there, as `shared_name` wrote it.
     """
     file, colon, attribute = name.rpartition(":")
-    if base is not None and colon and file.endswith(".py") and (base / file).is_file():
-        return POLICIES.find(f"{base / file}:{attribute}")
+    if base is not None and colon and file.endswith(".py"):
+        if (base / file).is_file():
+            return POLICIES.find(f"{base / file}:{attribute}")
+        if not Path(file).expanduser().is_file():
+            raise ConfigurationError(
+                f"policy '{name}': there is no '{file}', neither from {base} nor from here: start "
+                "this in the folder where the file is now, or put it where it was"
+            )
     return POLICIES.find(name)
 
 
