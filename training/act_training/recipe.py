@@ -37,12 +37,12 @@ from act_core.policy_json import SPEC_FILE
 
 from act_training.collect import RECORD_FILE as COLLECTION_FILE
 from act_training.command import CommandError, quiet_libraries, run_command
-from act_training.config import get_preset
 from act_training.datasets.chunks import ChunkSampler
 from act_training.datasets.frame_cache import open_frame_cache
 from act_training.environments import open_environment
 from act_training.evaluation_record import RECORD_FILE as EVALUATION_FILE
 from act_training.evaluation_record import read_rows
+from act_training.trainable_policy import get_preset
 from act_training.training_log import TENSORBOARD_FOLDER
 
 STATE_FILE = "recipe.json"
