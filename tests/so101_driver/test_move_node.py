@@ -6,16 +6,43 @@ import json
 
 import numpy as np
 import pytest
+from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import from_values
 from act_core.policy_json import spec_to_json
 from act_core.policy_spec import ActionOutput, JointInput, PolicySpec, StartRange
 from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES, REST_POSE_RAD
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from so101_driver.move_node import MoveNode, MoveParameters
 from std_msgs.msg import Bool
 
-from tests.so101_driver.test_leader_node import Follower
+
+class Follower(Node):
+    """An arm that is at once where it is told to be."""
+
+    def __init__(self) -> None:
+        super().__init__("follower", use_global_arguments=False)
+        self.position = np.zeros(6)
+        self.alive = True
+        self.names = JOINT_NAMES
+        self.sent = 0
+        self.commands: list[np.ndarray] = []
+        self._states = ros.publisher(self, topics.JOINT_STATES)
+        self.estop = ros.publisher(self, topics.ESTOP_STATE)
+        ros.subscription(self, topics.JOINT_COMMANDS, self._on_command)
+        self.create_timer(0.01, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self.alive:
+            now_ns = self.get_clock().now().nanoseconds
+            position = self.position[: len(self.names)]
+            self._states.publish(ros.joint_state(self.names, position, now_ns))
+            self.sent += 1
+
+    def _on_command(self, message) -> None:
+        self.position = ros.read_joints(message, JOINT_NAMES).position
+        self.commands.append(self.position)
 
 
 @pytest.fixture

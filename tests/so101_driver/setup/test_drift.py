@@ -7,8 +7,9 @@ import math
 import pytest
 from so101_driver import registers as reg
 from so101_driver.emulator.arm import emulated_calibration
+from so101_driver.protocol import Packet
 from so101_driver.setup.drift import drifts, outside_range
-from so101_driver.setup.sweep import SWEPT_JOINTS, sweep
+from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
 
 from tests.so101_driver.setup.arms import Person, Table, through_the_range
 
@@ -45,3 +46,24 @@ def test_a_horn_that_slipped_is_measured_at_the_ends_of_its_travel(slipped_deg, 
     assert lift.verdict.startswith(verdict)
     assert all(drift.verdict == "good" for drift in found.values())
     assert math.isclose(lift.worst_deg, abs(slipped_deg), abs_tol=0.2)
+
+
+def test_a_damaged_reading_with_a_right_checksum_widens_no_range():
+    table = Table()
+    servo, bus = table.servo("elbow_flex"), table.open()
+    here = servo.motor.position
+    recording = Sweep([servo.servo_id])
+    answer, wrong = servo.read, [here + 900, here - 700]
+
+    def read(address: int, count: int) -> Packet | None:
+        reply = answer(address, count)
+        if reply is None or address != reg.PRESENT_POSITION.address or not wrong:
+            return reply
+        data = reg.PRESENT_POSITION.encode(wrong.pop()) + reply.parameters[2:]
+        return reply._replace(parameters=data)
+
+    servo.read = read
+    for _ in range(4):
+        recording.read(bus)
+    assert wrong == []
+    assert recording.ranges == {servo.servo_id: Range(here, here)}

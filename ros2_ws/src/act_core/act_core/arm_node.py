@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import ArrayLike
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -143,8 +142,7 @@ class ArmNode(Node):
         ros.service(self, topics.ESTOP, self._on_estop)
         ros.service(self, topics.CONTROL_TAKE, self._on_take)
         ros.service(self, topics.CONTROL_RETURN, self._on_return)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
+        ros.steady_timer(self, HOUSEKEEPING_S, self._on_housekeeping)
         Diagnostics(self, self._reports, hardware_id)
         if several is not None and several.partner:
             self._link = PartnerLink(self, several.partner, self._follow_partner)

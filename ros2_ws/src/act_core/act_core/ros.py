@@ -28,6 +28,7 @@ from rcl_interfaces.msg import (
 )
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     NameValidationException,
@@ -48,6 +49,7 @@ from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverriding
 from rclpy.service import Service as RclpyService
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from act_core import images, topics
@@ -248,6 +250,11 @@ def check_qos_overrides(node: Node) -> None:
 def service(node: Node, entry: topics.Service, callback: Callable[[Any, Any], Any]) -> RclpyService:
     """A service of the table; ``callback(request, response)`` returns the response."""
     return node.create_service(interface_type(entry.type_name), entry.name, callback)
+
+
+def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
+    """A timer that no step or stop of the ROS time holds up."""
+    return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def publisher_gid(info: Mapping[str, Any]) -> bytes | None:

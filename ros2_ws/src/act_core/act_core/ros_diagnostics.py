@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from act_core import ros, topics
@@ -38,7 +37,7 @@ class Diagnostics:
         self._looks = 0
         self._levels: list[tuple[str, str]] = []
         self._publisher = ros.publisher(node, topics.DIAGNOSTICS)
-        node.create_timer(LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        ros.steady_timer(node, LOOK_S, self._look)
 
     def _look(self) -> None:
         reports = list(self._reports())

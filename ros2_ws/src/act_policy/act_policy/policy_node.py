@@ -48,6 +48,7 @@ from act_core.ros import (
     run_node,
     service,
     stamp_ns,
+    steady_timer,
     subscription,
     to_stamp,
 )
@@ -60,7 +61,6 @@ from act_core.traffic import Traffic
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool
@@ -159,9 +159,8 @@ class PolicyNode(Node):
         service(self, topics.POLICY_ENABLE, self._on_enable)
         service(self, topics.POLICY_RESET, self._on_reset)
         # Silence must be noticed also when nothing comes and simulated time stands still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(HOUSEKEEPING_S, self._on_housekeeping, clock=steady)
-        self.create_timer(1.0, self._look_around, clock=steady)
+        steady_timer(self, HOUSEKEEPING_S, self._on_housekeeping)
+        steady_timer(self, 1.0, self._look_around)
         Diagnostics(self, self._reports, f"policy {spec.name}")
 
         rate_hz = self.parameters.control_rate_hz

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from act_core import ros
-from rclpy.clock import Clock, ClockType
 from rclpy.logging import LoggingSeverity
 
 from act_record.keyboard import Keyboard
@@ -32,7 +31,7 @@ class ConsoleNode(RecordNode):
         # What the log would tell a person is said here already.
         self.get_logger().set_level(LoggingSeverity.WARN)
         self._say(HELP)
-        self.create_timer(POLL_S, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        ros.steady_timer(self, POLL_S, self._poll)
 
     @property
     def finished(self) -> bool:

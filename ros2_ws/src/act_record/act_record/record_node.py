@@ -19,7 +19,6 @@ from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_publishers import PublisherWatch
 from act_core.topics import Topic
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
@@ -98,9 +97,8 @@ class RecordNode(Node):
         ros.service(self, topics.RECORD_STOP, self._on_stop)
         ros.service(self, topics.RECORD_DISCARD, self._on_discard)
         self._reset: Client = self.create_client(Trigger, topics.SIM_RESET.name)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(0.1, self._on_housekeeping, clock=steady)
-        self.create_timer(1.0, self._look_for_senders, clock=steady)
+        ros.steady_timer(self, 0.1, self._on_housekeeping)
+        ros.steady_timer(self, 1.0, self._look_for_senders)
         Diagnostics(self, self._reports)
         self.get_logger().info(
             f"recording to {p.out}: cameras {', '.join(p.cameras) or 'none'}, {p.images}; "

@@ -18,7 +18,6 @@ from act_core.parameters import parameter
 from act_core.robots import find_robot
 from act_core.ros_publishers import PublisherWatch
 from act_core.timing import NS_PER_S
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -76,7 +75,7 @@ class ReplayNode(Node):
             raw=True,
         )
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
-        self.create_timer(HOUSEKEEPING_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        ros.steady_timer(self, HOUSEKEEPING_S, self._look)
         self.create_timer(1.0 / RATE_HZ, self._tick)
         length_s = self._commands.seconds[-1] / p.speed
         self.get_logger().info(f"{p.bag}: {length_s:.1f} s of commands; waiting for the arm")

@@ -15,7 +15,6 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.report import Report
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
@@ -100,9 +99,7 @@ class SimNode(ArmNode):
             self._step()
             self._repeat = self.create_timer(0.2, lambda: self._publish(*self._latest))
         else:  # once messages are heard: what the expert commanded before would be out of date
-            self._beginning = self.create_timer(
-                0.0, self._begin, clock=Clock(clock_type=ClockType.STEADY_TIME)
-            )
+            self._beginning = ros.steady_timer(self, 0.0, self._begin)
         self.get_logger().info(
             f"task {p.task}, level {p.level}, {p.pacing} at {p.rate_hz} Hz, cameras "
             f"{', '.join(p.cameras) or 'none'} at {p.width}x{p.height}; waiting for commands"

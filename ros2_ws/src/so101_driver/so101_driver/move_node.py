@@ -17,12 +17,11 @@ from act_core.policy_units import check_units
 from act_core.robots.so101 import JOINT_NAMES, SO101, SO101_LIMITS
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from so101_driver.teleoperation import FOLLOWING, Teleoperation
+from so101_driver.approach import Approach
 
 RATE_HZ = 50.0
 SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targets
@@ -79,7 +78,7 @@ def start_of(bundle: Path) -> tuple[float, ...]:
 
 
 class MoveNode(Node):
-    """A leader arm that stands still: the follower approaches it and is there.
+    """Brings the arm to a pose, slowly.
 
     An engaged e-stop, and joint states that do not come, end it without a motion.
     """
@@ -88,7 +87,9 @@ class MoveNode(Node):
         super().__init__("move", **overrides)
         self.params = ros.declare_parameters(self, MoveParameters)
         self._target = self.params.target()
-        self._teleoperation = Teleoperation(SO101_LIMITS, 1.0 / RATE_HZ, self.params.speed_rad_s)
+        self._approach = Approach(
+            self._target, SO101_LIMITS, 1.0 / RATE_HZ, self.params.speed_rad_s
+        )
         self._monotonic = MonotonicClock()
         self._deadline_ns = self._monotonic.now_ns() + to_ns(self.params.timeout_s)
         self._there_since_ns: int | None = None
@@ -100,8 +101,7 @@ class MoveNode(Node):
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0 / RATE_HZ, self._on_timer, clock=steady)
+        ros.steady_timer(self, 1.0 / RATE_HZ, self._on_timer)
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -109,7 +109,7 @@ class MoveNode(Node):
         except ValueError as error:
             self._incidents.saw("joint_states", f"joint_states refused: {error}")
             return
-        self._teleoperation.follower(self._position, self._monotonic.now_ns())
+        self._approach.measured(self._position, self._monotonic.now_ns())
 
     def _on_estop(self, message: Bool) -> None:
         if message.data:
@@ -121,17 +121,16 @@ class MoveNode(Node):
         for line in self._incidents.lines():
             self.get_logger().warning(line)
         now_ns = self._monotonic.now_ns()
-        self._teleoperation.leader(self._target, now_ns)
-        guidance = self._teleoperation.next(now_ns)
+        guidance = self._approach.next(now_ns)
         stamp_ns = self.get_clock().now().nanoseconds
         clock_problem = self._clock_watch.look(stamp_ns)
         if now_ns > self._deadline_ns:
-            why = clock_problem or guidance.state
+            why = clock_problem or guidance.why
             self._end(False, f"not there within {self.params.timeout_s:g} s: {why}")
             return
         if guidance.position_rad is not None and clock_problem is None:
             self._commands.publish(ros.joint_state(JOINT_NAMES, guidance.position_rad, stamp_ns))
-        if guidance.state != FOLLOWING:
+        if not guidance.is_there:
             self._there_since_ns = None
         elif self._there_since_ns is None:
             self._there_since_ns = now_ns

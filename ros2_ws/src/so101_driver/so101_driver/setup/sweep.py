@@ -17,6 +17,7 @@ from so101_driver.setup.console import Console
 
 FULL_SWEEP = 0.8  # of the model's travel: less was not moved to both ends
 LOST_IN_A_ROW = 50  # readings; then something is unplugged
+AGREES_COUNTS = 33  # between two readings one after the other, at 5 rad/s; see `so101_driver.arm`
 
 
 class Range(NamedTuple):
@@ -35,7 +36,8 @@ class SeamError(Exception):
 
 
 class Sweep:
-    """Lowest and highest position of some servos.
+    """Lowest and highest position of some servos. A reading that would widen a range is made anew:
+    one damaged packet in 256 has a right checksum by chance.
 
     Raises SeamError when a joint jumps by more than half a turn between two readings: then its
     middle was not in the middle, and its range would be nonsense (lerobot #3586, #3587).
@@ -54,7 +56,19 @@ class Sweep:
         if self._lost >= LOST_IN_A_ROW:
             raise NoReplyError(reading.missing, "reading the positions")
         for servo_id, (position,) in reading.values.items():
-            self._take_in(servo_id, position)
+            if self._is_known(servo_id, position) or self._is_confirmed(bus, servo_id, position):
+                self._take_in(servo_id, position)
+
+    def _is_known(self, servo_id: int, position: int) -> bool:
+        here = self.ranges.get(servo_id)
+        return here is not None and here.lowest <= position <= here.highest
+
+    @staticmethod
+    def _is_confirmed(bus: Bus, servo_id: int, position: int) -> bool:
+        try:
+            return abs(bus.read(servo_id, reg.PRESENT_POSITION) - position) <= AGREES_COUNTS
+        except NoReplyError:
+            return False
 
     def _take_in(self, servo_id: int, position: int) -> None:
         last = self._last.get(servo_id, position)
