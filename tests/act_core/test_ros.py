@@ -343,3 +343,25 @@ def test_a_configuration_error_is_one_line_and_code_2():
     assert "camera 'top' is not there: front, wrist" in err
     assert "Traceback" not in err
     assert program.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "cause"),
+    [({"ROS_LOG_DIR": "/proc/none"}, "'/proc/none'"), ({"HOME": "/proc/none"}, "/proc/none/.ros"),
+     ({"HOME": None}, "Failed to get logging directory")],
+    ids=["folder", "home", "no home"],
+)  # fmt: skip
+def test_log_files_that_have_no_place_end_a_node_with_one_line(environment, cause):
+    variables = {**os.environ, **environment}
+    variables = {name: value for name, value in variables.items() if value is not None}
+    if "ROS_LOG_DIR" not in environment:
+        variables.pop("ROS_LOG_DIR", None)
+    code = "import sys; from act_core.ros import run_node; sys.exit(run_node(None))"
+    program = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert program.returncode == 2
+    (line,) = (program.stdout + program.stderr).splitlines()
+    assert cause in line
+    assert line.endswith("set ROS_LOG_DIR to a folder for the log files")

@@ -419,6 +419,8 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # of rcl: a parameter file that is none, a remapping of nothing
         reason = clean(str(error).replace("\n", " "), LONGEST_REASON)
+        if "logging" in reason:  # HOME or ROS_LOG_DIR
+            reason = f"{reason.split(', at /')[0]}; set ROS_LOG_DIR to a folder for the log files"
         rclpy.logging.get_logger("act").fatal(reason)
         return 2
     signals: list[int] = []
