@@ -59,13 +59,15 @@ class Interventions:
 
     @property
     def between_s(self) -> tuple[float, float, float] | None:
-        """Mean time that the policy drove between two take-overs, and the ends of its interval
-        (take-overs as a Poisson process, square-root approximation); None without any."""
+        """Mean time that the policy drove for each take-over, and the ends of its interval (counts of
+        a Poisson process by the approximation of Wilson and Hilferty, 1931); None without any."""
         count = int(self.counts.sum())
         if not count:
             return None
         alone_s = self.seconds - self.by_person_s
-        low, high = max((np.sqrt(count) - Z / 2) ** 2, 1e-9), (np.sqrt(count) + Z / 2) ** 2
+        low = count * (1 - 1 / (9 * count) - Z / (3 * np.sqrt(count))) ** 3
+        above = count + 1
+        high = above * (1 - 1 / (9 * above) + Z / (3 * np.sqrt(above))) ** 3
         return alone_s / count, alone_s / high, alone_s / low
 
 
