@@ -59,8 +59,8 @@ class Interventions:
 
     @property
     def between_s(self) -> tuple[float, float, float] | None:
-        """Mean time that the policy drove for each take-over, and the ends of its interval (counts of
-        a Poisson process by the approximation of Wilson and Hilferty, 1931); None without any."""
+        """Mean time that the policy drove for each take-over, and the ends of its interval (counts
+        of a Poisson process, approximated as Wilson and Hilferty, 1931); None without any."""
         count = int(self.counts.sum())
         if not count:
             return None
