@@ -111,7 +111,7 @@ ARGUMENTS = (
 SIM_ARGUMENTS = tuple(
     (name, default, f"emulated: {description}")
     for name, default, description in arguments_of(
-        SimParameters, "task", "level", "seed", "episodes", "viewer"
+        SimParameters, "task", "level", "seed", "episodes", "pause_s", "arm_parameters", "viewer"
     )
 )
 

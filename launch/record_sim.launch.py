@@ -28,7 +28,10 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 # Handed on to the sim node as they are.
-SIM_ARGUMENTS = (*arguments_of(SimParameters, "task", "level", "seed", "viewer"), *IMAGE_ARGUMENTS)
+SIM_ARGUMENTS = (
+    *arguments_of(SimParameters, "task", "level", "seed", "arm_parameters", "viewer"),
+    *IMAGE_ARGUMENTS,
+)
 # Likewise, to the recorder.
 _episodes, *_others = arguments_of(RecordParameters, "episodes", "out", "keep_failures")
 RECORD_ARGUMENTS = (changed(_episodes, "20", "these are recorded"), *_others)

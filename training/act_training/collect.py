@@ -61,6 +61,8 @@ class CollectOptions:
     """Domain randomization of the so101 tasks, 0 to 3."""
     look: str | None = None
     """How the so101 tasks are drawn, plain or room; None: as the level is (docs/simulation.md)."""
+    arm_parameters: Path | None = None
+    """A file of act-identify: the so101 tasks with the servos of your arm, and levels around it."""
     noise: float = 0.0
     """Command noise in units of the environment's scale (DART: disturbed steps, clean labels), so
     that demonstrations show how to recover. 1.0 is a centimetre of MetaWorld's hand, or 0.02 rad
@@ -80,7 +82,7 @@ class CollectOptions:
     """Processes."""
 
     def environment_options(self) -> dict[str, object]:
-        names = ("cameras", "height", "width", "level", "look")
+        names = ("cameras", "height", "width", "level", "look", "arm_parameters")
         options = {name: getattr(self, name) for name in names}
         return {name: value for name, value in options.items() if value is not None}
 
@@ -200,7 +202,9 @@ def _settings(options: CollectOptions) -> dict[str, object]:
     settings = asdict(options)
     if options.policy is None:
         del settings["policy_s"]
-    settings["policy"] = options.policy and shared_path(options.policy, options.out)
+    for name in ("policy", "arm_parameters"):
+        path = getattr(options, name)
+        settings[name] = path and shared_path(path, options.out)
     for name in ("out", "episodes", "workers", "allow_identical_starts"):
         del settings[name]
     return json.loads(json.dumps(settings))  # as it is read back: tuples are lists

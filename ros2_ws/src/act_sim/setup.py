@@ -19,6 +19,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "excite_node = act_core.entry:main_of.act_sim.excite_node",
             "mock_arm_node = act_core.entry:main_of.act_sim.mock_arm_node",
             "sim_node = act_core.entry:main_of.act_sim.sim_node",
         ]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from act_sim.arm_model import FIXED_PAD, MOVING_PAD, WRIST_CAMERA
 from act_sim.camera_effects import ImageEffects, Processing
+from act_sim.identified_arm import JOINT_NAMES, IdentifiedArm, apply_servos
 from act_sim.room import MOUNT, TEXTURE_SIZES
 from act_sim.room_draws import (
     RoomRanges,
@@ -162,14 +163,20 @@ def needs_room(level: int) -> bool:
 class Randomization:
     """Draws and applies what differs in one model: of room and arm here, of objects by the task."""
 
-    def __init__(self, model: mujoco.MjModel, task: Task) -> None:
+    def __init__(self, model: mujoco.MjModel, task: Task, arm: IdentifiedArm | None = None) -> None:
+        """arm: the servos that all differences are around, in place of the nominal ones."""
         self._model, self._task = model, task
+        self._arm = arm
         self._scratch = mujoco.MjData(model)
+        self._extent, self._center = model.stat.extent, model.stat.center.copy()
+        if arm is not None:
+            apply_servos(model, arm)
+            mujoco.mj_setConst(model, self._scratch)
+            model.stat.extent, model.stat.center[:] = self._extent, self._center
         self._nominal = {name: getattr(model, name).copy() for name in FIELDS}
         # What MuJoCo derives from them; its compiler rounds otherwise than mj_setConst.
         self._derived = {name: getattr(model, name).copy() for name in _DERIVED}
         self._mean_inertia = model.stat.meaninertia
-        self._extent, self._center = model.stat.extent, model.stat.center.copy()
         self._headlight = (
             model.vis.headlight.ambient.copy(),
             model.vis.headlight.diffuse.copy(),
@@ -179,17 +186,19 @@ class Randomization:
         self._bare_surfaces = {
             name: model.texture(name).data.copy() for name in TEXTURE_SIZES if name in textures
         }
-        arm = _tree_of(model, self._bases)
-        painted = [i for i in range(model.ngeom) if model.geom_bodyid[i] in arm]
+        arm_bodies = _tree_of(model, self._bases)
+        painted = [i for i in range(model.ngeom) if model.geom_bodyid[i] in arm_bodies]
         self._arm_materials = sorted({int(model.geom_matid[i]) for i in painted} - {-1})
         self._applied: dict[str, Any] = {}
-        self.command_delay_steps = 0  # physics steps
+        self.command_delay_steps = 0  # physics steps; drawn, for all servos
+        self.servo_delay_steps = np.zeros(model.nu, dtype=int)  # besides, by actuator: the arm's
         self.camera_delay_steps = 0  # physics steps
         self.image_effects: ImageEffects | None = None
         self.joint_offset_rad = np.zeros(model.nu)  # in the order of the actuators
         self.half_backlash_rad = np.zeros(model.nu)
         self.placed: dict[str, tuple[list[float], list[float]]] = {}  # mocap bodies of the room
         self.is_repainted = False  # there are textures that the graphics do not have yet
+        self._begin_with_arm()
 
     def draw(
         self, rng: np.random.Generator, level: int, start: dict[str, Any] | None = None
@@ -274,10 +283,9 @@ class Randomization:
             getattr(self._model, name)[:] = value
         headlight = self._model.vis.headlight
         headlight.ambient[:], headlight.diffuse[:] = self._headlight
+        self._begin_with_arm()
         self.command_delay_steps = self.camera_delay_steps = 0
         self.image_effects = None
-        self.joint_offset_rad = np.zeros(self._model.nu)
-        self.half_backlash_rad = np.zeros(self._model.nu)
         self.placed = {}
         if "room" in drawn:
             self._apply_room(drawn)
@@ -304,12 +312,24 @@ class Randomization:
             self._model.stat.extent, self._model.stat.center[:] = self._extent, self._center
         self._applied = drawn
 
+    def _begin_with_arm(self) -> None:
+        """What no model array holds, as the arm has it before anything is drawn."""
+        model, arm = self._model, self._arm
+        self.joint_offset_rad, self.half_backlash_rad = np.zeros(model.nu), np.zeros(model.nu)
+        if arm is None:
+            return
+        servos = [model.actuator(name).id for name in JOINT_NAMES]
+        delay = np.maximum(0.0, arm.vector("delay_s"))
+        self.servo_delay_steps[servos] = np.round(delay * PHYSICS_HZ).astype(int)
+        self.joint_offset_rad[servos] = arm.vector("zero_offset_rad")
+        self.half_backlash_rad[servos] = 0.5 * arm.vector("backlash_rad")
+
     def _apply_room(self, drawn: dict[str, Any]) -> None:
         model = self._model
         apply_room(model, drawn["room"], self._arm_materials)
         self.placed = placed_things(drawn["room"])
-        self.joint_offset_rad = np.array(drawn["joint_offset_rad"])
-        self.half_backlash_rad = 0.5 * np.array(drawn["backlash_rad"])
+        self.joint_offset_rad += drawn["joint_offset_rad"]
+        self.half_backlash_rad += 0.5 * np.array(drawn["backlash_rad"])
         model.actuator_gainprm[:, 0] *= drawn["supply"]
         model.actuator_biasprm[:, 1] *= drawn["supply"]
         model.actuator_forcerange[:] *= drawn["supply"]

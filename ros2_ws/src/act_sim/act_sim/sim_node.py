@@ -19,6 +19,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
+from act_sim.identified_arm import IdentifiedArm, read_arm
 from act_sim.sim_bridge import Sample, SimBridge
 from act_sim.sim_parameters import LOCKSTEP, SimParameters
 from act_sim.simulated_person import SimulatedPerson
@@ -286,7 +287,15 @@ class SimNode(ArmNode):
             control_hz=p.rate_hz,
             mjcf=p.mjcf or None,
             look=p.look or None,
+            arm_parameters=self._arm(),
         )
+
+    def _arm(self) -> IdentifiedArm | None:
+        p = self.params
+        if not p.arm_parameters:
+            return None
+        # What is stamped now has acted in the period that ends now: one too early for the topics.
+        return read_arm(p.arm_parameters).delayed(1.0 / p.rate_hz)
 
 
 def main() -> int:

@@ -35,6 +35,9 @@ class SimParameters(ArmParameters):
     episodes: int = parameter(0, "end after so many; 0: never", low=0)
     pause_s: float = parameter(1.0, "between the end of an episode and the next", low=0.0)
     mjcf: str = parameter("", "another model file for the arm")
+    arm_parameters: str = parameter(
+        "", "a file of act-identify: how the servos of your arm really are"
+    )
     pacing: str = parameter(
         REAL_TIME,
         "real_time, or lockstep: one control period for each command, as fast as they come",

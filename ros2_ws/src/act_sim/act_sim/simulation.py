@@ -17,6 +17,7 @@ is one arm.
 
 from __future__ import annotations
 
+import bisect
 import json
 import logging
 from collections import deque
@@ -37,6 +38,7 @@ from act_sim.camera_effects import add_effects
 from act_sim.chosen_start import check_record, checked_pose, with_objects
 from act_sim.command_check import checked_target
 from act_sim.episode import Episode
+from act_sim.identified_arm import IdentifiedArm, read_arm
 from act_sim.looks import DEFAULT_LOOK, ROOM
 from act_sim.mirror import MIRROR_SIGNS
 from act_sim.randomization import Randomization, check_level, needs_room
@@ -72,6 +74,7 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 class _Command(NamedTuple):
     due_step: int
     target: Vector
+    joints: NDArray[np.bool_]  # (J,) which of them it is due for
 
 
 class _Snapshot(NamedTuple):
@@ -104,6 +107,8 @@ class Simulation:
     control_hz: steps a second; has to divide `PHYSICS_HZ`.
     mjcf: another model file for the arm (see `arm_model.load_arm`).
     look: "plain" or "room" (see `scene`); None: that of the level. Level 3 needs "room".
+    arm_parameters: how the servos of one arm really are, or the file that tells it
+        (`identified_arm`); what a level draws is around that. None: nominal servos.
 
     Raises ConfigurationError for a value outside these.
     """
@@ -117,6 +122,7 @@ class Simulation:
         control_hz: int = 30,
         mjcf: str | Path | None = None,
         look: str | None = None,
+        arm_parameters: IdentifiedArm | str | Path | None = None,
     ) -> None:
         if control_hz <= 0 or PHYSICS_HZ % control_hz:
             divisors = [str(hz) for hz in range(1, PHYSICS_HZ + 1) if PHYSICS_HZ % hz == 0]
@@ -134,7 +140,13 @@ class Simulation:
         # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
-        self._randomization = Randomization(self.model, self.task)
+        if arm_parameters is not None and arms != 1:
+            raise ConfigurationError(
+                f"arm_parameters are those of one arm; this simulation has {arms}"
+            )
+        if isinstance(arm_parameters, (str, Path)):
+            arm_parameters = read_arm(arm_parameters)
+        self._randomization = Randomization(self.model, self.task, arm_parameters)
         self._substeps = PHYSICS_HZ // control_hz
 
         prefixes = ARM_PREFIXES[arms]
@@ -251,8 +263,11 @@ class Simulation:
         J finite numbers inside the joint limits, or for unknown or missing names.
         """
         target = checked_target(target_rad, self.limits, names)
-        delay = self._randomization.command_delay_steps
-        self._commands.append(_Command(self._steps + delay, target))
+        randomization = self._randomization
+        delay = randomization.command_delay_steps + randomization.servo_delay_steps[self._ctrl]
+        for steps in np.unique(delay):  # one, unless the servos of this arm were identified
+            command = _Command(self._steps + int(steps), target, delay == steps)
+            bisect.insort(self._commands, command, key=lambda waiting: waiting.due_step)
         self._advance(self._substeps)
         fault = self._fault()
         if fault is not None:
@@ -269,17 +284,19 @@ class Simulation:
         end = self._steps + steps
         while self._steps < end:
             while self._commands and self._commands[0].due_step <= self._steps:
-                self._follow(self._commands.popleft().target)
+                command = self._commands.popleft()
+                self._follow(command.target, command.joints)
             until = min(end, self._commands[0].due_step) if self._commands else end
             mujoco.mj_step(self.model, self.data, nstep=until - self._steps)
             self._steps = until
 
-    def _follow(self, target: Vector) -> None:
-        """Gives the servos a new target, through the play of their gears."""
+    def _follow(self, target: Vector, joints: NDArray[np.bool_]) -> None:
+        """Gives these servos a new target, through the play of their gears."""
         target = target + self.joint_offset_rad
         play = self._randomization.half_backlash_rad[self._ctrl]
         held = self.data.ctrl[self._ctrl]
-        self.data.ctrl[self._ctrl] = np.clip(held, target - play, target + play)
+        followed = np.clip(held, target - play, target + play)
+        self.data.ctrl[self._ctrl] = np.where(joints, followed, held)
 
     def _observe(self) -> None:
         """Brings everything that is read after a step to the end of the period."""

@@ -1,0 +1,97 @@
+"""Moves an SO-101 through a safe motion and records it, for act-identify.
+
+ros2 launch act_bringup identify.launch.py port:=/dev/so101_follower calibration:=my_arm
+ros2 launch act_bringup identify.launch.py hardware:=emulated       # the whole path, without an arm
+ros2 launch act_bringup identify.launch.py hardware:=simulated arm_parameters:=my_arm.yaml
+
+Then: act-identify identify_bag --out my_arm.yaml
+
+Take everything off the table first. The motion is simulated before anything moves, and refused if
+the arm would touch the table, itself or the end of a joint's travel. All arguments of
+real_so101.launch.py (or, simulated, of sim.launch.py) may be given. More: docs/identification.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from act_bringup.launch_arguments import arguments_of, as_parameters, declare
+from act_bringup.required import required
+from act_bringup.who_drives import NOBODY
+from act_core import topics
+from act_core.setup_file import EMULATED, REAL
+from act_sim.excite_parameters import ExciteParameters
+from ament_index_python import get_package_share_directory
+from launch import Condition, LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+)
+from launch.conditions import IfCondition, UnlessCondition
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch_ros.actions import Node
+
+SIMULATED = "simulated"
+# No objects on the simulated table, and no episode that ends in the middle of the motion.
+UNDISTURBED = {"policy": NOBODY, "task": "reach", "pause_s": "1000000.0"}
+EXCITE_ARGUMENTS = arguments_of(
+    ExciteParameters, "duration_s", "amplitude", "motion_seed", "table_height_m"
+)
+RECORDED = (topics.JOINT_STATES, topics.JOINT_COMMANDS_APPLIED, topics.ESTOP_STATE)
+
+
+def arm(file: str, condition: Condition, **more: str) -> IncludeLaunchDescription:
+    """The nodes of another launch file, which takes its arguments from this one's command line."""
+    folder = Path(get_package_share_directory("act_bringup"), "launch")
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(folder / file)),
+        launch_arguments=(UNDISTURBED | more).items(),
+        condition=condition,
+    )
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    bag = LaunchConfiguration("bag").perform(context)
+    if Path(bag).exists():
+        raise RuntimeError(f"bag:={bag} is there already: choose another name, or move it away")
+    recorder = ExecuteProcess(
+        cmd=["ros2", "bag", "record", "-o", bag, *(topic.name for topic in RECORDED)],
+        output="log",
+        on_exit=required("the recorder"),
+    )
+    own_time = LaunchConfiguration("hardware").perform(context) == SIMULATED
+    excite = Node(
+        package="act_sim",
+        executable="excite_node",
+        output="screen",
+        parameters=[as_parameters(context, EXCITE_ARGUMENTS), {"use_sim_time": own_time}],
+        on_exit=required("the motion"),
+    )
+    told = LogInfo(msg=f"recorded into {bag}; then: act-identify {bag} --out my_arm.yaml")
+    return [recorder, excite, told]
+
+
+def generate_launch_description() -> LaunchDescription:
+    hardware = DeclareLaunchArgument(
+        "hardware",
+        default_value=REAL,
+        description=f"the arm; {EMULATED}: a simulated one behind an emulated servo bus; "
+        f"{SIMULATED}: a simulated one on the topics themselves",
+        choices=[REAL, EMULATED, SIMULATED],
+    )
+    bag = ("bag", "identify_bag", "folder to record into; must not be there yet")
+    is_simulated = PythonExpression(["'", LaunchConfiguration("hardware"), f"' == '{SIMULATED}'"])
+    return LaunchDescription(
+        [
+            hardware,
+            *declare((bag, *EXCITE_ARGUMENTS)),
+            arm("real_so101.launch.py", UnlessCondition(is_simulated)),
+            # With the simulation's own clock a busy machine tears no hole into the motion.
+            arm("sim.launch.py", IfCondition(is_simulated), use_sim_time="true"),
+            OpaqueFunction(function=start_nodes),
+        ]
+    )
