@@ -84,5 +84,262 @@ class EvaluateOptions:
     level: int | None = None
     """Domain randomization of the so101 tasks, 0 to 3."""
     look: str | None = None
+    """How the so101 tasks are drawn, plain or room; None: as what the policy was trained on, else
+    as the level is (docs/simulation.md)."""
     arm_parameters: Path | None = None
     """A file of act-identify: the so101 tasks with the servos of your arm."""
+    variant: str = "fp32"
+    """Graph of a bundle: fp32, bf16 (with OpenVINO), fast or auto."""
+    videos: int = 0
+    """So many successes and so many failures are filmed, per condition."""
+    dataset: Path | None = None
+    """Compare with recorded actions instead, for which no simulation is needed: a dataset's folder
+    (or hf://owner/name), or the file of an episode."""
+    episode: int | None = None
+    """Which one of the dataset, counted from 0; None: those that were held out in training."""
+    stamp: bool = False
+    """Write the success rates into the bundle's provenance."""
+    workers: int = os.cpu_count() or 1
+    """Processes."""
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """All episodes of one condition."""
+
+    condition: str
+    results: tuple[Result, ...]
+
+    @property
+    def successes(self) -> int:
+        return sum(result.success for result in self.results)
+
+    @property
+    def interval(self) -> Interval:
+        return wilson_interval(self.successes, len(self.results))
+
+    def __str__(self) -> str:
+        count = len(self.results)
+        low, high = self.interval
+        steps = [result.steps for result in self.results if result.success]
+        return (
+            f"{self.condition}: {self.successes}/{count} = {self.successes / count:.1%} "
+            f"[{low:.1%}, {high:.1%}]"
+            + (f", median {np.median(steps):.0f} steps to success" if steps else "")
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return condition_record(self.condition, [result._asdict() for result in self.results])
+
+
+def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
+    """Measure the success rate of a policy on fresh starts, or replay a recorded episode."""
+    asked, policy = options, on_disk(options.policy, "model")
+    if options.stamp and policy != options.policy:
+        raise ConfigurationError("--stamp: a bundle on the hub cannot be written to, download it")
+    dataset = options.dataset and on_disk(options.dataset, "dataset")
+    options = dataclasses.replace(options, policy=policy, dataset=dataset)
+    if options.dataset is not None:
+        judged = _load(options)
+        fresh = held_out(options.policy, options.dataset) if options.episode is None else ()
+        choice = choose_episodes(options.dataset, options.episode, fresh)
+        report_dataset_replay(judged, options.dataset, choice, options.out, films=options.videos)
+        return []
+    if options.stamp and not (options.policy / SPEC_FILE).is_file():
+        raise ConfigurationError(f"--stamp: '{options.policy}' is no bundle, export it first")
+    if options.episodes < 1:
+        raise ConfigurationError(f"--episodes is {options.episodes}, expected at least 1")
+    spec = _load(options).spec
+    conditions = _conditions(options, spec)
+    seeds = range(options.first_seed, options.first_seed + options.episodes)
+    jobs = [(condition, seed) for condition in conditions for seed in seeds]
+    env = _open_environment(options, spec)
+    env.close()
+    look = getattr(env, "look", None)
+    check_fit(spec, env)
+    with worker_pool(min(options.workers, len(jobs)), _open_worker, options) as executor:
+        progress = tqdm([executor.submit(_run_job, job) for job in jobs], unit="episode")
+        results = []
+        for future in progress:
+            results.append(future.result())
+            progress.set_postfix(successes=sum(r.success for r in results))
+    evaluated = [
+        ConditionResult(str(condition), tuple(results[i * len(seeds) : (i + 1) * len(seeds)]))
+        for i, condition in enumerate(conditions)
+    ]
+    record = {
+        "policy": shared_path(asked.policy, Path.cwd()),
+        "name": spec.name,
+        "variant": options.variant,
+        "env": _environment_name(options, spec),
+        "seeds": [seeds.start, seeds.stop - 1],
+        "camera_rate_hz": options.camera_rate_hz,
+        "control_rate_hz": options.control_rate_hz,
+        "level": options.level,
+        "look": look,
+        "provenance": dict(spec.provenance),
+        "commit": current_commit(),
+        "command": shared_command(),
+        "conditions": [result.to_json() for result in evaluated],
+    }
+    write_record(options.out, record)
+    for result in evaluated:
+        print(result)
+    first, *others = read_rows(options.out)
+    for row in others:
+        p, test = compare_rows(row, first)
+        print(f"{row.condition} against {first.condition}: p = {p:.2g} ({test})")
+    if options.stamp:
+        stamp_bundle(options.policy, record)
+    if options.videos:
+        _film(options, conditions, evaluated)
+    return evaluated
+
+
+def stamp_bundle(folder: Path, record: dict[str, Any]) -> None:
+    """Write the success rates of an evaluation record into the provenance of the bundle."""
+    bundle = read_bundle(folder)
+    where = record["env"] + (f" level {record['level']}" if record["level"] else "")
+    success = {
+        f"{where}: {condition['condition']}": {
+            "variant": record["variant"],
+            "seeds": record["seeds"],
+            **{name: condition[name] for name in ("successes", "episodes", "interval_95")},
+        }
+        for condition in record["conditions"]
+    }
+    known = {**bundle.spec.provenance.get("success", {}), **success}
+    spec = dataclasses.replace(bundle.spec, provenance={**bundle.spec.provenance, "success": known})
+    write_json(folder / SPEC_FILE, spec_to_json(spec), indent=2)
+
+
+def held_out(policy: Path, dataset: Path) -> tuple[str, ...]:
+    """Files of `dataset` that a run or bundle says were not trained on; () if it does not.
+
+    Of a run with several datasets the one of this name is meant, else any; episodes of one name of
+    which one was trained on do not count.
+    """
+    if (policy / SPEC_FILE).is_file():
+        path = policy / RECORD_FOLDER / CONFIG_FILE
+        try:
+            datasets = datasets_of(read_json(path)) if path.is_file() else ()
+        except (KeyError, TypeError, ValueError):
+            return ()
+    else:
+        datasets = load_config(policy).datasets
+    datasets = tuple(d for d in datasets if d.name == dataset.name) or datasets
+    trained = {name for d in datasets for name in d.training_episodes}
+    return tuple(n for d in datasets for n in d.validation_episodes if n not in trained)
+
+
+def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
+    """Every wanted mode with every wanted latency; what is not given is the policy's own."""
+    own = spec.execution
+    conditions = []
+    for mode in options.mode or (own.mode,):
+        changes: dict[str, Any] = {"mode": mode}
+        if mode != own.mode:
+            changes["options"] = {}  # they are of the mode that it has
+        if mode != "open_loop":
+            changes["open_loop_rows"] = None
+        elif options.open_loop_rows is not None:
+            changes["open_loop_rows"] = options.open_loop_rows
+        if options.m is not None:
+            changes["m"] = options.m
+        execution = dataclasses.replace(own, **changes)
+        make_mode(execution, spec)  # raises for one that is not there
+        conditions += [
+            Condition(execution, latency / 1e3, options.camera_rate_hz)
+            for latency in options.latency_ms
+        ]
+    return conditions
+
+
+def _load(options: EvaluateOptions) -> Policy:
+    if (options.policy / SPEC_FILE).is_file():
+        engine, variant = cpu_engine(options.variant), options.variant
+        policy = load_policy(options.policy, engine=engine, variant=variant, threads=1)
+        check_recorded(policy.bundle)
+        return policy
+    checkpoint = load_checkpoint(options.policy)
+    spec = make_spec(checkpoint.config, checkpoint.step)
+    return TorchPolicy(checkpoint.policy, spec)
+
+
+def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
+    name = options.env or spec.provenance.get("task")
+    if not name:
+        raise ConfigurationError(
+            f"policy '{spec.name}' does not say what it was trained on: name it with --env"
+        )
+    if options.env is None and not is_simulated(str(name)):
+        raise ConfigurationError(
+            f"policy '{spec.name}' was trained on recordings ({name!r:.60}), of which there is no "
+            "simulation. Compare it with recorded actions: --dataset FOLDER; try it on the arm: "
+            "ros2 launch act_bringup real_so101.launch.py; or name a simulated task with --env"
+        )
+    return str(name)
+
+
+def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment:
+    extra = {
+        "level": options.level,
+        "look": options.look or spec.provenance.get("look"),
+        "arm_parameters": options.arm_parameters,
+        "rate_hz": options.control_rate_hz,
+    }
+    given = {name: value for name, value in extra.items() if value is not None}
+    return open_environment_for(spec, _environment_name(options, spec), **given)
+
+
+_environment: Environment  # of this worker process
+_policy: Policy
+
+
+def _open_worker(options: EvaluateOptions) -> None:
+    global _environment, _policy
+    torch.set_num_threads(1)  # one episode per core is faster than one inference on all
+    _policy = _load(options)
+    _environment = _open_environment(options, _policy.spec)
+
+
+def _run_job(job: tuple[Condition, int]) -> Result:
+    return run_episode(_environment, _policy, *job)
+
+
+def _film(
+    options: EvaluateOptions, conditions: list[Condition], evaluated: list[ConditionResult]
+) -> None:
+    """Run the first successes and failures of each condition again; they are the same episodes."""
+    policy = _load(options)
+    env = _open_environment(options, policy.spec)
+    for condition, result in zip(conditions, evaluated, strict=True):
+        for success, label in ((True, "success"), (False, "failure")):
+            chosen = [r.seed for r in result.results if r.success == success][: options.videos]
+            for seed in chosen:
+                frames: list[dict[str, np.ndarray]] = []
+                run_episode(env, policy, condition, seed, frames)
+                mode, latency = condition.execution.mode, round(condition.latency_s * 1e3)
+                path = options.out / f"{label}_{seed}_{mode}_{latency}ms.mp4"
+                write_video(path, frames, condition.camera_rate_hz or policy.spec.rate_hz)
+                print(f"video {path}")
+    env.close()
+
+
+def main() -> None:
+    run_command(
+        evaluate,
+        EvaluateOptions,
+        kept=lambda options: f"no result of this evaluation is in {options.out}, start it again",
+        then=_next,
+    )
+
+
+def _next(options: EvaluateOptions) -> str:
+    if options.dataset is not None:
+        return "the arm itself tells how good it is: ros2 launch act_bringup real_so101.launch.py"
+    return f"act-report {options.out} --out results.md, or act-compare {options.out} OTHER"
+
+
+if __name__ == "__main__":
+    main()

@@ -58,3 +58,79 @@ class So101:
             task, level=level, control_hz=rate_hz, look=look, arm_parameters=arm_parameters
         )
         self.look = self._sim.look
+        joints = self._sim.joint_names
+        units = ("rad",) * len(joints)
+        self.features = Features(
+            joints=joints,
+            joint_units=units,
+            actions=joints,
+            action_units=units,
+            cameras=tuple(Camera(name, height, width) for name in cameras),
+            rate_hz=float(rate_hz),
+        )
+        if render_height is None:
+            render_height = 2 * height if self.look == ROOM else 480
+        self._render_size = (render_height, round(render_height * width / height))
+        self._images = [ImageInput(f"image_{name}", name, height, width) for name in cameras]
+        self.max_steps = round(self._sim.task.time_limit_s * rate_hz)
+        # 0.02 rad moves the hand by some 5 mm. Not the gripper: its opening decides over grasps.
+        self.noise_scale = np.where(np.array(joints) == "gripper", 0.0, 0.02)
+        self._limiter = CommandLimiter(self._sim.limits, 1.0 / rate_hz)
+        self.reset(0)
+        self.placement_names = tuple(name for name, _ in _flatten(self._sim.record["objects"]))
+
+    def reset(self, seed: int) -> None:
+        self._sim.reset(seed)
+        self._step = 0
+        self._expert: Expert | None = None
+        self._command = self._limiter.reset(self._sim.joint_position).position_rad
+
+    def placement(self) -> NDArray[np.float64]:
+        return np.array([value for _, value in _flatten(self._sim.record["objects"])])
+
+    def joints(self) -> NDArray[np.float32]:
+        return self._sim.joint_position.astype(np.float32)
+
+    def joint_velocities(self) -> NDArray[np.float32]:
+        return self._sim.joint_velocity.astype(np.float32)
+
+    def observe(self) -> Observation:
+        images = {
+            image.camera: resize(self._sim.render(image.camera, *self._render_size), image)
+            for image in self._images
+        }
+        stamp_ns = round(self._step * 1e9 / self.features.rate_hz)
+        return Observation(stamp_ns, self.joints(), images)
+
+    def expert_action(self) -> NDArray[np.float64]:
+        if self._expert is None:
+            self._expert = make_expert(self._sim)
+        return self._expert.act()
+
+    def hold_action(self) -> NDArray[np.float64]:
+        return self._command
+
+    def step(self, action: NDArray[np.floating]) -> Outcome:
+        self._command = self._limiter.limit(action).position_rad
+        report = self._sim.step(self._command)
+        self._step += 1
+        return Outcome(
+            success=report.success,
+            finished=report.finished,
+            distance_m=report.distance_m,
+            grasped=report.grasps_won > 0,
+        )
+
+    def close(self) -> None:
+        self._sim.close()
+
+
+def _flatten(start: dict[str, Any]) -> list[tuple[str, float]]:
+    """{"cube": [0.2, 0.1], "cube_yaw": 1.0} -> cube_0 0.2, cube_1 0.1, cube_yaw 1.0."""
+    values = []
+    for name, value in start.items():
+        if np.ndim(value) == 0:
+            values.append((name, float(value)))
+        else:
+            values += [(f"{name}_{i}", float(v)) for i, v in enumerate(np.ravel(value))]
+    return values
