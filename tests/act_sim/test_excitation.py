@@ -23,7 +23,7 @@ def test_it_begins_and_ends_where_the_arm_stands():
     assert plan.end - plan.begin == 2000
 
 
-def test_every_joint_moves_far_fast_and_to_and_fro():
+def test_every_joint_moves_far_fast_and_back_and_forth():
     plan = plan_excitation(HOME_POSE_RAD)
     motion = plan.target_rad[plan.begin : plan.end]
     speed = np.diff(motion, axis=0) * RATE_HZ
