@@ -46,7 +46,7 @@ class Follower(Node):
 
 
 @pytest.fixture
-def moving(ros):
+def moving(spin_until):
     """``moving(**parameters)``: the node and an arm at zero that is at once where it is told."""
     nodes: list = []
 
