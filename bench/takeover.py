@@ -340,6 +340,10 @@ def look(result: Result, watch: Watch, since_s: float, owner: str) -> None:
     first = watch.first(owner, since_s)
     result.first_s.append(WATCHED_S if first is None else first - since_s)
     after = [p for p in watch.periods[-200:] if since_s - PERIOD_S <= p[0] <= since_s + WATCHED_S]
+    if len(after) < 3:  # the bus was silent all the time
+        result.beyond_rad.append(0.0)
+        result.without_command += round(WATCHED_S / PERIOD_S)
+        return
     steps = np.diff(np.array([target for _, target, *_ in after]), axis=0)
     sources = np.diff(np.array([source for *_, source, _ in after]), axis=0)
     changed = np.abs(sources).max(axis=1) > 10 * SPEED_RAD_S * PERIOD_S  # another source begins
