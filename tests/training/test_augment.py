@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import torch
 from act_training.augment import jitter_colour, shift_images
+from act_training.config import TrainingConfig
+from act_training.train import augment
 
 
 def test_shifts_are_translations_with_repeated_edges():
@@ -31,3 +33,20 @@ def test_colour_changes_stay_in_range_and_differ_per_image():
     assert changed.min() >= 0
     assert changed.max() <= 255
     assert not torch.equal(changed[0], changed[1])
+
+
+def test_cameras_are_all_shifted_before_any_is_coloured_and_steps_are_changed_alike():
+    """The order of the draws is part of what a seed means."""
+    settings = TrainingConfig(augment_shift_px=2, augment_colour=0.2)
+    images = torch.randint(0, 256, (3, 8, 10, 3), dtype=torch.uint8)
+    torch.manual_seed(1)
+    shifted = [shift_images(images, 2), shift_images(images, 2)]
+    expected = [jitter_colour(image, 0.2) for image in shifted]
+    torch.manual_seed(1)
+    assert all(map(torch.equal, augment([images, images], settings), expected))
+    steps = torch.stack([images, images], dim=1)
+    torch.manual_seed(1)
+    (changed,) = augment([steps], settings)
+    assert changed.shape == steps.shape
+    assert torch.equal(changed[:, 0], changed[:, 1])
+    assert not torch.equal(changed[:, 0], images)

@@ -394,23 +394,32 @@ def compute_gradients(
     accelerator: Accelerator, model: nn.Module, batch: Batch, settings: TrainingConfig
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Losses of an augmented batch; leaves clipped gradients, returns their norm before that."""
-    images = [_augment(image, settings) for image in batch.images]
     with _attention(accelerator.device):
-        losses = model(batch._replace(images=images))
+        losses = model(batch._replace(images=augment(batch.images, settings)))
     accelerator.backward(losses["loss"])
     return losses, accelerator.clip_grad_norm_(model.parameters(), settings.grad_clip)
 
 
-def _augment(images: Tensor, settings: TrainingConfig) -> Tensor:
-    """Random shifts and colours; the steps of one observation (B, T, h, w, 3) have the same."""
+def augment(images: list[Tensor], settings: TrainingConfig) -> list[Tensor]:
+    """Random shifts of every camera's images, then random colours of them."""
+    return [_coloured(each, settings) for each in [_shifted(each, settings) for each in images]]
+
+
+def _shifted(images: Tensor, settings: TrainingConfig) -> Tensor:
+    """Random shifts; the steps of one observation (B, T, h, w, 3) have the same."""
+    limit_px = settings.augment_shift_px
     if images.dim() == 4:
-        return jitter_colour(
-            shift_images(images, settings.augment_shift_px), settings.augment_colour
-        )
-    steps = images.shape[1]
-    side_by_side = shift_images(images.movedim(1, 3), settings.augment_shift_px).flatten(2, 3)
-    side_by_side = jitter_colour(side_by_side, settings.augment_colour)  # (B, h, w * T, 3)
-    return side_by_side.unflatten(2, (-1, steps)).movedim(3, 1)
+        return shift_images(images, limit_px)
+    return shift_images(images.movedim(1, 3), limit_px).movedim(3, 1)
+
+
+def _coloured(images: Tensor, settings: TrainingConfig) -> Tensor:
+    """Random colours; the steps of one observation (B, T, h, w, 3) have the same."""
+    if images.dim() == 4:
+        return jitter_colour(images, settings.augment_colour)
+    side_by_side = images.movedim(1, 3).flatten(2, 3)  # (B, h, w * T, 3)
+    side_by_side = jitter_colour(side_by_side, settings.augment_colour)
+    return side_by_side.unflatten(2, (-1, images.shape[1])).movedim(3, 1)
 
 
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[object]:
