@@ -70,6 +70,7 @@ def test_an_episode_by_services(nodes, spin_until, tmp_path):
     assert bag.outcome()["success"] is True
     assert call(spin_until, node, robot, topics.RECORD_DISCARD).message == "episode_000000"
     assert not (tmp_path / "episode_000000").exists()
+    assert (tmp_path / ".bin/episode_000000/episode.json").exists()
     assert not call(spin_until, node, robot, topics.RECORD_DISCARD).success
 
 
@@ -84,6 +85,21 @@ def test_compressed_images_are_recorded_as_they_come(nodes, spin_until, tmp_path
     assert timeline.cameras == ("front",)
     assert all(frame.compressed for frame in timeline.frames("front"))
     assert timeline.image_sizes == {"front": (48, 64)}
+
+
+def test_the_screen_tells_how_it_goes(nodes, spin_until):
+    node, robot = nodes(episodes=2)
+    spin_until(lambda: heard(node), node, robot)
+    number, rates, disk = node.gauges().split(" | ")
+    assert number == "episode 1 of 2"
+    assert [word for word in rates.split() if word.isalpha()] == ["joint", "front", "wrist", "Hz"]
+    assert disk.startswith("disk for ")
+    node.start()
+    verdict = node.stop()
+    assert not verdict.keep  # too short
+    assert node.gauges().startswith("episode 2 of 2 | 1 to redo | ")
+    node.discard()
+    assert node.gauges().startswith("episode 1 of 2 | joint ")
 
 
 def test_what_comes_while_python_is_busy_is_recorded(nodes, spin_until, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from shutil import get_terminal_size
 from typing import Any
 
 from act_core import ros
@@ -51,7 +52,8 @@ class ConsoleNode(RecordNode):
         for key in self._keyboard.read():
             self.session.key(key, now_s)
         self.session.tick(now_s)
-        sys.stdout.write(CLEAR + self.session.status(now_s))
+        line = f"{self.session.status(now_s)} | {self.gauges()}"
+        sys.stdout.write(CLEAR + line[: get_terminal_size().columns - 1])
         sys.stdout.flush()
 
 

@@ -102,10 +102,14 @@ class EpisodeRecorder:
             ) from error
         return self._writing.folder
 
+    def free_bytes(self) -> int:
+        """What is free on the disk of the recordings."""
+        there = next(path for path in (self._out, *self._out.absolute().parents) if path.exists())
+        return shutil.disk_usage(there).free
+
     def little_space(self) -> str | None:
         """What to say when the disk is nearly full; None while it is not."""
-        there = next(path for path in (self._out, *self._out.absolute().parents) if path.exists())
-        free = shutil.disk_usage(there).free
+        free = self.free_bytes()
         if free >= MIN_FREE_BYTES:
             return None
         return (
@@ -137,11 +141,17 @@ class EpisodeRecorder:
             writing.folder, writing.timeline, writing.messages, writing.dropped, writing.problem
         )
 
-    def discard(self) -> Path:
-        """Ends the episode and moves it to the bin. Raises ConfigurationError if there is none."""
+    def discard(self, for_good: bool = False) -> Path:
+        """Ends the episode and moves it to the bin, or deletes it where nobody would look for it.
+
+        Raises ConfigurationError if there is none.
+        """
         writing = self._take()
         writing.finish()
-        to_bin(writing.folder)
+        if for_good:
+            shutil.rmtree(writing.folder)
+        else:
+            to_bin(writing.folder)
         return writing.folder
 
     def delete(self, folder: Path) -> None:

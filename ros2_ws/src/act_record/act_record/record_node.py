@@ -57,7 +57,9 @@ class RecordNode(Node):
         super().__init__("act_record", **overrides)
         p = self.params = ros.declare_parameters(self, RecordParameters)
         self.kept = 0
+        self.redo = 0  # of them, those that should be made again
         self.last: Recording | None = None
+        self._last_redo = False
         self._names = {topic: self.resolve_topic_name(topic.name) for topic in p.topics()}
         contract = contract_text(p.task, p.cameras, p.images, p.rate_hz, p.joint_names())
         self._recorder = EpisodeRecorder(
@@ -124,7 +126,7 @@ class RecordNode(Node):
         self._finish()
         if self.recording:
             if self.params.auto:
-                self._recorder.discard()
+                self._recorder.discard(for_good=True)
                 self.get_logger().info("the episode in progress is not kept: it did not end")
             else:
                 self.stop()
@@ -159,6 +161,8 @@ class RecordNode(Node):
         recording = self.last = self._recorder.stop()
         verdict = judge(recording.timeline, self.params.rate_hz)
         self.kept += recording.problem is None
+        self.redo += not verdict.keep
+        self._last_redo = not verdict.keep
         name = recording.folder.name
         self.get_logger().info(f"{name}: {verdict}")
         lost = []
@@ -185,7 +189,7 @@ class RecordNode(Node):
         return verdict
 
     def discard(self) -> str:
-        """Deletes the episode in progress, or else the last one.
+        """Moves the episode in progress, or else the last one, to the bin.
 
         Raises ConfigurationError if there is neither.
         """
@@ -195,6 +199,7 @@ class RecordNode(Node):
             folder = self.last.folder
             self._recorder.delete(folder)
             self.last, self.kept = None, self.kept - 1
+            self.redo -= self._last_redo
         else:
             raise ConfigurationError("there is no episode to discard")
         self.get_logger().info(f"{folder.name} discarded")
@@ -211,6 +216,27 @@ class RecordNode(Node):
                 f"{self.last.folder.name} could not be marked: {error.strerror or error}"
             ) from error
         return self.last.folder.name
+
+    def gauges(self) -> str:
+        """How the recording goes, in a few words for the person who makes it."""
+        number, wanted = self.kept + 1, self.params.episodes
+        parts = [f"episode {min(number, wanted)} of {wanted}" if wanted else f"episode {number}"]
+        if self.redo:
+            parts.append(f"{self.redo} to redo")
+        parts.append(
+            " ".join(f"{_short(s.name)} {s.traffic.rate_hz:.0f}" for s in self._streams.values())
+            + " Hz"
+        )
+        free_s = self._recorder.free_bytes() / self._bytes_per_s()
+        parts.append(f"disk for {min(free_s / 60, 9999):.0f} min")
+        return " | ".join(parts)
+
+    def _bytes_per_s(self) -> float:
+        """Of the last episode; before the first one as much as raw images of 640x480 need."""
+        if self.last is not None and self.last.folder.exists():
+            size = sum(path.stat().st_size for path in self.last.folder.glob("*"))
+            return size / max(self.last.timeline.length_s, 1.0)
+        return max(len(self.params.cameras), 1) * 640 * 480 * 3 * self.params.rate_hz
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -286,7 +312,8 @@ class RecordNode(Node):
             self._tail = self.create_timer(self.params.tail_s, self._finish)
         else:
             try:
-                self.get_logger().info(f"{self.discard()} is not kept: {clean(event.reason)}")
+                name = self._recorder.discard(for_good=True).name
+                self.get_logger().info(f"{name} is not kept: {clean(event.reason)}")
             except OSError as error:
                 self.get_logger().error(f"an episode that failed could not be deleted: {error}")
 
@@ -364,6 +391,12 @@ class RecordNode(Node):
             response.success = False
             response.message = str(error)
         return response
+
+
+def _short(topic: str) -> str:
+    """A topic as a person calls it: front for ``camera/front/image_raw``."""
+    parts = topic.split("/")
+    return parts[1] if parts[0] == "camera" else parts[0].partition("_")[0]
 
 
 def main() -> int:
