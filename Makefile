@@ -33,7 +33,7 @@ train-demo-policy: training ## make a policy for pick_place: collect, train, exp
 # In two processes: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed at its end once.
 SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
 test: training ## run every test
-	$(IN_ENV) nice -n 5 python -m pytest $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
+	$(IN_ENV) nice -n 5 python -m pytest tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
 	nice -n 5 python -m pytest $(SECOND_TESTS) && exit $$first
 
 check: training ## lint, format, types, spelling

@@ -40,6 +40,8 @@ def begun(folder: Path, module: str, before: str = "") -> subprocess.Popen:
         [sys.executable, "-c", before + CALL], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])},
+        # One that is ignored, as under nohup, would be for the child as well.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     while not (folder / "begun").exists():
         assert child.poll() is None, child.communicate()

@@ -150,6 +150,45 @@ def test_every_episode_of_a_simulation(nodes, spin_until, tmp_path):
         assert statuses[-1]["finished"] == "true"
 
 
+def test_a_recorder_that_is_behind_takes_all_of_the_episode_before_it_ends(
+    nodes, spin_until, tmp_path
+):
+    """The executor takes one message of each topic in turn: it hears of the end first."""
+    node, robot = nodes(auto=True, tail_s=0.05)
+    spin_until(lambda: heard(node), node, robot)
+    robot.tell(0)
+    spin_until(lambda: node.recording, node, robot)
+    now_ns = robot.get_clock().now().nanoseconds
+    stamps = [now_ns + 1_000_000 * k for k in range(400)]
+    for k, stamp_ns in enumerate(stamps):
+        robot._joints.publish(ros.joint_state(bags.JOINT_NAMES, bags.target(k / 1000), stamp_ns))
+    robot.tell(0, finished=True, success=True)
+    spin_until(lambda: node.kept == 1, node, robot)
+    found = Timeline.of(open_bag(tmp_path / "episode_000000")).joints()
+    assert set(stamps) <= {sample.stamp_ns for sample in found}
+
+
+def test_what_is_left_of_an_episode_is_not_in_the_next(nodes, spin_until, tmp_path):
+    node, robot = nodes(auto=True, tail_s=10.0)
+    spin_until(lambda: heard(node), node, robot)
+    robot.tell(0)
+    spin_until(lambda: node.recording, node, robot)
+    now_ns = robot.get_clock().now().nanoseconds
+    old = [now_ns + 1_000_000 * k for k in range(400)]
+    for stamp_ns in old:
+        robot._joints.publish(ros.joint_state(bags.JOINT_NAMES, bags.target(0.0), stamp_ns))
+    robot.tell(0, finished=True, success=True)
+    spin_until(lambda: node._ended is not None, node)
+    robot.tell(1)
+    spin_until(lambda: node.kept == 1 and node.recording, node, robot)
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 60, node, robot)
+    node.stop()
+    found = Timeline.of(open_bag(tmp_path / "episode_000001")).joints()
+    assert found
+    assert not set(old) & {sample.stamp_ns for sample in found}
+
+
 def test_an_episode_whose_tail_is_cut_short_by_the_next_is_kept(nodes, spin_until, tmp_path):
     node, robot = nodes(auto=True, tail_s=10.0)
     spin_until(lambda: heard(node), node, robot)

@@ -85,6 +85,22 @@ def test_gaps_of_joints_and_commands_are_told():
     assert verdict.problems == ("no joint states for 0.16 s", "no commands for 0.31 s")
 
 
+@pytest.mark.parametrize(
+    ("topic", "says"),
+    [
+        ("joint_states", "joint states: nothing of the last 0.98 s"),
+        ("front/image_raw", "camera front: nothing of the last 1.0"),
+    ],
+)
+def test_a_stream_that_ends_before_the_others_is_told(topic, says):
+    whole = bags.episode(4.0)
+    cut = [m for m in whole if not m.topic.endswith(topic) or m.log_ns - T0 < 3000 * MS]
+    (problem,) = verdict_of(cut).problems
+    assert problem.startswith(says)
+    held = [m for m in whole if not m.topic.endswith(topic) or m.log_ns - T0 < 3800 * MS]
+    assert verdict_of(held).keep
+
+
 def test_a_camera_that_is_too_slow_is_told():
     assert verdict_of(bags.episode(4.0), rate_hz=30.0).keep
     verdict = verdict_of(bags.episode(4.0), rate_hz=60.0)

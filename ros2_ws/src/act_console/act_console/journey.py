@@ -171,5 +171,6 @@ def _policy(setup: Setup, name: str) -> Step:
     except BundleError as error:
         return Step("policy", WRONG, str(error), train)
     taught_on = spec.provenance.get("episodes")
-    text = f"'{spec.name}'" + (f", from {taught_on} demonstrations" if taught_on else "")
+    plural = "" if taught_on == 1 else "s"
+    text = f"'{spec.name}'" + (f", from {taught_on} demonstration{plural}" if taught_on else "")
     return Step("policy", DONE, text)

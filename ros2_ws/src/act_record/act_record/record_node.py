@@ -42,6 +42,7 @@ STAMPED = (cdr.JOINT_STATE, cdr.IMAGE, cdr.COMPRESSED_IMAGE)
 # Messages that the middleware keeps for us while Python is busy: judging an episode takes up to a
 # second, and in lockstep a simulation goes on at several times real time.
 DEPTH = 1000
+CATCH_UP_TURNS = 100  # of 0.1 s: then an episode ends whatever is missing, and the verdict tells
 IMAGE_DEPTH = 100
 
 
@@ -87,6 +88,10 @@ class RecordNode(Node):
         }
         self._incidents = Incidents()
         self._ended: Ended | None = None  # how, while its tail is recorded
+        self._ended_ns = 0  # when that was published, by the publisher's clock
+        self._from_ns = 0  # what was published earlier is of the episode before
+        self._published_ns: dict[Topic, int] = {}  # the newest message of each stream
+        self._patience = 0
         self._tail: Timer | None = None
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
@@ -256,10 +261,16 @@ class RecordNode(Node):
             arrival_ns = now_ns
         else:
             arrival_ns = self._arrival.time_ns(info["source_timestamp"], stamp_ns)
-        self._recorder.write(name, data, arrival_ns)
+        published_ns = int(info["source_timestamp"])
+        if published_ns >= self._from_ns:
+            self._recorder.write(name, data, arrival_ns)
+        if topic in self._streams:
+            self._published_ns[topic] = max(published_ns, self._published_ns.get(topic, 0))
         if topic is topics.EPISODE_STATUS:
             # Not by rclpy, which raises RuntimeError for bytes that are no message.
-            self._on_status(cdr.read_status(data))
+            self._on_status(cdr.read_status(data), published_ns)
+        elif self._ended is not None:
+            self._look_for_end()
 
     def _joints_of(self, topic: Topic, data: bytes) -> tuple[str, ...]:
         """Names of the joints that a message tells of; none where it is of something else."""
@@ -283,7 +294,7 @@ class RecordNode(Node):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_status(self, values: Mapping[str, str]) -> None:
+    def _on_status(self, values: Mapping[str, str], published_ns: int) -> None:
         if not self.params.task:
             self._task = values.get("task", "")
         events = self._watch.update(values)
@@ -291,31 +302,45 @@ class RecordNode(Node):
             return
         for event in events:
             if isinstance(event, Began):
-                self._begin()
+                self._begin(published_ns)
             else:
-                self._end(event)
+                self._end(event, published_ns)
 
-    def _begin(self) -> None:
+    def _begin(self, published_ns: int) -> None:
         self._finish()  # the next one comes before the tail of the last has ended
         if self.complete:
             return
+        # A recorder that is behind still has messages of the episode before to take.
+        self._from_ns = published_ns
         try:
             self.start()
         except ConfigurationError as error:
             self.get_logger().error(f"this episode is not recorded: {error}")
 
-    def _end(self, event: Ended) -> None:
+    def _end(self, event: Ended, published_ns: int) -> None:
         if not self.recording:
             return
         if event.success or (self.params.keep_failures and event.success is not None):
-            self._ended = event
-            self._tail = self.create_timer(self.params.tail_s, self._finish)
+            self._ended, self._ended_ns = event, published_ns
+            self._patience = CATCH_UP_TURNS
+            self._look_for_end()
         else:
             try:
                 name = self._recorder.discard(for_good=True).name
                 self.get_logger().info(f"{name} is not kept: {clean(event.reason)}")
             except OSError as error:
                 self.get_logger().error(f"an episode that failed could not be deleted: {error}")
+
+    def _look_for_end(self) -> None:
+        """Begins the tail once every stream has come to the end of the episode: the executor takes
+        one message of each topic in turn, so a busy recorder hears of the end before it has taken
+        what was published earlier on a topic with more messages."""
+        behind = any(
+            self._published_ns.get(topic, 0) < self._ended_ns and stream.silence() is None
+            for topic, stream in self._streams.items()
+        )
+        if self._tail is None and not (behind and self._patience > 0):
+            self._tail = self.create_timer(self.params.tail_s, self._finish)
 
     def _finish(self) -> None:
         """Keeps the episode that has ended, if there is one."""
@@ -332,6 +357,9 @@ class RecordNode(Node):
             self.stop()
         if not self._armed:
             self._reset_first()
+        if self._ended is not None:
+            self._patience -= 1
+            self._look_for_end()
 
     def _reset_first(self) -> None:
         """Asks for a new episode as soon as all of it can be recorded."""

@@ -33,6 +33,7 @@ MIN_RATE = 0.9  # of what was meant
 MAX_SKEW_S = 0.05  # the policy's synchroniser refuses more
 MAX_AGE_S = 0.25  # likewise
 MAX_LAG_KEPT_S = 0.3
+MAX_END_S = 0.3  # between the ends of two streams: three pictures of a camera at 10 Hz
 MAX_JOINT_GAP_S = 0.1  # the policy's synchroniser refuses joints that are older
 MAX_COMMAND_GAP_S = 0.2  # whoever moves the arm stops it then
 
@@ -186,9 +187,26 @@ def _problems(
                                ("commands", "command_gap_s", MAX_COMMAND_GAP_S)):  # fmt: skip
         if (figures[key] or 0.0) > limit_s:
             found.append(f"no {what} for {figures[key]:.2f} s")
+    found += _ending_early(timeline)
     if timeline.damaged:
         found.append(f"messages that cannot be read: {dict(timeline.damaged)}")
     return tuple(found)
+
+
+def _ending_early(timeline: Timeline) -> list[str]:
+    """Streams that end before the others: a recorder that was behind, or a source that died."""
+    ends_ns = {
+        f"camera {c}": max(frame.stamp_ns for frame in timeline.frames(c)) for c in timeline.cameras
+    }
+    if joints := timeline.joints():
+        ends_ns["joint states"] = max(sample.stamp_ns for sample in joints)
+    last_ns = max(ends_ns.values(), default=0)
+    early = {what: (last_ns - end_ns) / 1e9 for what, end_ns in ends_ns.items()}
+    return [
+        f"{what}: nothing of the last {seconds:.2f} s"
+        for what, seconds in early.items()
+        if MAX_END_S < seconds <= MAX_SPAN_S  # beyond: a clock was wrong, which is told already
+    ]
 
 
 def _span_s(stamps_ns: Sequence[int]) -> float:
