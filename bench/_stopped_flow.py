@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,6 +38,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.joint import LocalJoint
 from so101_driver.emulator.pty_port import PtyPort
+from so101_driver.leader_hand import HOW
 
 T = TypeVar("T")
 
@@ -209,6 +210,20 @@ def pretended(name: str, status: str, reason: str, what: str) -> Way:
     )  # fmt: skip
 
 
+def taken_again(way: Way) -> Way:
+    """The arm holds when the cause is gone, until its person takes it again."""
+
+    def restore(system: System) -> None:
+        way.restore(system)
+        _wait(
+            lambda: HOW in system.watcher.heard[LEADER][-1][2] or None,
+            system.watcher, [LEADER], 30.0, f"{way.name}: the leader waits for its person",
+        )  # fmt: skip
+        system.call(topics.LEADER_ENABLE, data=True)
+
+    return replace(way, restore=restore)
+
+
 def _released(system: System) -> None:
     system.call(topics.ESTOP, data=False)
     system.call(topics.POLICY_ENABLE, data=True)
@@ -253,11 +268,11 @@ WITH_EMULATOR = (
 )
 WITH_LEADER = (
     paused("driver", LEADER, "the follower has been silent"),
-    killed("driver", LEADER, "the follower has been silent"),
-    paused("leader", DRIVER, "no command"),
-    killed("leader", DRIVER, "no command"),
-    faulty("USB cable of the leader pulled", "leader", LEADER, "port", "port_gone"),
-    asked("leader disabled", DRIVER, "no command", topics.LEADER_ENABLE, False),
+    taken_again(killed("driver", LEADER, "the follower has been silent")),
+    taken_again(paused("leader", DRIVER, "person (/leader) owned the arm")),
+    killed("leader", DRIVER, "person (/leader) owned the arm"),
+    taken_again(faulty("USB cable of the leader pulled", "leader", LEADER, "port", "port_gone")),
+    asked("leader disabled", DRIVER, "person (/leader) owned the arm", topics.LEADER_ENABLE, False),
 )
 
 

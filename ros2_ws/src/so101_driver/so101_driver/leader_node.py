@@ -20,6 +20,7 @@ from act_core.timing import MonotonicClock
 from act_core.traffic import Traffic
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from so101_driver import calibration
@@ -70,10 +71,11 @@ class LeaderNode(Node):
         self._lock = threading.Lock()  # the hand is told things from two threads
         self._logged_state = ""
         # What really went and came; see `_reports`.
-        self._turns, self._sent = Traffic(), Traffic()
+        self._turns, self._sent, self._follower = Traffic(), Traffic(), Traffic()
         self._clock_watch = ClockWatch()
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
         self._states = ros.publisher(self, topics.LEADER_JOINT_STATES)
+        ros.subscription(self, topics.JOINT_STATES, self._on_follower)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.CONTROL_OWNER, self._on_owner)
         ros.service(self, topics.LEADER_ENABLE, self._on_enable)
@@ -113,6 +115,10 @@ class LeaderNode(Node):
 
     # -- executor ------------------------------------------------------------------------------
 
+    def _on_follower(self, message: JointState) -> None:
+        if set(self._joints) & set(message.name):
+            self._follower.count()
+
     def _on_estop(self, message: Bool) -> None:
         with self._lock:
             self._hand.block(message.data)
@@ -145,6 +151,11 @@ class LeaderNode(Node):
         if age_s is not None and age_s > SILENT_S:
             errors.append(f"the control loop has stood still for {age_s:.1f} s")
         warnings: list[str] = []
+        silent_s = self._follower.age_s
+        if silent_s is None:
+            warnings.append("nothing has come from the follower yet")
+        elif silent_s > SILENT_S:
+            warnings.append(f"the follower has been silent for {silent_s:.1f} s")
         if ros.has_simulated_time(self):
             warnings += filter(None, [self._clock_watch.look(self.get_clock().now().nanoseconds)])
         if state != FOLLOWING:
