@@ -16,6 +16,7 @@ from so101_driver.arm import So101Arm
 from so101_driver.bus import Bus
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
@@ -74,6 +75,23 @@ def test_after_sigkill_the_guard_sees_to_the_torque(emulator, policy):
     assert torques(emulator.bus.servos) == [1] * 6
     process.send_signal(signal.SIGKILL)
     process.wait(10)
+    wait_until(lambda: torques(emulator.bus.servos) == [0] * 6)
+
+
+def test_a_bus_that_is_behind_is_told_again(emulator):
+    """The servos hear nothing for a while: a release that nobody confirmed is sent once more."""
+    process = driver_process(emulator, "release", "killed")
+    for servo_id in range(1, 7):
+        emulator.bus.happen(FaultEvent(0.0, "silent", servo=servo_id))
+    heard = []
+    write = emulator.bus._sync_write
+    emulator.bus._sync_write = lambda packet: (heard.append(packet), write(packet))
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    wait_until(lambda: len(heard) > 1)  # torque off, in vain
+    assert torques(emulator.bus.servos) == [1] * 6
+    for servo_id in range(1, 7):
+        emulator.bus.happen(FaultEvent(0.0, "silent", servo=servo_id, value=0.0))
     wait_until(lambda: torques(emulator.bus.servos) == [0] * 6)
 
 

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 HOLD, RELEASE, REST = "hold", "release", "rest"
 EXIT_POLICIES = (HOLD, RELEASE, REST)
+UNCONFIRMED = "did not confirm it"
 
 REST_RATE_HZ = 50.0
 REST_SPEED = 0.4  # of the arm's own speed limits; lower ones hold as they are
@@ -66,7 +67,7 @@ def carry_out(
             moved = f"on the way to rest: {error}; "
     unconfirmed = arm.release()
     if unconfirmed:
-        return f"{moved}torque off was sent, but {', '.join(unconfirmed)} did not confirm it"
+        return f"{moved}torque off was sent, but {', '.join(unconfirmed)} {UNCONFIRMED}"
     return f"{moved}torque is off"
 
 

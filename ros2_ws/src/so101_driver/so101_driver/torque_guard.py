@@ -29,7 +29,7 @@ from so101_driver.backoff import Backoff
 from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import load
-from so101_driver.exit_policy import HOLD, carry_out
+from so101_driver.exit_policy import HOLD, RELEASE, UNCONFIRMED, carry_out
 from so101_driver.transport import SerialTransport
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # between guards that do not live long
@@ -148,9 +148,12 @@ def guard(port: str, baud: int, calibration: Path, policy: str, limits: JointLim
         try:
             bus = Bus(SerialTransport(port, baud))
             try:
-                return carry_out(policy, So101Arm(bus, load(calibration)), limits)
+                done = carry_out(policy, So101Arm(bus, load(calibration)), limits)
             finally:
                 bus.close()
+            if UNCONFIRMED not in done or clock.now_ns() >= deadline_ns:
+                return done
+            policy = RELEASE  # once more: a bus that is behind has not heard of it yet
         except BusError as error:
             if clock.now_ns() >= deadline_ns:
                 return f"exit policy '{policy}' failed: {error}"
