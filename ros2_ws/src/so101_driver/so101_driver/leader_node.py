@@ -71,7 +71,8 @@ class LeaderNode(Node):
         self._lock = threading.Lock()  # the hand is told things from two threads
         self._logged_state = ""
         # What really went and came; see `_reports`.
-        self._turns, self._sent, self._follower = Traffic(), Traffic(), Traffic()
+        self._turns, self._sent = Traffic(), Traffic()
+        self._follower, self._others = Traffic(), Traffic()  # joint states
         self._clock_watch = ClockWatch()
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
         self._states = ros.publisher(self, topics.LEADER_JOINT_STATES)
@@ -116,8 +117,8 @@ class LeaderNode(Node):
     # -- executor ------------------------------------------------------------------------------
 
     def _on_follower(self, message: JointState) -> None:
-        if set(self._joints) & set(message.name):
-            self._follower.count()
+        known = set(self._joints) & set(message.name)
+        (self._follower if known else self._others).count()
 
     def _on_estop(self, message: Bool) -> None:
         with self._lock:
@@ -156,6 +157,8 @@ class LeaderNode(Node):
             warnings.append("nothing has come from the follower yet")
         elif silent_s > SILENT_S:
             warnings.append(f"the follower has been silent for {silent_s:.1f} s")
+        if (silent_s is None or silent_s > SILENT_S) and self._others.rate_hz:
+            warnings.append("the joint_states that come are not this arm's")
         if ros.has_simulated_time(self):
             warnings += filter(None, [self._clock_watch.look(self.get_clock().now().nanoseconds)])
         if state != FOLLOWING:
