@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
+from act_core.errors import ConfigurationError
+from act_core.yaml_file import read_yaml
 
 FORM = "expected 'node_name: {ros__parameters: {name: value}}'"
-MAX_BYTES = 1_000_000
 
 
 def params_files(name: str) -> list[str]:
@@ -20,14 +20,9 @@ def params_files(name: str) -> list[str]:
         return []
     path = Path(name).expanduser()
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RuntimeError(f"params_file:={name} is larger than {MAX_BYTES} bytes")
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise RuntimeError(f"params_file:={name} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise RuntimeError(f"params_file:={name} is not YAML: {reason:.200}") from error
+        content = read_yaml(path)
+    except ConfigurationError as error:
+        raise RuntimeError(f"params_file:={name} {error}") from error
     problem = _problem(content)
     if problem:
         raise RuntimeError(f"params_file:={name}: {problem}, {FORM}")

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from act_core import files
 from act_core.errors import ConfigurationError
+from act_core.yaml_file import read_yaml
 
 MATRICES = {"camera_matrix": 9, "rectification_matrix": 9, "projection_matrix": 12}
 # Coefficients of each model of sensor_msgs/distortion_models.hpp.
@@ -74,12 +75,9 @@ def read_calibration(file: str | Path) -> Calibration:
     camera_matrix, distortion_coefficients, rectification_matrix and projection_matrix, each with
     ``data``. Raises ConfigurationError with what is missing or wrong."""
     try:
-        if Path(file).stat().st_size > MOST_BYTES:
-            raise ConfigurationError(f"'{file}' is no camera calibration: too large")
-        content = yaml.safe_load(Path(file).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"camera calibration '{file}': {reason}") from error
+        content = read_yaml(Path(file), MOST_BYTES)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"camera calibration '{file}': it {error}") from error
     try:
         return Calibration(
             int(content["image_width"]),

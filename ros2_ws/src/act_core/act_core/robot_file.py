@@ -24,11 +24,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from act_core.errors import ConfigurationError, suggest
 from act_core.robot import Joint, Robot, ServoJoint
+from act_core.yaml_file import read_yaml
 
 MOST_BYTES = 10_000_000  # of a YAML or URDF file; meshes are not in it
 TOP_KEYS = ("name", "urdf", "acceleration_rad_s2", "joints", "poses")
@@ -127,10 +127,9 @@ def _joint(
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(_text(file))
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"robot file '{file}' is not YAML: {reason:.200}") from error
+        content = read_yaml(file, MOST_BYTES)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"robot file '{file}' {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"robot file '{file}': expected the keys {', '.join(TOP_KEYS)}")
     return content

@@ -33,6 +33,7 @@ import yaml
 
 from act_core.errors import ConfigurationError, suggest
 from act_core.files import write_file
+from act_core.yaml_file import read_yaml
 
 FILE = "setup.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -166,14 +167,9 @@ def read_setup(name: str) -> Setup:
 
 def _content(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise ConfigurationError(f"it has more than {MOST_BYTES} bytes")
-        content = yaml.safe_load(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"it cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"it is not YAML: {reason:.200}") from error
+        content = read_yaml(file, MOST_BYTES)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"it {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError("expected keys such as arm and cameras")
     return content

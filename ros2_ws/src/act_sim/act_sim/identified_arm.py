@@ -29,9 +29,9 @@ from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
-import yaml
 from act_core.errors import ConfigurationError, suggest
 from act_core.robots import find_robot
+from act_core.yaml_file import read_yaml
 from numpy.typing import NDArray
 
 from act_sim.arm_model import SERVO
@@ -40,7 +40,6 @@ ROBOT = "so101"
 ARM = find_robot(ROBOT)
 JOINT_NAMES = ARM.joint_names
 VERSION_KEY, VERSION = "act_arm_parameters", 1
-MAX_BYTES = 1_000_000
 
 
 class Allowed(NamedTuple):
@@ -115,16 +114,9 @@ def read_arm(path: str | Path) -> IdentifiedArm:
     another robot, a joint or parameter that is missing or unknown, and values that cannot be."""
     path = Path(path).expanduser()
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(f"'{path}' is larger than {MAX_BYTES} bytes")
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the arm parameters '{path}': {error.strerror}"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"'{path}' is not YAML: {reason:.200}") from error
+        content = read_yaml(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"cannot read the arm parameters: '{path}' {error}") from error
     try:
         return parse_arm(content)
     except ConfigurationError as error:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from act_core.errors import ConfigurationError, suggest
 from act_core.timing import to_ns
+from act_core.yaml_file import read_yaml
 
 from so101_driver.protocol import HEADER
 
@@ -103,9 +103,9 @@ class FaultScript:
 def load_script(path: Path) -> FaultScript:
     """Reads a script. Raises ConfigurationError that names the file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"fault script {path}: {error}") from error
+        content = read_yaml(path) or {}
+    except ConfigurationError as error:
+        raise ConfigurationError(f"fault script {path}: it {error}") from error
     try:
         if not isinstance(content, dict):
             raise ConfigurationError("expected keys: seed, echo, rates, events")
