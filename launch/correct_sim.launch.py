@@ -21,6 +21,7 @@ from act_bringup.launch_arguments import (
 )
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
+from act_bringup.simulated import policy_node, recorder_node
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
 from act_sim.sim_parameters import SimParameters
@@ -77,40 +78,9 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=required("the simulation"),
     )
-    policy = Node(
-        package="act_policy",
-        executable="policy_node",
-        output="screen",
-        parameters=[
-            {
-                "bundle": drive.bundle,
-                "enabled": True,
-                "mode": value("mode"),
-                "control_rate_hz": float(value("control_rate_hz")),
-                "engine": value("engine"),
-                "variant": value("variant"),
-                "image_fit": "resize",
-                "use_sim_time": own_time,
-            }
-        ],
-        on_exit=required("the policy"),
-    )
-    recorder = Node(
-        package="act_record",
-        executable="record_node",
-        output="screen",
-        parameters=[
-            as_parameters(context, RECORD_ARGUMENTS),
-            {
-                "cameras": drive.cameras,
-                "rate_hz": drive.spec.rate_hz,
-                "auto": True,
-                # Without it the first episode would lack what came before the recorder was there.
-                "reset_first": True,
-                "use_sim_time": own_time,
-            },
-        ],
-        on_exit=required("the recorder"),
+    policy = policy_node(value, drive, own_time)
+    recorder = recorder_node(
+        context, RECORD_ARGUMENTS, own_time, cameras=drive.cameras, rate_hz=drive.spec.rate_hz
     )
     return in_namespace(context, [drive.announcement(), sim, policy, recorder])
 

@@ -30,6 +30,7 @@ from act_bringup.launch_arguments import (
     as_yaml,
     changed,
     declare,
+    execution_parameters,
 )
 from act_bringup.namespace import NAMESPACE, absolute, in_namespace
 from act_bringup.own_folder import own_folder
@@ -229,10 +230,7 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
         "bundle": drive.bundle,
         "enabled": as_yaml(enable) if enable else choices.emulated,
         "start_within": float(choices["start_within_rad"]),
-        "mode": choices["mode"],
-        "control_rate_hz": float(choices["control_rate_hz"]),
-        "engine": choices["engine"],
-        "variant": choices["variant"],
+        **execution_parameters(choices.__getitem__),
     }
     if choices["start_pose"]:
         parameters["start_pose"] = pose(choices["start_pose"], choices.robot)

@@ -19,6 +19,7 @@ from act_bringup.launch_arguments import (
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
+from act_bringup.simulated import recorder_node
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
 from act_sim.sim_parameters import LOCKSTEP, REAL_TIME, SimParameters
@@ -60,23 +61,10 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         ],
         on_exit=required("the simulation"),
     )
-    recorder = Node(
-        package="act_record",
-        executable="record_node",
-        output="screen",
-        parameters=[
-            as_parameters(context, RECORD_ARGUMENTS),
-            {
-                "cameras": cameras,
-                "rate_hz": float(value("camera_rate_hz")),
-                "auto": True,
-                # Without it the first episode would lack what came before the recorder was there.
-                "reset_first": True,
-                "use_sim_time": own_time,
-            },
-        ],
-        on_exit=required("the recorder"),
-    )
+    recorder = recorder_node(
+        context, RECORD_ARGUMENTS, own_time,
+        cameras=cameras, rate_hz=float(value("camera_rate_hz")),
+    )  # fmt: skip
     return in_namespace(context, [drive.announcement(), sim, recorder])
 
 

@@ -8,8 +8,6 @@ ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from act_bringup.arms import ROBOTS, arms_argument
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
@@ -21,7 +19,8 @@ from act_bringup.launch_arguments import (
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
-from act_bringup.who_drives import EXPERT, NOBODY, Drive, check_joints, who_drives
+from act_bringup.simulated import policy_node
+from act_bringup.who_drives import EXPERT, NOBODY, check_joints, who_drives
 from act_core.robots import find_robot
 from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -96,29 +95,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
         nodes.append(film)
     if drive.spec is not None:
-        nodes.append(policy_node(value, drive, shared))
+        nodes.append(policy_node(value, drive, **shared))
     return in_namespace(context, nodes)
-
-
-def policy_node(value: Callable[[str], str], drive: Drive, shared: dict[str, bool]) -> Node:
-    return Node(
-        package="act_policy",
-        executable="policy_node",
-        output="screen",
-        parameters=[
-            {
-                "bundle": drive.bundle,
-                "enabled": True,
-                "mode": value("mode"),
-                "control_rate_hz": float(value("control_rate_hz")),
-                "engine": value("engine"),
-                "variant": value("variant"),
-                "image_fit": "resize",
-                **shared,
-            }
-        ],
-        on_exit=required("the policy"),
-    )
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from act_camera.camera_parameters import CameraParameters
@@ -69,6 +69,12 @@ def as_parameters(context: LaunchContext, arguments: Sequence[Argument]) -> dict
         name: texts[name] if isinstance(as_yaml(default), str) else as_yaml(texts[name])
         for name, default, _ in arguments
     }
+
+
+def execution_parameters(value: Callable[[str], str]) -> dict[str, Any]:
+    """Those of `EXECUTION_ARGUMENTS` for a policy node; ``value`` gives that of an argument."""
+    texts = {name: value(name) for name, _, _ in EXECUTION_ARGUMENTS}
+    return {**texts, "control_rate_hz": float(texts["control_rate_hz"])}
 
 
 def as_yaml(text: str) -> bool | int | float | str:
