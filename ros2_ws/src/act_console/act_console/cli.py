@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from act_bringup.setup_check import checked
 from act_camera.sources.v4l2 import MOTION_JPEG
@@ -184,13 +185,10 @@ def run_run(arguments: argparse.Namespace) -> int:
         return call(launch("real_so101.launch.py", setup, *act, *arguments.options))
     command = launch("real_so101.launch.py", setup, f"policy:={bundle}", *arguments.options)
     print(f"$ {shlex.join(command)} &", flush=True)
-    process = subprocess.Popen(command)
-    try:
-        if call(to_start(bundle)) or call(ENABLE):
-            process.send_signal(signal.SIGINT)
-        return process.wait()
-    except KeyboardInterrupt:
-        return process.wait(ENDS_WITHIN_S)
+    process = begun(command)
+    if call(to_start(bundle)) or call(ENABLE):
+        process.send_signal(signal.SIGINT)
+    return ended(process)
 
 
 def run_judge(arguments: argparse.Namespace) -> int:
@@ -248,12 +246,21 @@ def launch(file: str, setup: Setup, *arguments: str) -> list[str]:
 def call(command: Sequence[str]) -> int:
     """Says what is run, runs it, and returns its exit code. Ctrl-C is the command's to answer."""
     print(f"$ {shlex.join(command)}", flush=True)
+    return ended(begun(command))
+
+
+def begun(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
+    """Starts a command; ``how`` is `subprocess.Popen`'s. ConfigurationError where there is none."""
     try:
-        process = subprocess.Popen(command)
+        return subprocess.Popen(command, **how)
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no command {command[0]}: run `make training`, then `source env.sh`"
         ) from None
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Waits for a command of this terminal; its exit code."""
     while True:
         try:
             return process.wait()
@@ -266,7 +273,7 @@ def beside(command: Sequence[str], log: Path) -> Iterator[None]:
     """Runs a command in the background, its output in a file, and ends it with Ctrl-C."""
     print(f"$ {shlex.join(command)} &    # {log}", flush=True)
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = begun(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:

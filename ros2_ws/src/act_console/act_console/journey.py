@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from act_bringup.setup_check import checked
 from act_core.errors import ConfigurationError
@@ -14,6 +13,7 @@ from act_core.files import read_json
 from act_core.policy_json import SPEC_FILE, read_spec
 from act_core.policy_spec import BundleError
 from act_core.setup_file import EMULATED, Setup
+from act_record.bag_reader import is_kept
 from so101_driver import calibration
 from so101_driver.setup.ports import usb_ports
 
@@ -72,20 +72,13 @@ def demonstrations(folder: Path) -> Demonstrations:
             outcome = read_json(file)
         except ConfigurationError:
             outcome = None
-        if not isinstance(outcome, dict) or not _worth_keeping(outcome):
+        if not isinstance(outcome, dict) or not is_kept(outcome):
             to_redo += 1
         elif outcome.get("success") is False:
             failed += 1
         else:
             kept += 1
     return Demonstrations(kept, to_redo, failed)
-
-
-def _worth_keeping(outcome: dict[str, Any]) -> bool:
-    """What a person wrote counts, else the recorder's verdict."""
-    verdict = outcome.get("verdict")
-    judged = verdict.get("keep", True) if isinstance(verdict, dict) else True
-    return bool(outcome.get("keep", judged))
 
 
 def _arm(setup: Setup, name: str) -> Step:

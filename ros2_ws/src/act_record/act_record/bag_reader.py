@@ -13,7 +13,16 @@ from act_core.errors import ConfigurationError
 from rosbag_lite import BagMessage
 from rosbag_lite.bag import SUFFIXES
 
-__all__ = ["OUTCOME_FILE", "SUFFIXES", "Bag", "BagError", "bag_errors", "find_bags", "open_bag"]
+__all__ = [
+    "OUTCOME_FILE",
+    "SUFFIXES",
+    "Bag",
+    "BagError",
+    "bag_errors",
+    "find_bags",
+    "is_kept",
+    "open_bag",
+]
 
 OUTCOME_FILE = "episode.json"
 MAX_OUTCOME_BYTES = 1024 * 1024
@@ -65,6 +74,14 @@ class Bag(rosbag_lite.Bag):
         except (ValueError, RecursionError) as error:
             raise BagError(f"{path} is damaged: {error}") from None
         return values
+
+
+def is_kept(outcome: Mapping[str, Any]) -> bool:
+    """Whether a recording is to be used, by its `Bag.outcome`: what a person said counts, else the
+    recorder's verdict; one of which nobody said anything is."""
+    verdict = outcome.get("verdict")
+    judged = verdict.get("keep", True) if isinstance(verdict, Mapping) else True
+    return bool(outcome.get("keep", judged))
 
 
 def open_bag(path: Path) -> Bag:

@@ -22,7 +22,7 @@ from rosbag_lite import BagWriter
 from rosbag_lite.definitions import definition
 
 from act_record import cdr
-from act_record.bag_reader import Bag, BagError, bag_errors, find_bags, open_bag
+from act_record.bag_reader import Bag, BagError, bag_errors, find_bags, is_kept, open_bag
 from act_record.contract import read_contract
 from act_record.episode_recorder import BIN, to_bin, write_outcome
 from act_record.film import Film, compose
@@ -61,7 +61,7 @@ class Episode:
     @property
     def keep(self) -> bool:
         """What a person said, else the verdict."""
-        return bool(self.outcome.get("keep", self.verdict.get("keep", True))) and not self.problem
+        return is_kept(self.outcome) and not self.problem
 
     @property
     def said(self) -> str:

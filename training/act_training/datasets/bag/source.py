@@ -18,7 +18,7 @@ from act_core.errors import ConfigurationError, suggest
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, PolicySpec
 from act_core.policy_units import Reach
 from act_core.robots import known_joints
-from act_record.bag_reader import Bag, open_bag
+from act_record.bag_reader import Bag, is_kept, open_bag
 from act_record.contract import read_contract
 from act_record.timeline import MEASURED, Timeline
 from numpy.typing import NDArray
@@ -250,10 +250,10 @@ class BagSource:
     def _check_verdict(self, outcome: Mapping[str, Any]) -> None:
         """DatasetError for a recording that was to be made again, unless it is wanted all the
         same."""
+        if is_kept(outcome) or self._keep_redo:
+            return
         verdict = outcome.get("verdict")
         verdict = verdict if isinstance(verdict, Mapping) else {}
-        if outcome.get("keep", verdict.get("keep", True)) or self._keep_redo:
-            return
         problems = verdict.get("problems") or ("episode.json says keep: false",)
         raise DatasetError(
             f"its verdict was REDO: {'; '.join(map(str, problems))} (--keep-redo takes it)"
