@@ -33,6 +33,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from onnx import TensorProto, helper, numpy_helper
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.task import Future
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultEvent
@@ -147,13 +148,13 @@ class System:
         value = 0.0 if over else None
         self.buses[arm].happen(FaultEvent(0.0, kind, servo=servo, value=value))
 
-    def call(self, service: topics.Service, **fields: object) -> None:
+    def call(self, service: topics.Service, **fields: object) -> Future:
         """Asks for a service and does not wait: what it does is seen in the diagnostics."""
         kind = ros.interface_type(service.type_name)
         client: Any = self.watcher.create_client(kind, service.name)
         if not client.wait_for_service(20.0):
             raise TimeoutError(f"nobody offers {service.name}")
-        client.call_async(kind.Request(**fields))
+        return client.call_async(kind.Request(**fields))
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ class Way:
     name: str
     status: str  # of the node that suffers
     reason: str  # part of the true reason
-    stop: Callable[[System], None]
-    restore: Callable[[System], None]
+    stop: Callable[[System], object]
+    restore: Callable[[System], object]
     level: str = "warn"
     starts: bool = False  # the node itself begins with it: its first word is waited for
 
@@ -225,8 +226,17 @@ def taken_again(way: Way) -> Way:
 
 
 def _released(system: System) -> None:
+    """The e-stop is released, and the policy enabled as soon as it has heard of that."""
+    clock = MonotonicClock()
+    deadline_ns = clock.now_ns() + to_ns(60.0)
     system.call(topics.ESTOP, data=False)
-    system.call(topics.POLICY_ENABLE, data=True)
+    while clock.now_ns() < deadline_ns:
+        enabled = system.call(topics.POLICY_ENABLE, data=True)
+        while not enabled.done() and clock.now_ns() < deadline_ns:
+            clock.sleep_until_ns(clock.now_ns() + to_ns(0.01))
+        if enabled.done() and getattr(enabled.result(), "success", False):
+            return
+    raise TimeoutError("the policy could not be enabled after the e-stop")
 
 
 WITH_POLICY = (

@@ -74,6 +74,18 @@ def test_refused_commands_are_the_cause_and_come_first():
     assert arm.said() == ("ok", "following")
 
 
+def test_what_a_policy_is_refused_does_not_hide_what_a_person_is_refused():
+    arm = Arm()
+    arm.status.hold = "e-stop engaged"
+    for _ in range(100):  # in this order always: the policy's is the newest whenever it is asked
+        arm.status.heard(Refusal("estop", "nobody can take the arm over"), "person")
+        arm.run(0.01, command=Refusal("estop", "e-stop engaged"))
+    text = "99 commands refused in the last second: nobody can take the arm over; e-stop engaged"
+    assert arm.said() == ("warn", text)
+    arm.run(1.1, command=Refusal("estop", "e-stop engaged"))
+    assert arm.said() == ("warn", "e-stop engaged"), "the person has let go"
+
+
 @pytest.mark.parametrize(("failing", "level"), [(False, "warn"), (True, "error")])
 def test_a_reason_is_said_once(failing, level):
     arm = Arm()

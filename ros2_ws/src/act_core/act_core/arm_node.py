@@ -12,7 +12,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from act_core import ros, topics
-from act_core.arbiter import NOBODY, POLICY, Ownership
+from act_core.arbiter import NOBODY, PERSON, POLICY, Ownership
 from act_core.arm_parameters import BELL, HOLD, ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
@@ -276,7 +276,7 @@ class ArmNode(Node):
                 names, position, ros.stamp_ns(message.header.stamp), self.now_ns()
             )
         if refusal is None or refusal.kind != "owner":  # the policy stands by: no fault of anybody
-            self._heard(refusal)
+            self._heard(refusal, POLICY)
 
     def _on_person(self, message: JointState, info: Mapping[str, Any]) -> None:
         self._persons.saw(info, message.name)
@@ -290,14 +290,14 @@ class ArmNode(Node):
             stamp_ns = ros.stamp_ns(message.header.stamp)
             refusal = self.helm.person(sender, name, names, position, stamp_ns, self.now_ns())
         self._tell_owner()
-        self._heard(refusal)
+        self._heard(refusal, PERSON)
 
-    def _heard(self, refusal: Refusal | None) -> None:
-        self.status.heard(refusal)
+    def _heard(self, refusal: Refusal | None, source: str) -> None:
+        self.status.heard(refusal, source)
         if refusal is None:
             self.accepted()
         else:
-            self._incidents.saw(refusal.kind, refusal)
+            self._incidents.saw(f"{source}: {refusal.kind}", refusal)
 
     def begin_anew(self) -> None:
         """The arm was put somewhere else: whoever had taken it over has it no more."""

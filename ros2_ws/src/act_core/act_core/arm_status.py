@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from act_core import arbiter
 from act_core.command_gate import Refusal
 from act_core.report import Report
 from act_core.timing import Clock
@@ -32,15 +33,19 @@ class ArmStatus:
         self.failing = False  # it cannot follow until somebody sees to it
         self._started = Traffic(clock)
         self._started.count()
-        self._refusal: Refusal | None = None
+        self._clock = clock
+        self._refusals: dict[tuple[str, str], tuple[Refusal, Traffic]] = {}  # newest of a kind
 
-    def heard(self, refusal: Refusal | None) -> None:
-        """A command came, and was refused or will be followed."""
+    def heard(self, refusal: Refusal | None, source: str = arbiter.POLICY) -> None:
+        """A command came from a source of the arbiter, and was refused or will be followed."""
         if refusal is None:
             self.commands.count()
         else:
-            self._refusal = refusal
             self.refused.count()
+            about = source, refusal.kind
+            _, traffic = self._refusals.get(about, (refusal, Traffic(self._clock)))
+            traffic.count()
+            self._refusals[about] = refusal, traffic
 
     def report(self, values: Mapping[str, str], others: Sequence[str] = ()) -> Report:
         """The status of the control loop: what is wrong, the cause first, or "following".
@@ -60,11 +65,7 @@ class ArmStatus:
             age_s = self.commands.age_s
             if age_s is not None and age_s > SILENT_S:
                 warnings.append(f"no command for {age_s:.1f} s")
-        count = round(self.refused.rate_hz)
-        if count and self._refusal is not None and self._refusal.kind != "senders":
-            text = self._refusal.text
-            if text not in (*errors, *warnings):
-                warnings.insert(0, f"{count} commands refused in the last second: {text}")
+        warnings = [*self._refused(told=(*errors, *warnings)), *warnings]
         level = "error" if errors else "warn" if warnings else "ok"
         return Report(
             "control", level, "; ".join([*errors, *warnings]) or "following",
@@ -76,3 +77,13 @@ class ArmStatus:
                 **self.applied.as_values("applied"),
             },
         )  # fmt: skip
+
+    def _refused(self, told: Sequence[str]) -> list[str]:
+        """What was refused in the last second and why, without what is ``told`` already; by source
+        and kind, since a policy's refusals must not hide a person's."""
+        lines = []
+        for refusal, traffic in list(self._refusals.values()):
+            count = round(traffic.rate_hz)
+            if count and refusal.kind != "senders" and refusal.text not in told:
+                lines.append(f"{count} commands refused in the last second: {refusal.text}")
+        return lines
