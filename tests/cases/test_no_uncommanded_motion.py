@@ -102,7 +102,8 @@ def test_while_it_has_no_force_its_goal_follows_it_and_applied_says_so(fault):
     for _ in range(100):
         cycle = rig.operator.cycle()
         assert np.allclose(cycle.applied.position_rad, rig.goals_rad(), atol=0.001)
-        assert abs(rig.goals_rad()[INDEX] - rig.emulated.positions()[INDEX]) < 0.06
+        behind = rig.emulated.positions()[INDEX] - rig.goals_rad()[INDEX]
+        assert abs(behind) < 0.07, "two periods of a fall at 3.3 rad/s"
     assert not rig.emulated.servo(JOINT).memory[reg.TORQUE_ENABLE], "force cannot come by itself"
 
 
@@ -217,7 +218,26 @@ def test_servos_are_seen_to_while_another_one_keeps_the_arm_from_being_connected
     assert cycle.hold is None
 
 
-@pytest.mark.parametrize("seed", [361, 447, 639, 867])
+@pytest.mark.parametrize("torque_on_start", [True, False])
+@pytest.mark.parametrize("wrong", [None, "calibration"])
+def test_a_servo_that_runs_when_a_driver_starts_is_stopped_before_the_arm_is_checked(
+    torque_on_start, wrong
+):
+    """Somebody switched one servo on, with the goal of its last power-up; the others are limp."""
+    emulated = EmulatedArm(HOME_POSE_RAD)
+    servo = emulated.servos[0]
+    if wrong:
+        emulated.servo("gripper").memory.keep(reg.HOMING_OFFSET, 7)
+    goal = int(emulated.arm().conversion.to_counts([1.6, 0, 0, 0, 0, 0])[0])
+    servo.write(reg.GOAL_POSITION.address, reg.GOAL_POSITION.encode(goal))
+    servo.write(reg.TORQUE_ENABLE.address, b"\x01")
+    operator = Operator(emulated, emulated.driver(torque_on_start=torque_on_start))
+    operator.cycles(2.0)
+    assert abs(emulated.positions()[0] - HOME_POSE_RAD[0]) < 0.3
+    assert ("calibration" in operator.texts("error")) == (wrong is not None)
+
+
+@pytest.mark.parametrize("seed", [361, 447, 474, 639, 867])
 def test_scripts_that_moved_a_joint_once(seed):
     soak = Soak(seed, 0.5 + seed % 4, with_people=True)
     soak.run(seconds=12.0)

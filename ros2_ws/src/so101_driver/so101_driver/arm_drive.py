@@ -165,8 +165,9 @@ class ArmDrive:
         Returns the joints of such servos, and whether all have answered.
         """
         heard = held.heard & state.heard
-        far = np.abs(held.goals_rad - state.position_rad) > arm_start.NO_GOAL_JUMP_RAD
-        strays = heard & held.torque & (far | self.is_released)
+        strays = arm_start.strays(held, state)
+        if self.is_released:
+            strays |= heard & held.torque
         confirmed, self._strays = strays & self._strays, strays  # twice: a packet may be damaged
         joints = _names(confirmed)
         if joints:

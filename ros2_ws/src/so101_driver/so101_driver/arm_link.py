@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from act_core.timing import Clock, to_ns
 
-from so101_driver import arm_checks
+from so101_driver import arm_checks, arm_start
 from so101_driver.arm import So101Arm
 from so101_driver.bus_errors import BusError, MissingError, NoReplyError
 from so101_driver.driver_settings import DriverSettings
 
 
 class ArmLink:
-    """Opens the port and checks the arm, with growing pauses between attempts that fail.
+    """Opens the port, stops what runs there and checks the arm, with growing pauses between
+    attempts that fail.
 
     With the default settings, attempts that fail at once begin at 0, 0.2, 0.6, 1.4, 3.0, 5.0 s, and
     so on every two seconds.
@@ -38,14 +39,19 @@ class ArmLink:
         """The arm, checked and configured, or None while it is not yet time for another attempt.
 
         Raises BusError where an attempt fails; nothing has been moved then, and `drop` is to be
-        called.
+        called. A servo on its way to a goal far from its joint is switched off first.
         """
         if self._clock.now_ns() < self._retry_ns:
             return None
         arm = self.incomplete if self.incomplete is not None else self._open_arm()
         self.incomplete = None
         try:
-            arm_checks.check(arm)
+            if self.was_connected:  # it is known to be the arm, whatever else has changed
+                arm_start.calm(arm)
+            arm_checks.check_servos(arm)
+            if not self.was_connected:
+                arm_start.calm(arm)
+            arm_checks.check_calibration(arm)
             arm.configure()
         except (MissingError, NoReplyError):
             if self.was_connected:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from act_core.limits import JointLimits
 from act_core.robots.so101 import JOINT_NAMES
+from act_core.timing import to_ns
 from numpy.typing import NDArray
 
 from so101_driver import arm_checks
-from so101_driver.arm import ArmState, So101Arm
+from so101_driver.arm import ArmState, HeldGoals, So101Arm
 from so101_driver.arm_faults import lacks_force
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
@@ -27,6 +28,8 @@ NO_GOAL_JUMP_RAD = 0.35
 AGREES_RAD = 0.05
 
 STANDS_RAD_S = 0.1
+# A servo that was switched on just now moves within 30 ms.
+CALM_LOOKS, CALM_PAUSE_S = 8, 0.01
 
 
 class Start(NamedTuple):
@@ -37,6 +40,32 @@ class Start(NamedTuple):
     limp: NDArray[np.bool_]  # torque is off
     strays: NDArray[np.bool_]  # torque is on, at a goal that is not kept
     falls: NDArray[np.bool_]  # moves, and not towards a goal
+
+
+def calm(arm: So101Arm) -> None:
+    """Switches off the servos that run to goals far from their joints: before anything else is
+    asked of an arm, which may take a second on a bus that loses packets.
+
+    One that stands, because something is in its way, is left as it is. Two readings have to say
+    so, since a packet may be damaged.
+    """
+    before = np.zeros(len(JOINT_NAMES), dtype=bool)
+    for _ in range(CALM_LOOKS):
+        held, state = arm.read_goals_partly(None), arm.read_partly()
+        found = strays(held, state)
+        if not found.any():
+            return
+        runs = found & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
+        confirmed, before = before & runs, runs
+        if confirmed.any():
+            arm.slacken([j for j, so in zip(JOINT_NAMES, confirmed, strict=True) if so])
+        arm.bus.clock.sleep_until_ns(arm.bus.clock.now_ns() + to_ns(CALM_PAUSE_S))
+
+
+def strays(held: HeldGoals, state: ArmState) -> NDArray[np.bool_]:
+    """(6,) whose servos have torque and goals that their joints are far from."""
+    far = np.abs(held.goals_rad - state.position_rad) > NO_GOAL_JUMP_RAD
+    return held.heard & state.heard & held.torque & far
 
 
 def look(arm: So101Arm) -> Start:
