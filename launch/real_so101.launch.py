@@ -39,6 +39,7 @@ from act_bringup.required import required
 from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, check_joints, who_drives
 from act_camera.sources import SOURCES
+from act_core.policy_fit import missing_cameras
 from act_core.robot import Robot
 from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, REAL, Value
@@ -148,12 +149,10 @@ class Choices:
             self.drive = Drive(f"the leader arm at {' and the one at '.join(leaders)}")
         if self.emulated and self.cameras:
             raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
-        missing = [name for name in self.drive.cameras if name not in self.cameras]
-        if missing and not self.emulated:
-            raise RuntimeError(
-                f"the policy sees with {', '.join(self.drive.cameras)}, but there is no "
-                f"{', '.join(missing)} in cameras:={self['cameras']}"
-            )
+        given = f"cameras:={self['cameras']}"
+        missing = missing_cameras(self.drive.cameras, self.cameras, given)
+        if missing is not None and not self.emulated:
+            raise RuntimeError(missing)
         check_joints(self.drive, self.robot.joint_names)
 
     def __getitem__(self, name: str) -> str:

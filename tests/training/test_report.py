@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from act_training.datasets.report import (
@@ -61,6 +63,18 @@ def test_command(dataset, capsys):
     assert "episodes    4 (4 successes), 46 frames, 2 s at 20 Hz" in text
     assert "starts      4 different in 4 episodes" in text
     assert (dataset / "report.png").stat().st_size > 10_000
+
+
+def test_facts_are_what_act_check_compares_a_policy_with(dataset, tmp_path):
+    from act_console.check.data import data_of
+
+    report_dataset(dataset, tmp_path / "facts.json")
+    data = data_of(dataset, json.loads((tmp_path / "facts.json").read_text()))
+    assert data.meeting.joints == ("shoulder", "elbow", "gripper")
+    assert data.meeting.cameras == {"front": (16, 24), "wrist": (16, 16)}
+    assert [spread.name for spread in data.starts] == list(data.meeting.joints)
+    assert [spread.name for spread in data.actions] == ["shoulder", "gripper"]
+    assert not (dataset / "report.png").exists()
 
 
 def test_text_names_unjudged_episodes(make_episode):

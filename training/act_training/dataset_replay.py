@@ -9,16 +9,16 @@ import matplotlib as mpl
 import numpy as np
 from act_core.errors import ConfigurationError
 from act_core.files import write_json
+from act_core.policy_fit import misfits
 from act_policy.history import History, stacked
 from act_policy.observation import Observation
 from act_policy.policy import Policy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from act_training.bundle_spec import one_unit
+from act_training.bundle_spec import meeting
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.statistics import Moments, compute_moments
-from act_training.features import Features
 from act_training.figure import write_figure
 from act_training.video import write_video
 
@@ -134,7 +134,8 @@ def replay(policy: Policy, episode: Episode) -> Replay:
     Raises ConfigurationError when the episode is of another robot or lacks a camera.
     """
     spec = policy.spec
-    _check_fit(policy, episode.features)
+    for wrong in misfits(spec, meeting("the episode", episode.features)):
+        raise ConfigurationError(wrong)
     history, chunks = History(spec), []
     for step in range(len(episode)):
         images = {camera: episode.images[camera][step] for camera in spec.cameras}
@@ -204,26 +205,3 @@ def draw_replay(replayed: Replay, names: tuple[str, ...], rate_hz: float, path: 
     grid[-1, 0].set_xlabel("s")
     write_figure(figure, path)
     plt.close(figure)
-
-
-def _check_fit(policy: Policy, features: Features) -> None:
-    spec = policy.spec
-    pairs = (
-        ("joints", spec.joint_input.joints, features.joints),
-        ("actions", spec.output.joints, features.actions),
-        ("unit of joints", spec.joint_input.unit, one_unit(features.joint_units)),
-        ("unit of actions", spec.output.unit, one_unit(features.action_units)),
-        ("rate_hz", spec.rate_hz, features.rate_hz),
-    )
-    for what, wanted, there in pairs:
-        if wanted != there:
-            raise ConfigurationError(
-                f"{what} of policy '{spec.name}': {wanted}, of the episode: {there}"
-            )
-    sizes = {camera.name: (camera.height, camera.width) for camera in features.cameras}
-    for image in spec.image_inputs:
-        if sizes.get(image.camera) != (image.height, image.width):
-            raise ConfigurationError(
-                f"policy '{spec.name}' needs {image.width}x{image.height} images of camera "
-                f"'{image.camera}'; the episode has {sizes} (height, width)"
-            )

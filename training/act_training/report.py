@@ -24,6 +24,8 @@ class ReportOptions:
     them."""
     out: Path | None = None
     """The Markdown page of results; None: results.md beside the first folder."""
+    json: Path | None = None
+    """Of a dataset: write names, units, rates and ranges to this file and nothing else."""
 
 
 def report(options: ReportOptions) -> None:
@@ -32,8 +34,10 @@ def report(options: ReportOptions) -> None:
         raise ConfigurationError("name the folder of a dataset, or folders with evaluation records")
     first = on_disk(options.folders[0], "dataset")
     if len(options.folders) == 1 and not any(first.rglob(RECORD_FILE)):
-        report_dataset(first)
+        report_dataset(first, options.json)
         return
+    if options.json is not None:
+        raise ConfigurationError("--json is for one dataset")
     page = options.out or first.parent / "results.md"
     write_results(options.folders, page)
     print(page)

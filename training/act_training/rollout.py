@@ -11,11 +11,12 @@ So 100 ms of latency can be asked for on any machine, and the same seed is the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from act_core.errors import ConfigurationError
+from act_core.policy_fit import misfits
 from act_core.policy_spec import ExecutionSpec, PolicySpec
 from act_core.policy_units import check_units
 from act_policy.inference_worker import VirtualWorker
@@ -25,6 +26,7 @@ from act_policy.policy import Policy
 from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
 from numpy.typing import NDArray
 
+from act_training.bundle_spec import meeting
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
 
@@ -136,26 +138,12 @@ class PolicyDriver:
 
 def check_fit(spec: PolicySpec, env: Environment) -> None:
     """ConfigurationError with the difference where robot, unit or cameras are not the policy's."""
-    pairs = (
-        ("joints", spec.joint_input.joints, env.features.joints),
-        ("actions", spec.output.joints, env.features.actions),
-    )
-    for what, policy_names, names in pairs:
-        if policy_names != names:
-            raise ConfigurationError(
-                f"{what} of policy '{spec.name}' are {', '.join(policy_names)}, but {env.name} "
-                f"has {', '.join(names)}"
-            )
+    there = meeting(env.name, env.features)
+    # Rate and units are those of the topics, which the environment stands for.
+    for wrong in misfits(spec, replace(there, rate_hz=None, joint_unit=None, action_unit=None)):
+        how = ": choose with --cameras, --height and --width" if " pixels, " in wrong else ""
+        raise ConfigurationError(f"{wrong}{how}")
     check_units(spec)
-    known = {(camera.name, camera.height, camera.width) for camera in env.features.cameras}
-    for image in spec.image_inputs:
-        if (image.camera, image.height, image.width) not in known:
-            raise ConfigurationError(
-                f"policy '{spec.name}' needs camera {image.camera} with "
-                f"{image.width}x{image.height} pixels, but {env.name} shows "
-                + ", ".join(f"{name} {width}x{height}" for name, height, width in sorted(known))
-                + ": choose with --cameras, --height and --width"
-            )
 
 
 def open_environment_for(spec: PolicySpec, name: str, **options: Any) -> Environment:

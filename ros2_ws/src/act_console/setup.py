@@ -17,5 +17,10 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="The command act: from a box of parts to a policy, by the name of a set-up.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["act = act_core.entry:main_of.act_console.cli"]},
+    entry_points={
+        "console_scripts": [
+            "act = act_core.entry:main_of.act_console.cli",
+            "act-check = act_core.entry:main_of.act_console.check.command",
+        ]
+    },
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from act_core.files import write_json
 from numpy.typing import NDArray
 
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
@@ -50,7 +51,7 @@ class DatasetReport:
         missing_frames: frames that the stamps say are not there.
         distinct_starts: how many different placements (or, without any, starting poses).
         starts: spread of what varies at the start: placements, then joints.
-        actions: spread of each action value.
+        joints, actions: spread of each joint's and each action value.
         interventions: how much help a policy needed, where one drove.
     """
 
@@ -64,6 +65,7 @@ class DatasetReport:
     missing_frames: int
     distinct_starts: int
     starts: tuple[Spread, ...]
+    joints: tuple[Spread, ...]
     actions: tuple[Spread, ...]
     interventions: Interventions
 
@@ -108,6 +110,7 @@ def describe_dataset(episodes: list[Episode]) -> DatasetReport:
             *_spreads(placement_names, placements),
             *_spreads(features.joints, first_joints),
         ),
+        joints=_spreads(features.joints, np.concatenate(joints)),
         actions=_spreads(features.actions, np.concatenate(actions)),
         interventions=count_interventions(episodes),
     )
@@ -170,13 +173,29 @@ def _spreads(names: tuple[str, ...], rows: NDArray) -> tuple[Spread, ...]:
     )
 
 
-def report_dataset(folder: Path) -> None:
-    """Print what is in a dataset and draw report.png into its folder."""
+def facts(report: DatasetReport) -> dict[str, Any]:
+    """What others compare a policy with, as JSON: features, spreads by name, warnings."""
+    return {
+        "features": report.features.to_json(),
+        "tasks": list(report.tasks),
+        "episodes": len(report.lengths),
+        "starts": [spread._asdict() for spread in report.starts[-len(report.joints) :]],
+        "joints": [spread._asdict() for spread in report.joints],
+        "actions": [spread._asdict() for spread in report.actions],
+        "warnings": report.warnings,
+    }
+
+
+def report_dataset(folder: Path, json_file: Path | None = None) -> None:
+    """Print what is in a dataset and draw report.png into its folder, or write its `facts`."""
     files = episode_files(folder)
     episodes = [read_episode(path, with_images=False) for path in files]
     for path, episode in zip(files, episodes, strict=True):
         check_same_features(episodes[0].features, episode.features, path)
     described = describe_dataset(episodes)
+    if json_file is not None:
+        write_json(json_file, facts(described))
+        return
     print(format_report(described))
     picture = folder / "report.png"
     draw_report(described, episodes, files, picture)

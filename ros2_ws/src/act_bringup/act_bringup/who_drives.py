@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from act_core.errors import suggest
+from act_core.policy_fit import other_joints
 from act_core.policy_json import SPEC_FILE, bundle_folder, read_spec
 from act_core.policy_spec import BundleError, PolicySpec
 from ament_index_python import get_package_share_directory
@@ -74,11 +75,9 @@ def who_drives(policy: str, task: str, without: str, choices: Sequence[str]) -> 
 
 def check_joints(drive: Drive, joints: Sequence[str]) -> None:
     """RuntimeError, with both lists, for a policy that commands other joints than there are."""
-    if drive.spec is not None and set(drive.spec.output.joints) != set(joints):
-        raise RuntimeError(
-            f"policy '{drive.spec.name}' is for another robot: it commands "
-            f"{', '.join(drive.spec.output.joints)}; here are {', '.join(joints)}"
-        )
+    wrong = None if drive.spec is None else other_joints(drive.spec, joints)
+    if wrong is not None:
+        raise RuntimeError(wrong)
 
 
 def _by_policy(bundle: str, why: str, choices: Sequence[str]) -> Drive:

@@ -191,6 +191,15 @@ def run_run(arguments: argparse.Namespace) -> int:
     return ended(process)
 
 
+def run_check(arguments: argparse.Namespace) -> int:
+    """Compares policy, demonstrations, calibration, cameras and what runs: see act-check."""
+    setup = chosen(arguments.name)
+    bundle = Path(arguments.bundle) if arguments.bundle else setup.folder / POLICY
+    dataset = setup.folder / DATASET
+    about = ["--dataset", str(dataset)] if dataset.is_dir() else []
+    return call(["act-check", str(bundle), "--setup", str(setup.file), *about, *arguments.options])
+
+
 def run_judge(arguments: argparse.Namespace) -> int:
     """Tries policies in turn at random placements, asks what became of it, and compares them."""
     setup = chosen(arguments.name)
@@ -321,6 +330,7 @@ def parser() -> argparse.ArgumentParser:
     judging.add_argument("bundles", nargs="*", help="of the policies; none: the set-up's own")
     judging.add_argument("--trials", type=int, default=10, help="placements (%(default)s)")
     judging.add_argument("--sheet", type=Path, help="file; otherwise in the set-up's folder")
+    command("check", run_check).add_argument("bundle", nargs="?", help="folder of a policy bundle")
     command("run", run_run).add_argument("bundle", nargs="?", help="folder of a policy bundle")
     return top
 
@@ -329,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0: fine; 2: refused, with the reason; otherwise the exit code of the command that failed."""
     known, options = parser().parse_known_args(argv)
     known.options = options
-    if options and known.run not in (run_train, run_run):
+    if options and known.run not in (run_train, run_run, run_check):
         parser().error(f"unrecognized arguments: {' '.join(options)}")
     try:
         return known.run(known)

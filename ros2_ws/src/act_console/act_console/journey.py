@@ -50,12 +50,16 @@ class Demonstrations:
 def journey(setup: Setup) -> list[Step]:
     """The stations of a set-up, in their order. Looks at files and devices, starts nothing."""
     name = shlex.quote(setup.name)
+    return [*hardware(setup), _demonstrations(setup, name), _policy(setup, name)]
+
+
+def hardware(setup: Setup) -> list[Step]:
+    """The first of them: arm, leader if there is one, and cameras."""
+    name = shlex.quote(setup.name)
     return [
         _arm(setup, name),
         *([_leader(setup, name)] if setup.leader else []),
         _cameras(setup, name),
-        _demonstrations(setup, name),
-        _policy(setup, name),
     ]
 
 

@@ -7,20 +7,29 @@ from act_core.policy_spec import ImageInput
 from numpy.typing import NDArray
 
 
+def other_proportions(height: int, width: int, wanted: ImageInput) -> str | None:
+    """What to say of images that cannot be brought to the policy's size: their proportions differ
+    from it by more than 1 %, and a stretched picture is not what the policy knows."""
+    if abs(height * wanted.width - width * wanted.height) <= 0.01 * height * wanted.width:
+        return None
+    return (
+        f"image of camera '{wanted.camera}' is {width}x{height}, which has other proportions "
+        f"than the policy's {wanted.width}x{wanted.height}; crop it before it comes here"
+    )
+
+
 def resize(image: NDArray[np.uint8], wanted: ImageInput) -> NDArray[np.uint8]:
     """``image`` (h, w, 3) in the size (H, W, 3) that ``wanted`` states; the same array if it fits.
 
     Pixels are averaged by area when shrinking and interpolated when enlarging. Raises ValueError
-    when the proportions differ by more than 1 %: a stretched picture is not what the policy knows.
+    for `other_proportions`.
     """
     height, width = image.shape[:2]
     if (height, width) == (wanted.height, wanted.width):
         return image
-    if abs(height * wanted.width - width * wanted.height) > 0.01 * height * wanted.width:
-        raise ValueError(
-            f"image of camera '{wanted.camera}' is {width}x{height}, which has other proportions "
-            f"than the policy's {wanted.width}x{wanted.height}; crop it before it comes here"
-        )
+    wrong = other_proportions(height, width, wanted)
+    if wrong is not None:
+        raise ValueError(wrong)
     import cv2  # only here: without resizing the runtime does not need it
 
     shrinking = height > wanted.height
