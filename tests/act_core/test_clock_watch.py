@@ -29,3 +29,26 @@ def test_a_clock_that_never_came():
     watch = ClockWatch(FakeClock())
     assert "nothing on /clock yet" in str(watch.look(0))
     assert watch.look(1) is None
+
+
+def test_two_clocks_at_once_are_no_clock():
+    steady = FakeClock()
+    watch = ClockWatch(steady)
+    said = []
+    for step in range(40):  # looked at ten times a second, of two simulations in turn
+        steady.advance(0.1)
+        said.append(watch.look((100 if step % 2 else 5000) * S + step * S // 10))
+    assert said[0] is said[1] is None, "once is a new start"
+    assert all("more than one node publish /clock?" in str(text) for text in said[4:])
+    for step in range(40):  # one of them has ended
+        steady.advance(0.1)
+        text = watch.look(5005 * S + step * S // 10)
+    assert text is None
+
+
+def test_a_clock_that_starts_anew_every_four_seconds_is_a_bag_in_a_loop():
+    steady = FakeClock()
+    watch = ClockWatch(steady)
+    for step in range(400):
+        steady.advance(0.1)
+        assert watch.look(100 * S + step % 40 * S // 10) is None

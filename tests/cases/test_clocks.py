@@ -22,7 +22,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
 
 from tests.cases.test_who_commands import Watcher
-from tests.ros_rig import Rig, ros_arguments
+from tests.ros_rig import Rig, ros_arguments, spinning
 
 TARGET = HOME_POSE_RAD + 0.05
 
@@ -30,8 +30,8 @@ TARGET = HOME_POSE_RAD + 0.05
 class World(Node):
     """Publishes /clock, and commands stamped with a time of its own."""
 
-    def __init__(self) -> None:
-        super().__init__("world", use_global_arguments=False)
+    def __init__(self, name: str = "world") -> None:
+        super().__init__(name, use_global_arguments=False)
         self.clock_on = self.commands_on = False
         self.clock_ns = NS_PER_S
         self.stamp_offset_ns = 0
@@ -97,6 +97,20 @@ def test_simulated_time_that_never_comes_stops_or_starts_again(tmp_path):
         rig.wait_for(lambda: watcher.level == "warn")  # an error, while the bus is silent
         world.clock_ns = NS_PER_S  # and started again
         world.clock_on = world.commands_on = True
+        rig.wait_for(lambda: (watcher.level, watcher.text) == ("ok", "following"))
+
+
+def test_a_second_clock_is_named_and_over_when_it_ends(tmp_path):
+    """A bag that is played with --clock beside the simulation."""
+    with simulated_time(tmp_path) as (rig, world, watcher):
+        world.clock_on = world.commands_on = True
+        rig.wait_for(lambda: (watcher.level, watcher.text) == ("ok", "following"))
+        bag = World("bag_player")
+        bag.clock_ns, bag.clock_on = 5000 * NS_PER_S, True
+        with spinning(bag):
+            rig.wait_for(lambda: "2 publishers on /clock: /bag_player, /world" in watcher.text)
+            rig.wait_for(lambda: watcher.level in ("warn", "error"))
+        bag.destroy_node()
         rig.wait_for(lambda: (watcher.level, watcher.text) == ("ok", "following"))
 
 

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from act_core import ros, topics
+from act_core import ros, ros_publishers, topics
 from act_core.arbiter import NOBODY, PERSON, POLICY, Ownership
 from act_core.arm_parameters import BELL, HOLD, ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
@@ -345,9 +345,13 @@ class ArmNode(Node):
         return f"{several}: {done}"
 
     def _clock_warning(self) -> str | None:
-        if self.owns_clock or not ros.has_simulated_time(self):
+        simulated = ros.has_simulated_time(self)
+        if not (simulated or self.owns_clock):
             return None
-        return self._clock_watch.look(self.now_ns())
+        wrong = ros_publishers.several(self, topics.CLOCK)
+        if wrong is None and not self.owns_clock:
+            wrong = self._clock_watch.look(self.now_ns())
+        return wrong
 
     # -- executor ------------------------------------------------------------------------------
 

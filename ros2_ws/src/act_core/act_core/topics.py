@@ -38,6 +38,7 @@ ARM_STATE = Topic("arm/state", "diagnostic_msgs/msg/DiagnosticStatus", STATE, 10
 ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
 CONTROL_OWNER = Topic("control/owner", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", STATE, 1.0)
+CLOCK = Topic("/clock", "rosgraph_msgs/msg/Clock", STATE, 100.0)
 
 
 def camera_image(camera: str) -> Topic:
@@ -87,7 +88,7 @@ def set_camera_info(camera: str) -> Service:
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
     LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
-    DIAGNOSTICS,
+    DIAGNOSTICS, CLOCK,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
     POLICY_ENABLE, POLICY_RESET, ESTOP, CONTROL_TAKE, CONTROL_RETURN, LEADER_ENABLE, DRIVER_TORQUE,

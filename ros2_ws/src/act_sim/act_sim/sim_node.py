@@ -78,7 +78,7 @@ class SimNode(ArmNode):
         self._images = {c: ros.publisher(self, topics.camera_image(c)) for c in p.cameras}
         self._infos = {c: ros.publisher(self, topics.camera_info(c)) for c in p.cameras}
         if self._simulated_time:
-            self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10)
+            self._clock_topic = ros.publisher(self, topics.CLOCK)
         if p.expert:
             self.bridge.expert_target()  # raises now if the task has no expert
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
