@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fastdds import PROFILE_VARIABLE
+from tests.ros_rig import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,14 +59,14 @@ def ros() -> Iterator[None]:
 
 @pytest.fixture
 def spin_until(ros: None) -> Callable[..., None]:
-    """``spin_until(condition, *nodes, timeout_s=10)``: spins the nodes until the condition holds.
+    """``spin_until(condition, *nodes, timeout_s=120)``: spins the nodes until the condition holds.
 
     Polls instead of sleeping a fixed time; fails with the condition's name when time is up.
     """
     from act_core.timing import MonotonicClock, to_ns
     from rclpy.executors import SingleThreadedExecutor
 
-    def spin(condition: Callable[[], bool], *nodes, timeout_s: float = 10.0) -> None:
+    def spin(condition: Callable[[], bool], *nodes, timeout_s: float = PATIENCE_S) -> None:
         clock = MonotonicClock()
         deadline_ns = clock.now_ns() + to_ns(timeout_s)
         executor = SingleThreadedExecutor()

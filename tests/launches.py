@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fastdds import PROFILE_VARIABLE
+from tests.ros_rig import PATIENCE_S
 
 ament = pytest.importorskip("ament_index_python", reason="run `make setup`: ROS 2 is missing")
 try:
@@ -35,7 +36,7 @@ def launch(file: str, *arguments: str) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen, timeout_s: float = 90.0) -> str:
+def finish(process: subprocess.Popen, timeout_s: float = PATIENCE_S) -> str:
     """The rest of its output, when it has ended."""
     try:
         return process.communicate(timeout=timeout_s)[0]

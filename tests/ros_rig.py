@@ -13,6 +13,7 @@ from typing import Any
 from act_core.timing import MonotonicClock, to_ns
 
 PAUSE_S = 0.005
+PATIENCE_S = 120.0  # of a busy machine; an idle one needs a second or two
 
 
 def ros_arguments(**parameters: object) -> list[str]:
@@ -27,7 +28,9 @@ def pause() -> None:
 
 
 def wait_until(
-    condition: Callable[[], object], timeout_s: float = 30.0, meanwhile: Callable[[], None] = pause
+    condition: Callable[[], object],
+    timeout_s: float = PATIENCE_S,
+    meanwhile: Callable[[], None] = pause,
 ) -> None:
     """Asks until the condition holds; fails when time is up."""
     clock = MonotonicClock()
@@ -47,7 +50,7 @@ class Rig:
         for node in nodes:
             self._executor.add_node(node)
 
-    def wait_for(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         wait_until(condition, timeout_s, lambda: self._executor.spin_once(timeout_sec=0.05))
 
 

@@ -139,7 +139,7 @@ class Process:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, text: str, count: int = 1, timeout_s: float = 60.0) -> None:
+    def wait_for(self, text: str, count: int = 1, timeout_s: float = 120.0) -> None:
         """Until `text` has been printed `count` times."""
         deadline = time.monotonic() + timeout_s
         while sum(text in line for line in self.lines) < count:
@@ -147,13 +147,13 @@ class Process:
             assert time.monotonic() < deadline, f"no {text!r} in: {self.output}"
             time.sleep(0.02)
 
-    def end(self, number: int = signal.SIGINT, timeout_s: float = 60.0) -> int:
+    def end(self, number: int = signal.SIGINT, timeout_s: float = 120.0) -> int:
         """Send a signal and wait; the exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
         return self.wait(timeout_s)
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 120.0) -> int:
         code = self.popen.wait(timeout_s)
         self._reader.join(timeout_s)
         return code
@@ -180,7 +180,7 @@ def ros2() -> Callable[..., Finished]:
         waits = ("--spin-time", "30") if words[0] in ON_THE_GRAPH else ()
         done = subprocess.run(
             [sys.executable, "-m", "ros2cli", *words[:2], *waits, *words[2:]],
-            env=ros2_environment(), capture_output=True, text=True, timeout=100,
+            env=ros2_environment(), capture_output=True, text=True, timeout=300,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)

@@ -327,8 +327,8 @@ def test_escalation(launched, exits, ignored, ended_by) -> None:
     process = python(
         "".join(IGNORE.format(name) for name in ignored) + SLEEP,
         name="p",
-        sigterm_timeout="0.2",
-        sigkill_timeout=LaunchConfiguration("kill_after", default="0.2"),
+        sigterm_timeout="0.2" if ignored else "60",
+        sigkill_timeout=LaunchConfiguration("kill_after", default="0.2" if ignored[1:] else "60"),
     )
     log = launched(exits.handler, process, when_ready(process, Shutdown())).log
     assert exits.codes == {"p": -ended_by}

@@ -33,7 +33,7 @@ def graph(ros, monkeypatch):
     node.destroy_node()
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 120.0) -> Any:
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
@@ -46,7 +46,7 @@ def spin_until(graph) -> Callable[..., None]:
     """``spin_until(condition, node)``: handles what comes in until the condition holds."""
     from rclpy.executors import SingleThreadedExecutor
 
-    def spin(condition: Callable[[], Any], node: Any, timeout_s: float = 60.0) -> None:
+    def spin(condition: Callable[[], Any], node: Any, timeout_s: float = 120.0) -> None:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         deadline = time.monotonic() + timeout_s
@@ -103,7 +103,7 @@ def publish_states(publisher, count: int = COUNT) -> list[bytes]:
     sent = [serialized(JointState(name=["a"], position=[float(i)])) for i in range(count)]
     for data in sent:
         publisher.publish(data)
-    assert publisher.wait_for_all_acked(Duration(seconds=10))
+    assert publisher.wait_for_all_acked(Duration(seconds=60))
     return sent
 
 
@@ -169,7 +169,7 @@ def test_record_then_info_then_play(graph, start, ros2, tmp_path, spin_until):
     graph.create_subscription(String, "/mode", modes.append, latched(), raw=True)
     words = ("--remap", "/states:=/replayed", "--rate", "20")
     player = start("-m", "ros2cli", "bag", "play", str(folder), *words)
-    spin_until(lambda: len(arrived) == COUNT and modes, graph, timeout_s=60)
+    spin_until(lambda: len(arrived) == COUNT and modes, graph)
     assert arrived == sent
     assert modes == [ready]
     assert player.wait() == 0
@@ -257,7 +257,7 @@ def test_play_with_the_clock(graph, start, tmp_path, spin_until):
     )
     words = ("--rate", "0.5", "--start-offset", "0.2", "--clock", "100", "--loop")
     player = start("-m", "ros2cli", "bag", "play", str(tmp_path / "run"), *words)
-    spin_until(lambda: len(arrived) >= 60 and len(restarts_of(ticks)) >= 2, graph, timeout_s=60)
+    spin_until(lambda: len(arrived) >= 60 and len(restarts_of(ticks)) >= 2, graph)
     assert player.end() == signal.SIGINT
     assert "Traceback" not in player.output
     expected = strings(60)[20:]

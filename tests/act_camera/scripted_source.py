@@ -7,6 +7,8 @@ import queue
 import numpy as np
 from act_camera.frame_source import Frame
 
+from tests.ros_rig import PATIENCE_S
+
 
 class Script:
     """What a camera delivers, over all the times that it is opened: frames and exceptions.
@@ -45,7 +47,7 @@ class ScriptedSource:
         self._open = True
 
     def read(self) -> Frame:
-        item = self._script.waiting.get(timeout=10.0)
+        item = self._script.waiting.get(timeout=PATIENCE_S)
         if isinstance(item, Exception):
             raise item
         return Frame(np.full((16, 16, 3), item % 256, np.uint8), item)

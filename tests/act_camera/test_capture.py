@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from act_camera import capture as capture_module
 from act_camera.capture import Capture
 from act_camera.frame_source import CameraLostError, EndOfVideoError
 from act_core.timing import FakeClock
 
 from tests.act_camera.scripted_source import Script
-from tests.ros_rig import wait_until
+from tests.ros_rig import PATIENCE_S, wait_until
 
 S = 1_000_000_000
 
@@ -49,10 +50,10 @@ def test_whoever_waits_gets_a_frame_as_soon_as_it_comes():
     script = Script()
     taken: queue.Queue = queue.Queue()
     with capturing(script) as (capture, _):
-        waiter = threading.Thread(target=lambda: taken.put(capture.take(10.0)))
+        waiter = threading.Thread(target=lambda: taken.put(capture.take(PATIENCE_S)))
         waiter.start()
         script.deliver(7)
-        assert taken.get(timeout=10.0).captured_ns == 7
+        assert taken.get(timeout=PATIENCE_S).captured_ns == 7
         waiter.join()
         assert capture.status().overtaken == 0
 
@@ -134,7 +135,8 @@ def test_pauses_between_attempts_double_and_start_afresh_after_a_frame(monkeypat
     capture.close()
 
 
-def test_settings_reach_the_camera_between_two_frames():
+def test_settings_reach_the_camera_between_two_frames(monkeypatch):
+    monkeypatch.setattr(capture_module, "ADJUST_S", PATIENCE_S)
     script = Script()
     with capturing(script) as (capture, _), ThreadPoolExecutor(1) as pool:
         script.deliver(1)
@@ -142,13 +144,13 @@ def test_settings_reach_the_camera_between_two_frames():
         answer = pool.submit(capture.adjust, "exposure 10")
         wait_until(lambda: bool(capture._adjustments))
         script.deliver(2)
-        assert answer.result(10.0) == []
+        assert answer.result(PATIENCE_S) == []
         assert script.adjusted == ["exposure 10"]
         script.refusals = ["the camera does not let its gain be set to 3"]
         answer = pool.submit(capture.adjust, "gain 3")
         wait_until(lambda: bool(capture._adjustments))
         script.deliver(3)
-        assert answer.result(10.0) == script.refusals
+        assert answer.result(PATIENCE_S) == script.refusals
 
 
 def test_settings_for_a_camera_that_is_silent_are_refused_and_not_made_up_for():

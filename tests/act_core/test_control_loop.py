@@ -9,6 +9,8 @@ from act_core.control_loop import ControlLoop
 from act_core.realtime import as_ordinary_thread, fifo_is_granted, request_fifo
 from act_core.timing import FakeClock
 
+from tests.ros_rig import PATIENCE_S
+
 
 class Ticker:
     """Counts turns on a fake clock, in which a turn takes what the test says; ends after some."""
@@ -33,7 +35,7 @@ class Ticker:
     def run(self, rate_hz: float) -> ControlLoop:
         loop = ControlLoop(self, rate_hz, self.errors.append, priority=0, clock=self.clock)
         loop.start()
-        assert self.done.wait(10.0)
+        assert self.done.wait(PATIENCE_S)
         loop.close()
         return loop
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ros_rig import PATIENCE_S, pause
+
 ROOT = Path(__file__).resolve().parents[2]
 CALL = "from act_core.entry import main_of; import sys; sys.exit(main_of.slow())"
 
@@ -45,7 +47,7 @@ def begun(folder: Path, module: str, before: str = "") -> subprocess.Popen:
     )  # fmt: skip
     while not (folder / "begun").exists():
         assert child.poll() is None, child.communicate()
-        os.sched_yield()
+        pause()
     return child
 
 
@@ -53,7 +55,7 @@ def begun(folder: Path, module: str, before: str = "") -> subprocess.Popen:
 def test_a_stop_while_modules_are_loaded_is_one_line(tmp_path, number):
     child = begun(tmp_path, SLOW)
     child.send_signal(number)
-    out, errors = child.communicate(timeout=60)
+    out, errors = child.communicate(timeout=PATIENCE_S)
     assert (out, errors) == ("", "\nstopped before it began: nothing was changed\n")
     assert child.returncode == 128 + number
 
@@ -61,7 +63,7 @@ def test_a_stop_while_modules_are_loaded_is_one_line(tmp_path, number):
 def test_ctrl_c_that_a_command_does_not_expect_is_one_line(tmp_path):
     child = begun(tmp_path, WAITS)
     child.send_signal(signal.SIGINT)
-    assert child.communicate(timeout=60) == ("", "\nstopped\n")
+    assert child.communicate(timeout=PATIENCE_S) == ("", "\nstopped\n")
     assert child.returncode == 128 + signal.SIGINT
 
 
@@ -70,7 +72,7 @@ def test_in_the_background_it_goes_on(tmp_path):
     ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     child = begun(tmp_path, SLOW.replace(", 60", ", 0.2") + "\n    main = int", ignored)
     child.send_signal(signal.SIGINT)
-    assert child.communicate(timeout=60) == ("", "")
+    assert child.communicate(timeout=PATIENCE_S) == ("", "")
     assert child.returncode == 0
 
 
@@ -93,7 +95,7 @@ def test_who_reads_the_output_may_go(tmp_path):
     assert child.stdout.read(10) == b"y" * 10
     child.stdout.close()
     assert child.stderr.read() == b""
-    assert child.wait(60) == 128 + signal.SIGPIPE
+    assert child.wait(PATIENCE_S) == 128 + signal.SIGPIPE
 
 
 def entries() -> dict[str, str]:

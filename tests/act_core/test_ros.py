@@ -19,6 +19,8 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
+from tests.ros_rig import PATIENCE_S
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -315,14 +317,14 @@ def test_a_signal_ends_a_node_in_order(number):
     program = start_program()
     assert program.stdout.readline() == "up\n"
     program.send_signal(number)
-    out, err = program.communicate(timeout=20)
+    out, err = program.communicate(timeout=PATIENCE_S)
     assert out == "closed, topics work: True\n"
     assert err == ""
     assert program.returncode == 0
 
 
 def test_a_crash_closes_the_node_and_keeps_the_traceback():
-    out, err = start_program("crash").communicate(timeout=20)
+    out, err = start_program("crash").communicate(timeout=PATIENCE_S)
     assert "closed, topics work: True" in out
     assert "RuntimeError: broken" in err
 
@@ -331,7 +333,7 @@ def test_a_middleware_that_hangs_does_not_keep_the_process():
     program = start_program("hang")
     assert program.stdout.readline() == "up\n"
     program.send_signal(signal.SIGINT)
-    out, err = program.communicate(timeout=20)
+    out, err = program.communicate(timeout=PATIENCE_S)
     assert "closed" in out
     assert "the middleware does not answer" in err
     assert program.returncode == 1
@@ -339,7 +341,7 @@ def test_a_middleware_that_hangs_does_not_keep_the_process():
 
 def test_a_configuration_error_is_one_line_and_code_2():
     program = start_program("refuse")
-    _, err = program.communicate(timeout=20)
+    _, err = program.communicate(timeout=PATIENCE_S)
     assert "camera 'top' is not there: front, wrist" in err
     assert "Traceback" not in err
     assert program.returncode == 2
@@ -358,8 +360,8 @@ def test_log_files_that_have_no_place_end_a_node_with_one_line(environment, caus
         variables.pop("ROS_LOG_DIR", None)
     code = "import sys; from act_core.ros import run_node; sys.exit(run_node(None))"
     program = subprocess.run(
-        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=60,
-        check=False,
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert program.returncode == 2
     (line,) = (program.stdout + program.stderr).splitlines()

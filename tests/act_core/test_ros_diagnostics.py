@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from act_core import ros as act_ros
-from act_core import topics
+from act_core import ros_diagnostics, topics
 from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
-from act_core.timing import MonotonicClock
 from rclpy.node import Node
 
 
@@ -14,12 +13,7 @@ class Listener(Node):
     def __init__(self) -> None:
         super().__init__("listener")
         self.heard: list = []
-        self.times_ns: list[int] = []
-        act_ros.subscription(self, topics.DIAGNOSTICS, self._on)
-
-    def _on(self, message) -> None:
-        self.heard.append(message)
-        self.times_ns.append(MonotonicClock().now_ns())
+        act_ros.subscription(self, topics.DIAGNOSTICS, self.heard.append)
 
 
 def test_names_and_hardware(ros, spin_until):
@@ -36,21 +30,17 @@ def test_names_and_hardware(ros, spin_until):
     listener.destroy_node()
 
 
-def test_a_change_of_level_is_told_before_the_second_is_over(ros, spin_until):
+def test_a_change_of_level_is_told_before_the_second_is_over(ros, spin_until, monkeypatch):
     node, listener = Node("arm"), Listener()
     level = ["ok"]
     Diagnostics(node, lambda: [Report("bus", level[0], "", {})])
-    # Each second one; each change of level one more, well before its second is over.
     spin_until(lambda: len(listener.heard) >= 2, node, listener)
     assert listener.heard[0].status[0].name == "/arm: bus"
-    gaps_s = []
+    monkeypatch.setattr(ros_diagnostics, "LOOKS_A_SECOND", 10**9)  # nothing is told but a change
     for wanted in ("error", "ok", "warn", "ok"):
         level[0] = wanted
-        changed_ns = MonotonicClock().now_ns()
         told = act_ros.DIAGNOSTIC_LEVELS[wanted]
         spin_until(lambda told=told: listener.heard[-1].status[0].level == told, node, listener)
-        gaps_s.append((listener.times_ns[-1] - changed_ns) / 1e9)
-    assert min(gaps_s) < 0.5, "at once, on a machine that is not too busy for one of four"
     node.destroy_node()
     listener.destroy_node()
 

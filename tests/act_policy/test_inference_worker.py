@@ -10,9 +10,10 @@ from act_policy.mailbox import Mailbox
 from act_policy.policy import PolicyError
 
 from tests.act_policy.policies import FunctionPolicy, make_spec, observation_at
+from tests.ros_rig import PATIENCE_S
 
 MS = 1_000_000
-DEADLINE_S = 10.0
+DEADLINE_S = PATIENCE_S
 
 
 def zeros(observation) -> np.ndarray:

@@ -21,6 +21,7 @@ from act_core.ros import (
     stamp_ns,
     subscription,
 )
+from act_core.timing import to_ns
 from act_policy.policy_node import PolicyNode
 from diagnostic_msgs.msg import KeyValue
 from rclpy.node import Node
@@ -31,6 +32,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from tests.act_policy.policies import JOINTS, FunctionPolicy, H, W, make_bundle, make_spec
+from tests.ros_rig import PATIENCE_S
 
 MS = 1_000_000
 
@@ -93,7 +95,7 @@ def running(ros, spin_until, tmp_path):
         robot = Robot()
         nodes.extend([node, robot])
 
-        def until(condition, timeout_s=15.0):
+        def until(condition, timeout_s=PATIENCE_S):
             spin_until(condition, node, robot, timeout_s=timeout_s)
 
         return node, robot, until
@@ -119,7 +121,7 @@ def holding(node, reason, text=""):
 
 
 def call(until, client, request):
-    assert client.wait_for_service(timeout_sec=10.0)
+    assert client.wait_for_service(timeout_sec=PATIENCE_S)
     future = client.call_async(request)
     until(future.done)
     return future.result()
@@ -144,7 +146,7 @@ def test_commands_follow_the_policy_with_names_and_stamps(running):
     message = robot.commands[-1]
     assert list(message.name) == list(JOINTS)
     age_ns = robot.now_ns() - stamp_ns(message.header.stamp)
-    assert 0 <= age_ns < 2_000 * MS
+    assert 0 <= age_ns < to_ns(PATIENCE_S)
     # The toy policy plans 0.1 rad per row of 100 ms from the joints plus 51 / 255 (brightness).
     assert message.position[0] - message.position[1] == pytest.approx(0.6, abs=0.02)
     assert 0.5 <= message.position[0] <= 0.85
@@ -168,13 +170,13 @@ def test_diagnostics_report_the_loop_and_inference(running):
     node, robot, until = running(enabled=True)
     until(acting(node, 50))
     robot.reports.clear()
-    until(
-        lambda: (
-            "frame_to_command_p50_ms" in robot.reports.get("/act_policy: control", [0, 0, {}])[2]
-        )
-    )
-    level, text, values = robot.reports["/act_policy: control"]
-    assert (level, text) == (b"\x00", "acting")
+
+    def is_told() -> bool:
+        level, text, values = robot.reports.get("/act_policy: control", [b"", "", {}])
+        return (level, text) == (b"\x00", "acting") and "frame_to_command_p50_ms" in values
+
+    until(is_told)
+    _, _, values = robot.reports["/act_policy: control"]
     assert {"lateness_p50_ms", "lateness_p99.9_ms", "lateness_max_ms", "overruns", "commands",
             "observation_age_p50_ms", "realtime"} <= set(values)  # fmt: skip
     assert values["realtime"] == "no SCHED_FIFO, memory not locked"
@@ -302,7 +304,7 @@ def test_inference_that_hangs_holds_and_recovers(running):
     gate.set()
 
     def rows(observation):
-        gate.wait(30.0)
+        gate.wait(PATIENCE_S)
         return np.tile(observation.joint_position, (4, 1))
 
     node, _robot, until = running(
@@ -382,9 +384,12 @@ def test_simulated_time(running):
 
 def test_control_rate_is_free_of_the_policys(running):
     _node, robot, until = running(enabled=True, control_rate_hz=10.0)
-    until(lambda: len(robot.commands) >= 6)
-    stamps = [stamp_ns(m.header.stamp) for m in robot.commands[-5:]]
-    assert np.median(np.diff(stamps)) == pytest.approx(100 * MS, rel=0.2)
+
+    def period_ns() -> float:
+        """Of the last five commands; a busy machine skips some."""
+        return float(np.median(np.diff([stamp_ns(m.header.stamp) for m in robot.commands[-5:]])))
+
+    until(lambda: len(robot.commands) >= 6 and period_ns() == pytest.approx(100 * MS, rel=0.2))
 
 
 @pytest.mark.parametrize(("parameters", "text"), [

@@ -30,7 +30,7 @@ from tests.act_record import bags
 from tests.exploring import EXPLORING
 
 KILLS, FULL_DISKS = (200, 50) if EXPLORING else (3, 2)
-SECONDS = 600 if EXPLORING else 60  # of patience; nothing waits so long
+SECONDS = 600  # of patience; nothing waits so long
 
 RECORD = """
 import resource, sys

@@ -50,7 +50,7 @@ def record_beside_a_policy(spin_until, out: Path) -> list[Observation]:
         spin_until(lambda: len(seen) > 3 and {*recorder.params.needed()} <= recorder._heard, *nodes)
         recorder.start()
         begin = len(seen)
-        spin_until(lambda: len(seen) > begin + 60, *nodes, timeout_s=60.0)
+        spin_until(lambda: len(seen) > begin + 60, *nodes)
         recorder.stop()
     finally:
         for node in nodes:

@@ -13,7 +13,7 @@ from tests.launches import finish, launch
 
 
 def record(*arguments: str) -> str:
-    return finish(launch("record_sim.launch.py", *arguments), timeout_s=120.0)
+    return finish(launch("record_sim.launch.py", *arguments))
 
 
 def test_the_expert_is_recorded_through_ros(tmp_path):

@@ -16,6 +16,8 @@ from act_record.session import BELL, HELP, Session
 from act_record.timeline import Timeline
 from act_record.verdict import judge
 
+from tests.ros_rig import PATIENCE_S
+
 
 class Recorder:
     """Keeps a list of what it was told."""
@@ -195,7 +197,7 @@ def test_the_command_runs_in_a_terminal(tmp_path, end):
         os.write(ours, b"q")
     else:
         process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert termios.tcgetattr(theirs) == before
     os.close(ours)
     os.close(theirs)

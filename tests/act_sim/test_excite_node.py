@@ -61,14 +61,14 @@ def start():
 
 def test_a_table_in_the_way_is_refused_before_anything_moves(start):
     arm, node, rig = start(table_height_m=0.2)
-    rig.wait_for(lambda: node.finished, 60.0)
+    rig.wait_for(lambda: node.finished)
     assert not node.succeeded
     assert arm.commands == []
 
 
 def test_it_moves_smoothly_from_where_the_arm_stands_until_the_stop_is_pressed(start):
     arm, node, rig = start()
-    rig.wait_for(lambda: len(arm.commands) > 100, 60.0)
+    rig.wait_for(lambda: len(arm.commands) > 100)
     arm.stop()
     rig.wait_for(lambda: node.finished)
     assert not node.succeeded
@@ -81,6 +81,6 @@ def test_it_moves_smoothly_from_where_the_arm_stands_until_the_stop_is_pressed(s
 
 def test_an_arm_that_does_not_follow_ends_it(start):
     arm, node, rig = start(follows=False)
-    rig.wait_for(lambda: node.finished, 60.0)
+    rig.wait_for(lambda: node.finished)
     assert not node.succeeded
     assert np.abs(np.array(arm.commands)[-1] - HOME_POSE_RAD).max() > 0.6

@@ -11,6 +11,8 @@ import pytest
 from act_sim import mesh_cache
 from act_sim.arm_model import shipped_mjcf
 
+from tests.ros_rig import PATIENCE_S
+
 STL = shipped_mjcf().parent / "assets" / "base_so101_v2.stl"  # 9430 faces
 
 
@@ -76,7 +78,7 @@ def test_processes_that_start_together_agree(cache):
         )
         for _ in range(2)
     ]
-    answers = {process.communicate(timeout=60)[0] for process in processes}
+    answers = {process.communicate(timeout=PATIENCE_S)[0] for process in processes}
     assert len(answers) == 1
     assert answers != {""}
     assert len(list(cache.iterdir())) == 1, "no half-written files are left"

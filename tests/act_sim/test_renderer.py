@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.ros_rig import PATIENCE_S
+
 FORGETFUL = """
 import weakref
 class Thing: pass
@@ -25,7 +27,7 @@ def test_exit_without_close(early):
     path = os.pathsep.join(sys.path)
     ended = subprocess.run(
         [sys.executable, "-c", FORGETFUL.format(early=early)],
-        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert ended.returncode == 0
     assert "(48, 64, 3)" in ended.stdout

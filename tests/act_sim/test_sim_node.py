@@ -20,6 +20,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from tests.ros_rig import PATIENCE_S
+
 SMALL = {"task": "reach", "width": 64, "height": 48}
 
 
@@ -45,11 +47,11 @@ class Client(Node):
             self.heard[name].append(message)
             self.news.notify_all()
 
-    def wait_for(self, condition, timeout_s: float = 20.0) -> None:
+    def wait_for(self, condition, timeout_s: float = PATIENCE_S) -> None:
         with self.news:
             assert self.news.wait_for(condition, timeout_s), f"not within {timeout_s} s"
 
-    def wait_until(self, condition, timeout_s: float = 20.0) -> None:
+    def wait_until(self, condition, timeout_s: float = PATIENCE_S) -> None:
         """Like `wait_for`, for what comes without a message."""
         clock = MonotonicClock()
         deadline_ns = clock.now_ns() + to_ns(timeout_s)
@@ -66,8 +68,8 @@ class Client(Node):
     def call(self, service: topics.Service, **fields):
         kind = ros.interface_type(service.type_name)
         client = self.create_client(kind, service.name)
-        assert client.wait_for_service(10.0)
-        return client.call(kind.Request(**fields), timeout_sec=10.0)
+        assert client.wait_for_service(PATIENCE_S)
+        return client.call(kind.Request(**fields), timeout_sec=PATIENCE_S)
 
 
 @contextmanager
@@ -262,7 +264,7 @@ def test_it_ends_after_the_episodes_that_were_asked_for():
     with running(cameras="[]", command_timeout_s=100.0, **parameters) as (node, client):
         client.wait_for(lambda: client.count(topics.JOINT_STATES) > 0)
         client.command(client.heard[topics.JOINT_STATES.name][-1].position)
-        client.wait_until(lambda: node.finished, timeout_s=30.0)
+        client.wait_until(lambda: node.finished)
         assert len(node.bridge.reports) == 1
 
 
@@ -295,8 +297,6 @@ def test_a_task_from_outside_is_a_parameter():
     options = {"expert": True, "episodes": 1, "pause_s": 0.0, "pacing": "lockstep"}
     with running(task=f"{place}:PointAtBall", **options) as (_, client):
         heard = client.heard[topics.EPISODE_STATUS.name]
-        client.wait_for(
-            lambda: heard and ros.diagnostic_values(heard[-1])["finished"] == "true", 60.0
-        )
+        client.wait_for(lambda: heard and ros.diagnostic_values(heard[-1])["finished"] == "true")
         values = ros.diagnostic_values(heard[-1])
     assert (values["task"], values["success"]) == ("point_at_ball", "true")

@@ -22,8 +22,10 @@ from act_sim.simulation import Simulation
 from gymnasium import wrappers
 from gymnasium.envs.registration import EnvSpec
 
+from tests.ros_rig import PATIENCE_S
 
-def run_script(code: str, folder, timeout_s: float = 60.0) -> str:
+
+def run_script(code: str, folder, timeout_s: float = PATIENCE_S) -> str:
     """What a script in ``folder`` prints, started there as people start theirs."""
     script = folder / "script.py"
     script.write_text(textwrap.dedent(code))
@@ -121,7 +123,7 @@ def test_any_thread_may_draw():
     for _ in range(2):
         thread = threading.Thread(target=lambda: seen.append(sim.render("front", 48, 64)))
         thread.start()
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert all(np.array_equal(here, picture) for picture in [*seen, sim.render("front", 48, 64)])
     assert len(seen) == 2
 
@@ -138,7 +140,7 @@ def test_threads_draw_side_by_side():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_S)
     drawn = [picture for number in range(3) for picture in pictures[number]]
     assert all(np.array_equal(drawn[0], picture) for picture in drawn)
 

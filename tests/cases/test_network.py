@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.launches import ament
 from tests.ros_rig import wait_until
 
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
-LASTS_S, AT_MOST_S = "5", "60"  # where nobody comes in; where somebody has to
+TRIES_S = 5.0  # how long strangers try to get in once the arm works for those at home
 PEER = Path(__file__).with_name("network_peer.py")
 
 # How a stranger looks for the arm.
@@ -95,27 +96,40 @@ def shell(**more: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != PROFILE_VARIABLE} | more
 
 
-def tried_by_all(
-    home: Machine, away: Machine, local: dict[str, str], *arguments: str
-) -> dict[str, Any]:
-    """What each stranger, and one at home, saw and reached; arguments: those of the peers."""
+@contextmanager
+def peers(
+    home: Machine, away: Machine, local: dict[str, str], *expected: str
+) -> Iterator[dict[str, subprocess.Popen]]:
+    """Each stranger and one at home, at work; expected: whose commands each of them waits for."""
 
     def start(machine: Machine, name: str, environment: dict[str, str]) -> subprocess.Popen:
         return subprocess.Popen(
-            [*machine.entry, sys.executable, str(PEER), name, *arguments],
-            env=environment, stdout=subprocess.PIPE, text=True,
+            [*machine.entry, sys.executable, str(PEER), name, *expected],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    peers = {name: start(away, name, shell(**more)) for name, more in STRANGERS.items()}
-    peers["at_home"] = start(home, "at_home", local)
-    return {name: json.loads(process.communicate()[0]) for name, process in peers.items()}
+    started = {name: start(away, name, shell(**more)) for name, more in STRANGERS.items()}
+    started["at_home"] = start(home, "at_home", local)
+    try:
+        for process in started.values():
+            assert process.stdout.readline() == "up\n"
+        yield started
+    finally:
+        for process in started.values():
+            process.kill()
+            process.communicate()
+
+
+def found_by(process: subprocess.Popen) -> dict[str, Any]:
+    """Ends a peer; what it saw and reached."""
+    return json.loads(process.communicate()[0])
 
 
 @contextmanager
 def arm(home: Machine, command: list[str], environment: dict[str, str]) -> Iterator[None]:
     process = subprocess.Popen(
         [*home.entry, *command], env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
         yield
@@ -126,16 +140,16 @@ def arm(home: Machine, command: list[str], environment: dict[str, str]) -> Itera
 
 def assert_confined(home: Machine, away: Machine, local: dict[str, str]) -> None:
     """On one host everything works; nobody else sees or reaches anything."""
-    line = [*home.entry, sys.executable, str(PEER), "at_home", AT_MOST_S, "at_home"]
-    found = json.loads(subprocess.run(line, env=local, stdout=subprocess.PIPE, text=True).stdout)
-    assert found["heard"]
-    assert found["served"]
-    seen = tried_by_all(home, away, local, LASTS_S)
-    assert seen.pop("at_home")["commanded_by"] == ["at_home"]
-    for name, found in seen.items():
-        assert found["topics"] == [], name
-        assert not found["heard"], name
-        assert not found["served"], name
+    with peers(home, away, local, "at_home") as started:
+        at_home = started.pop("at_home")
+        assert at_home.stdout.readline() == "ready\n"  # it has heard the arm and was served
+        time.sleep(TRIES_S)
+        for name, process in started.items():
+            found = found_by(process)
+            assert found["topics"] == [], name
+            assert not found["heard"], name
+            assert not found["served"], name
+        assert found_by(at_home)["commanded_by"] == ["at_home"]
 
 
 SIM = ["launch", "act_bringup", "sim.launch.py", "policy:=none", "width:=64", "height:=48"]
@@ -153,7 +167,7 @@ def test_by_default_the_ros2_command_confines_what_it_starts_to_this_host():
 
 def test_a_shell_with_the_workspace_is_confined_to_this_host(tmp_path):
     local = sourced()
-    with two_machines() as (home, away), arm(home, [sys.executable, str(PEER), "arm", "60"], local):
+    with two_machines() as (home, away), arm(home, [sys.executable, str(PEER), "arm"], local):
         assert_confined(home, away, local)
 
 
@@ -161,12 +175,11 @@ def test_the_switch_opens_the_network():
     """Also shows that the strangers of the tests above know how to get in."""
     everybody = sorted([*STRANGERS, "at_home"])
     local = sourced(ROS2_NETWORK="lan")
-    with two_machines() as (home, away), arm(home, [sys.executable, str(PEER), "arm", "60"], local):
-        seen = tried_by_all(home, away, local, AT_MOST_S, *everybody)
-    assert seen["at_home"]["commanded_by"] == everybody
-    for name in STRANGERS:
-        assert seen[name]["heard"], name
-        assert seen[name]["served"], name
+    with two_machines() as (home, away), arm(home, [sys.executable, str(PEER), "arm"], local):
+        with peers(home, away, local, *everybody) as started:
+            for name, process in started.items():
+                assert process.stdout.readline() == "ready\n", name
+            assert found_by(started["at_home"])["commanded_by"] == everybody
 
 
 def profile() -> str:

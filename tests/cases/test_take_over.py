@@ -23,16 +23,18 @@ FAR = HOME + np.array([0.9, -0.3, 0.2, -0.5, 0.8, 0.7])
 
 
 class Source(Node):
-    """Sends a pose on a topic 100 times a second while it is on."""
+    """Sends a pose on a topic 100 times a second while it is on, and goes where ``way`` leads."""
 
     def __init__(self, name: str, topic: topics.Topic, target) -> None:
         super().__init__(name, use_global_arguments=False)
         self.on, self.target = False, np.array(target)
+        self.way: list[np.ndarray] = []  # poses to come, one for each message
         self.topic = ros.publisher(self, topic)
         self.create_timer(0.01, self.send)
 
     def send(self) -> None:
         if self.on:
+            self.target = self.way.pop(0) if self.way else self.target
             now_ns = self.get_clock().now().nanoseconds
             self.topic.publish(ros.joint_state(SO101.joint_names, self.target, now_ns))
 
@@ -108,9 +110,7 @@ def test_a_person_takes_over_by_sending_and_hands_back_by_a_service():
         count = len(console.applied_all)
         rig.wait_for(later(console, 30))
         assert np.abs(np.array(console.applied_all[count:]) - HOME).max() < 1e-9
-        for _ in range(25):
-            leader.target = leader.target + 0.01 * np.eye(6)[0]
-            rig.wait_for(later(console, 1))
+        leader.way = [leader.target + 0.01 * k * np.eye(6)[0] for k in range(1, 26)]
         rig.wait_for(lambda: console.applied_all[-1][0] > HOME[0] + 0.15)
         assert console.applied_all[-1][1:] == pytest.approx(HOME[1:])
         answer = console.call(rig, topics.CONTROL_RETURN)

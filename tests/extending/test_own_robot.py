@@ -17,7 +17,7 @@ from act_record.jog import Jog
 from rclpy.node import Node
 
 from tests.cases.test_who_commands import Commander, Watcher
-from tests.ros_rig import Rig
+from tests.ros_rig import PATIENCE_S, Rig
 
 FILE = Path(__file__).parents[2] / "examples" / "own_robot.py"
 
@@ -42,7 +42,7 @@ def driver():
     finally:
         rclpy.try_shutdown()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 
@@ -56,7 +56,7 @@ def test_its_driver_follows_within_its_limits(driver):
     listener = Node("listener", use_global_arguments=False)
     ros.subscription(listener, topics.JOINT_STATES, states.append)
     rig = Rig(commander, watcher, listener)
-    rig.wait_for(lambda: bool(states), timeout_s=60.0)
+    rig.wait_for(lambda: bool(states))
     assert np.allclose(states[0].position, robot.pose("home"))
     commander.on = True
     rig.wait_for(lambda: np.allclose(states[-1].position, goal, atol=1e-6))

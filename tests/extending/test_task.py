@@ -17,6 +17,8 @@ from act_sim.task import Progress, Task
 from act_sim.task_registry import find_task, register_task, task_names
 from act_training.environments import open_environment
 
+from tests.ros_rig import PATIENCE_S
+
 FILE = Path(__file__).parents[2] / "examples" / "own_task.py"
 PLACE = f"{FILE}:PointAtBall"
 
@@ -81,7 +83,7 @@ def test_an_installed_package_offers_it_by_name(installed):
     code = "import act_sim, gymnasium; print('act_sim/Point-v0' in gymnasium.registry)"
     printed = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert printed.stdout == "True\n", printed.stderr
 

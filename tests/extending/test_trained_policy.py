@@ -27,6 +27,7 @@ from act_training.trainable_policy import find_policy
 from act_training.training_log import read_log
 
 from tests.extending.document import example
+from tests.ros_rig import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 JOINTS, UNITS = ("base", "lift", "finger"), ("rad",) * 3
@@ -196,7 +197,7 @@ def test_a_report_of_a_policy_that_is_not_here(glance, data, tmp_path):
 def test_the_example_of_a_policy_in_numpy_moves_the_arm():
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "own_policy.py")],
-        env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, timeout=120,
+        env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     found = re.fullmatch(r"the arm has turned between (\S+) and (\S+) rad in 8 s\n", done.stdout)
     assert found is not None, done.stderr

@@ -24,7 +24,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.pty_port import PtyPort
 
-from tests.ros_rig import ros_arguments, spinning, wait_until
+from tests.ros_rig import PATIENCE_S, ros_arguments, spinning, wait_until
 
 NODE = "import sys; from so101_driver.driver_node import main; sys.exit(main())"
 
@@ -50,8 +50,8 @@ class Client(Node):
     def call(self, service: topics.Service, **fields):
         kind = ros.interface_type(service.type_name)
         client = self.create_client(kind, service.name)
-        assert client.wait_for_service(20.0)
-        return client.call(kind.Request(**fields), timeout_sec=20.0)
+        assert client.wait_for_service(PATIENCE_S)
+        return client.call(kind.Request(**fields), timeout_sec=PATIENCE_S)
 
     def command_until(self, target, condition) -> None:
         def step() -> bool:
@@ -239,7 +239,7 @@ def test_however_the_process_ends_the_torque_is_seen_to(emulator, program, numbe
         if number is not None:
             process.send_signal(number)
         wait_until(lambda: torques(emulator) == [0] * 6)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     expected = {None: 1, signal.SIGKILL: -signal.SIGKILL}

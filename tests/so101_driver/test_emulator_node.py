@@ -19,6 +19,8 @@ from so101_driver.emulator_node import EmulatorNode
 from so101_driver.transport import SerialTransport
 from std_srvs.srv import SetBool
 
+from tests.ros_rig import PATIENCE_S
+
 COUNT_RAD = 2 * np.pi / 4096
 
 
@@ -76,7 +78,7 @@ class Driver(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        bus = Bus(SerialTransport(str(self._port)), reply_slack_s=0.2)
+        bus = Bus(SerialTransport(str(self._port)), reply_slack_s=PATIENCE_S)
         self.result = self._work(So101Arm(bus, emulated_calibration()))
         bus.close()
 

@@ -17,6 +17,8 @@ from rclpy.parameter import Parameter
 from so101_driver.move_node import MoveNode, MoveParameters
 from std_msgs.msg import Bool
 
+from tests.ros_rig import PATIENCE_S
+
 
 class Follower(Node):
     """An arm that is at once where it is told to be."""
@@ -51,7 +53,8 @@ def moving(spin_until):
     nodes: list = []
 
     def start(**parameters):
-        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        values = {"timeout_s": PATIENCE_S, **parameters}
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
         nodes.extend([MoveNode(parameter_overrides=overrides), Follower()])
         return nodes
 
@@ -62,7 +65,7 @@ def moving(spin_until):
 
 def test_it_goes_to_the_pose_in_small_steps_and_ends(moving, spin_until):
     node, follower = moving(pose="home", speed_rad_s=2.0)
-    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    spin_until(lambda: node.finished, node, follower)
     assert node.succeeded
     assert follower.position == pytest.approx(HOME_POSE_RAD)
     assert np.abs(np.diff(np.array(follower.commands), axis=0)).max() < 0.2
@@ -71,7 +74,7 @@ def test_it_goes_to_the_pose_in_small_steps_and_ends(moving, spin_until):
 def test_positions_in_place_of_a_pose(moving, spin_until):
     target = [0.1, -0.2, 0.2, 0.1, 0.0, 0.3]
     node, follower = moving(position=target, speed_rad_s=2.0)
-    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    spin_until(lambda: node.finished, node, follower)
     assert follower.position == pytest.approx(target)
 
 
@@ -97,7 +100,7 @@ def test_joint_states_of_another_arm_are_no_end(moving, spin_until):
     spin_until(lambda: follower.sent > 10, node, follower)
     assert not node.finished
     follower.names = JOINT_NAMES
-    spin_until(lambda: node.finished, node, follower, timeout_s=20.0)
+    spin_until(lambda: node.finished, node, follower)
     assert node.succeeded
 
 

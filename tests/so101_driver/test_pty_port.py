@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -14,13 +15,15 @@ from act_core.errors import ConfigurationError
 from act_core.timing import MonotonicClock, to_ns
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
-from so101_driver.bus_errors import PortError
+from so101_driver.bus_errors import BusError, PortError
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.command import main
 from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.pty_port import PtyPort, wait_for_port
 from so101_driver.transport import SerialTransport
+
+from tests.ros_rig import PATIENCE_S, wait_until
 
 sdk = pytest.importorskip("scservo_sdk", reason="run `make training`: feetech-servo-sdk")
 
@@ -31,10 +34,20 @@ def emulator(tmp_path):
         yield port
 
 
+class PatientPort(sdk.PortHandler):
+    """The SDK's port, which waits longer for a reply than the SDK does: a machine may be busy."""
+
+    patience_s = PATIENCE_S
+
+    def setPacketTimeout(self, packet_length):
+        super().setPacketTimeout(packet_length)
+        self.packet_timeout += 1000 * self.patience_s  # ms
+
+
 @pytest.fixture
 def client(emulator):
     """The port and packet handlers of the SDK."""
-    port = sdk.PortHandler(str(emulator.path))
+    port = PatientPort(str(emulator.path))
     assert port.openPort()
     assert port.setBaudRate(1_000_000)
     yield port, sdk.PacketHandler(0)
@@ -45,6 +58,7 @@ def test_the_sdk_pings_every_servo(client):
     port, packets = client
     for servo_id in range(1, 7):
         assert packets.ping(port, servo_id) == (777, sdk.COMM_SUCCESS, 0)
+    port.patience_s = 0.0
     _, result, _ = packets.ping(port, 9)
     assert result == sdk.COMM_RX_TIMEOUT
 
@@ -65,19 +79,18 @@ def test_the_sdk_moves_joints_with_its_group_packets(client):
     write = sdk.GroupSyncWrite(port, packets, 42, 2)
     for servo_id in (2, 3):
         assert write.addParam(servo_id, [2300 & 0xFF, 2300 >> 8])
-        packets.write1ByteTxRx(port, servo_id, 40, 1)
+        assert packets.write1ByteTxRx(port, servo_id, 40, 1) == (sdk.COMM_SUCCESS, 0)
     assert write.txPacket() == sdk.COMM_SUCCESS
     read = sdk.GroupSyncRead(port, packets, 56, 4)
     for servo_id in (2, 3):
         assert read.addParam(servo_id)
     clock = MonotonicClock()
-    deadline_ns = clock.now_ns() + to_ns(10.0)
+    deadline_ns = clock.now_ns() + to_ns(PATIENCE_S)
     positions = [0, 0]
     # Gravity keeps them a few counts from their goals.
     while max(abs(position - 2300) for position in positions) > 30:
         assert clock.now_ns() < deadline_ns, positions
-        if read.txRxPacket() != sdk.COMM_SUCCESS:  # it waits for 34 ms only: too short for a
-            continue  # machine that has other work
+        assert read.txRxPacket() == sdk.COMM_SUCCESS
         assert read.isAvailable(2, 56, 2)
         positions = [read.getData(servo_id, 56, 2) for servo_id in (2, 3)]
 
@@ -94,7 +107,7 @@ def test_the_sdk_sees_a_complaint(client, emulator):
     port, packets = client
     emulator.bus.servos[3].motor.temperature_c = 90.0
     clock = MonotonicClock()
-    deadline_ns = clock.now_ns() + to_ns(10.0)
+    deadline_ns = clock.now_ns() + to_ns(PATIENCE_S)
     error = 0
     while not error:
         assert clock.now_ns() < deadline_ns
@@ -104,7 +117,7 @@ def test_the_sdk_sees_a_complaint(client, emulator):
 
 @pytest.fixture
 def bus(emulator):
-    bus = Bus(SerialTransport(str(emulator.path)), reply_slack_s=0.5)
+    bus = Bus(SerialTransport(str(emulator.path)), reply_slack_s=PATIENCE_S)
     yield bus
     bus.close()
 
@@ -127,9 +140,9 @@ def test_ports_that_do_not_exist_are_named(tmp_path):
 
 def test_the_rate_of_the_port_counts(emulator):
     transport = SerialTransport(str(emulator.path), 500_000)
-    bus = Bus(transport, reply_slack_s=0.3)
-    assert bus.ping(1, retries=0) is None
+    assert Bus(transport, reply_slack_s=0.3).ping(1, retries=0) is None
     transport.set_baud(1_000_000)
+    bus = Bus(transport, reply_slack_s=PATIENCE_S)
     assert bus.ping(1) is not None
     bus.close()
 
@@ -138,7 +151,7 @@ def test_a_cable_that_is_pulled_out_and_plugged_in_again(bus, emulator):
     assert bus.ping(1) is not None
     emulator.bus.happen(FaultEvent(0.0, "port_gone"))
     clock = MonotonicClock()
-    deadline_ns = clock.now_ns() + to_ns(10.0)
+    deadline_ns = clock.now_ns() + to_ns(PATIENCE_S)
 
     def ask_until_it_is_noticed() -> None:
         while clock.now_ns() < deadline_ns:
@@ -153,7 +166,7 @@ def test_a_cable_that_is_pulled_out_and_plugged_in_again(bus, emulator):
         assert clock.now_ns() < deadline_ns
     emulator.bus.happen(FaultEvent(0.0, "port_gone", value=0.0))
     assert wait_for_port(emulator.path)
-    again = Bus(SerialTransport(str(emulator.path)), reply_slack_s=0.5)
+    again = Bus(SerialTransport(str(emulator.path)), reply_slack_s=PATIENCE_S)
     assert again.ping(1) is not None
     again.close()
 
@@ -223,13 +236,19 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
         env={"PYTHONPATH": ":".join(sys.path)}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert wait_for_port(path, 30.0)
+        assert wait_for_port(path, PATIENCE_S)
         bus = Bus(SerialTransport(str(path)), reply_slack_s=0.3)
-        assert [bus.read(i, reg.ID) for i in (1, 2, 3, 4, 5, 6)] == [1, 2, 3, 4, 5, 6]
+
+        def all_answer() -> bool:
+            with contextlib.suppress(BusError):  # lost once too often, or a busy machine
+                return [bus.read(i, reg.ID) for i in range(1, 7)] == [1, 2, 3, 4, 5, 6]
+            return False
+
+        wait_until(all_answer)
         bus.close()
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "6 servos" in output
     assert "faults: " in output
@@ -245,7 +264,7 @@ def test_a_port_that_a_killed_emulator_left_is_taken_over_and_one_in_use_is_not(
         line, stdout=subprocess.DEVNULL, env={"PYTHONPATH": ":".join(sys.path)}
     )
     try:
-        assert wait_for_port(path, 30.0)
+        assert wait_for_port(path, PATIENCE_S)
         bus = EmulatedBus(emulated_servos())
         with pytest.raises(ConfigurationError, match=f"port {path}"):
             PtyPort(bus, path)

@@ -21,7 +21,7 @@ from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
 
-from tests.ros_rig import wait_until
+from tests.ros_rig import PATIENCE_S, wait_until
 from tests.so101_driver.emulated_arm import torques
 
 DRIVER = """
@@ -37,14 +37,14 @@ DRIVER = """
     port, calibration, policy, end = sys.argv[1:]
     guard = TorqueGuard(port, 1_000_000, Path(calibration), SO101_LIMITS)
     guard.expect(policy)
-    arm = So101Arm(Bus(SerialTransport(port), reply_slack_s=0.5), load(Path(calibration)))
+    arm = So101Arm(Bus(SerialTransport(port), reply_slack_s=60.0), load(Path(calibration)))
     arm.enable_torque()
     print("holding", flush=True)
     if end == "orderly":
         arm.bus.close()
         guard.dismiss()
         sys.exit(0)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -74,7 +74,7 @@ def test_after_sigkill_the_guard_sees_to_the_torque(emulator, policy):
     process = driver_process(emulator, policy, "killed")
     assert torques(emulator.bus.servos) == [1] * 6
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE_S)
     wait_until(lambda: torques(emulator.bus.servos) == [0] * 6)
 
 
@@ -87,7 +87,7 @@ def test_a_bus_that_is_behind_is_told_again(emulator):
     write = emulator.bus._sync_write
     emulator.bus._sync_write = lambda packet: (heard.append(packet), write(packet))
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE_S)
     wait_until(lambda: len(heard) > 1)  # torque off, in vain
     assert torques(emulator.bus.servos) == [1] * 6
     for servo_id in range(1, 7):
@@ -97,7 +97,7 @@ def test_a_bus_that_is_behind_is_told_again(emulator):
 
 def test_after_an_orderly_end_the_guard_does_nothing(emulator):
     process = driver_process(emulator, "release", "orderly")
-    assert process.wait(30) == 0, "dismiss() has waited for the guard's end"
+    assert process.wait(PATIENCE_S) == 0, "dismiss() has waited for the guard's end"
     assert torques(emulator.bus.servos) == [1] * 6
 
 
@@ -122,7 +122,7 @@ def test_the_guard_does_what_it_was_told_last_within_the_driver_s_limits(monkeyp
 def test_a_guard_that_is_killed_is_replaced_and_knows_what_to_do(emulator):
     guard = TorqueGuard(str(emulator.path), 1_000_000, emulator.path.parent / "calibration.json",
                         SO101_LIMITS)  # fmt: skip
-    arm = So101Arm(Bus(SerialTransport(str(emulator.path)), reply_slack_s=0.5),
+    arm = So101Arm(Bus(SerialTransport(str(emulator.path)), reply_slack_s=PATIENCE_S),
                    emulated_calibration())  # fmt: skip
     arm.enable_torque()
     guard.expect("release")

@@ -19,6 +19,7 @@ from so101_driver.emulator.pty_port import PtyPort
 
 from tests.act_policy.policies import make_bundle
 from tests.launches import alive, finish, launch, pids_of
+from tests.ros_rig import PATIENCE_S, ros_arguments
 
 FAR_FROM_REST_RAD = [0.0, 1.6, 0.0, 0.0, 0.0, 0.0]  # 3.3 rad of the shoulder
 SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
@@ -28,7 +29,7 @@ def start(*arguments: str) -> subprocess.Popen:
     return launch("real_so101.launch.py", *arguments)
 
 
-def read_until(process: subprocess.Popen, *texts: str, timeout_s: float = 60.0) -> str:
+def read_until(process: subprocess.Popen, *texts: str, timeout_s: float = PATIENCE_S) -> str:
     """The output up to where all ``texts`` have appeared."""
     killer = threading.Timer(timeout_s, os.killpg, (process.pid, signal.SIGKILL))
     killer.start()
@@ -66,7 +67,7 @@ def test_arm_and_cameras_and_an_end_at_rest(arm):
         "camera wrist: there is no /dev/video99",  # and the launch goes on
     )
     process.send_signal(signal.SIGINT)
-    output += finish(process, timeout_s=40.0)
+    output += finish(process)
     # Slower than the ten seconds after which `ros2 launch` would kill it.
     assert "the arm is at rest; torque is off" in output, output
     assert len(pids_of(output)) == 3
@@ -76,15 +77,15 @@ def test_arm_and_cameras_and_an_end_at_rest(arm):
 def test_emulated_hardware_moves_the_simulated_arm():
     process = start("hardware:=emulated", "policy:=none", "task:=reach", *SMALL)
     output = read_until(process, "connected to six servos", "holding: no command yet")
-    position = "position:=[0.2, -0.8, 0.8, 0.8, 0.2, 0.5]"
+    arguments = ros_arguments(position="[0.2, -0.8, 0.8, 0.8, 0.2, 0.5]", timeout_s=PATIENCE_S)
     move = subprocess.run(
-        ["ros2", "run", "so101_driver", "move_node", "--ros-args", "-p", position],
-        capture_output=True, text=True, timeout=60.0, check=False,
+        ["ros2", "run", "so101_driver", "move_node", *arguments],
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert move.returncode == 0, move.stderr
     assert "there; the furthest joint is 0." in move.stderr + move.stdout
     process.send_signal(signal.SIGINT)
-    output += finish(process, timeout_s=30.0)
+    output += finish(process)
     assert "[act_sim]: following" in output, "through the bus, not beside it"
     # A good run has neither warnings nor errors; late replies are a loaded computer's.
     loud = [line for line in output.splitlines() if "[WARN]" in line or "[ERROR]" in line]
@@ -144,7 +145,7 @@ def test_a_policy_acts_through_the_bus_from_its_start(tmp_path):
         "[act_sim]: following",
     )
     process.send_signal(signal.SIGINT)
-    finish(process, timeout_s=30.0)
+    finish(process)
 
 
 def test_a_policy_is_not_enabled_far_from_its_start(tmp_path):
@@ -152,7 +153,7 @@ def test_a_policy_is_not_enabled_far_from_its_start(tmp_path):
     process = start("hardware:=emulated", "task:=reach", f"policy:={bundle}", *SMALL)
     output = read_until(process, "enabled at the start: refused: too far from where the policy's")
     process.send_signal(signal.SIGINT)
-    output += finish(process, timeout_s=30.0)
+    output += finish(process)
     assert "[act_sim]: following" not in output
 
 
@@ -172,10 +173,10 @@ def test_a_policy_sees_with_the_topic_of_another_driver(arm, tmp_path):
     output = read_until(process, f"who drives: policy 'toy' in {bundle}", "policy 'toy'")
     info = subprocess.run(
         ["ros2", "topic", "info", "/usb_cam/image_raw"],
-        capture_output=True, text=True, timeout=60.0, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     process.send_signal(signal.SIGINT)
-    output += finish(process, timeout_s=40.0)
+    output += finish(process)
     assert "Subscription count: 1" in info.stdout, info.stderr + output
     assert len(pids_of(output)) == 2, "the driver and the policy; no camera"
 
@@ -190,4 +191,4 @@ def test_beside_a_policy_a_leader_waits_for_its_person_s_sign(arm, tmp_path):
     output = read_until(process, "[leader]: not enabled; close its gripper twice")
     assert f"who drives: policy 'toy' in {bundle}" in output
     process.send_signal(signal.SIGINT)
-    finish(process, timeout_s=40.0)
+    finish(process)

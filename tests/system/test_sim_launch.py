@@ -54,7 +54,7 @@ def test_control_c_ends_everything():
         lines.append(line)
         assert line, "".join(lines)
     process.send_signal(signal.SIGINT)
-    output = "".join(lines) + finish(process, timeout_s=30.0)
+    output = "".join(lines) + finish(process)
     assert "process has finished cleanly" in output
     assert len(pids_of(output)) == 1
     assert not any(alive(pid) for pid in pids_of(output))

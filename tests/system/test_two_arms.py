@@ -148,6 +148,7 @@ def test_one_stop_stops_both_and_the_policy(table):
     table.wait_for(lambda: not policy._enabled, policy)
     # The other arm's own stop does the same, and neither is released by the other's.
     table.stop("/right", True, policy)
+    table.wait_for(lambda: table.says("left", "the e-stop of the right arm is engaged"), policy)
     answer = table.stop("", False, policy)
     assert not answer.success
     assert answer.message == "e-stop released here, but the e-stop of the right arm is engaged"

@@ -17,6 +17,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
 
 from tests.launches import finish, launch, pids_of
+from tests.ros_rig import PATIENCE_S
 from tests.system.test_real_launch import read_until
 
 SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
@@ -82,7 +83,7 @@ def test_two_simulated_arms_behind_two_buses_in_a_namespace(tmp_path):
     )
     stop = subprocess.run(
         ["ros2", "service", "call", "/robot1/estop", "std_srvs/srv/SetBool", "{data: true}"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert "e-stop engaged" in stop.stdout, stop
     output += read_until(
@@ -91,7 +92,7 @@ def test_two_simulated_arms_behind_two_buses_in_a_namespace(tmp_path):
         "[robot1.right.so101_driver]: holding: e-stop engaged",
     )
     sender.send_signal(signal.SIGINT)
-    sender.wait(20)
+    sender.wait(PATIENCE_S)
     process.send_signal(signal.SIGINT)
     output += finish(process)
     assert len(pids_of(output)) == 5
@@ -114,7 +115,7 @@ def test_one_arm_that_is_missing_is_named_and_the_other_holds(arms):
     diagnostics = subprocess.run(
         ["ros2", "topic", "echo", "--once", "--filter", "'/left/' in m.status[0].name",
          "/diagnostics"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     process.send_signal(signal.SIGINT)
     output += finish(process)

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ros_rig import pause
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,7 +44,7 @@ def wait_for(condition: Callable[[], bool], child: subprocess.Popen) -> None:
     """Returns when `condition` holds; fails when the child ends before."""
     while not condition():
         assert child.poll() is None, child.communicate()
-        os.sched_yield()
+        pause()
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ from act_training.command import check_finite, run_command
 from act_training.config import TrainingConfig
 from act_training.train import TrainOptions
 
+from tests.ros_rig import PATIENCE_S
 from tests.training.commands import files, start, wait_for
 
 
@@ -93,7 +94,7 @@ except SystemExit as end:
 def test_other_signals_end_it_alike():
     """In a process of its own: rclpy of earlier tests has handlers below those of Python."""
     done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=PATIENCE_S,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
