@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,7 @@ STAMPED = (cdr.JOINT_STATE, cdr.IMAGE, cdr.COMPRESSED_IMAGE)
 # second, and in lockstep a simulation goes on at several times real time.
 DEPTH = 1000
 CATCH_UP_TURNS = 100  # of 0.1 s: then an episode ends whatever is missing, and the verdict tells
+HELD_BYTES = 256_000_000  # likewise, when so much of the next one waits for it
 IMAGE_DEPTH = 100
 
 
@@ -92,6 +93,9 @@ class RecordNode(Node):
         self._from_ns = 0  # what was published earlier is of the episode before
         self._published_ns: dict[Topic, int] = {}  # the newest message of each stream
         self._patience = 0
+        self._next_ns: int | None = None  # when one began before the last had all come
+        self._held: list[Callable[[], None]] = []  # what belongs to that one
+        self._held_bytes = 0
         self._tail: Timer | None = None
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
@@ -262,15 +266,26 @@ class RecordNode(Node):
         else:
             arrival_ns = self._arrival.time_ns(info["source_timestamp"], stamp_ns)
         published_ns = int(info["source_timestamp"])
-        if published_ns >= self._from_ns:
-            self._recorder.write(name, data, arrival_ns)
         if topic in self._streams:
             self._published_ns[topic] = max(published_ns, self._published_ns.get(topic, 0))
+        self._take(topic, name, data, arrival_ns, published_ns)
+        if self._ended is not None:
+            self._look_for_end()
+
+    def _take(
+        self, topic: Topic, name: str, data: bytes, arrival_ns: int, published_ns: int
+    ) -> None:
+        """Records a message in the episode that it is of; one of an episode that has to wait waits
+        with it."""
+        if self._next_ns is not None and published_ns >= self._next_ns:
+            self._held.append(partial(self._take, topic, name, data, arrival_ns, published_ns))
+            self._held_bytes += len(data)
+            return
+        if published_ns >= self._from_ns:
+            self._recorder.write(name, data, arrival_ns)
         if topic is topics.EPISODE_STATUS:
             # Not by rclpy, which raises RuntimeError for bytes that are no message.
             self._on_status(cdr.read_status(data), published_ns)
-        elif self._ended is not None:
-            self._look_for_end()
 
     def _joints_of(self, topic: Topic, data: bytes) -> tuple[str, ...]:
         """Names of the joints that a message tells of; none where it is of something else."""
@@ -307,10 +322,12 @@ class RecordNode(Node):
                 self._end(event, published_ns)
 
     def _begin(self, published_ns: int) -> None:
+        if self._is_behind:  # it still has messages of the last one to take
+            self._next_ns = published_ns
+            return
         self._finish()  # the next one comes before the tail of the last has ended
         if self.complete:
             return
-        # A recorder that is behind still has messages of the episode before to take.
         self._from_ns = published_ns
         try:
             self.start()
@@ -331,15 +348,29 @@ class RecordNode(Node):
             except OSError as error:
                 self.get_logger().error(f"an episode that failed could not be deleted: {error}")
 
-    def _look_for_end(self) -> None:
-        """Begins the tail once every stream has come to the end of the episode: the executor takes
-        one message of each topic in turn, so a busy recorder hears of the end before it has taken
-        what was published earlier on a topic with more messages."""
-        behind = any(
+    @property
+    def _is_behind(self) -> bool:
+        """Whether messages of the episode that has ended are still to come, on some stream: the
+        executor takes one message of each topic in turn, so a busy recorder hears of the end before
+        it has taken what was published earlier on a topic with more messages."""
+        if self._ended is None or self._patience <= 0 or self._held_bytes > HELD_BYTES:
+            return False
+        return any(
             self._published_ns.get(topic, 0) < self._ended_ns and stream.silence() is None
             for topic, stream in self._streams.items()
         )
-        if self._tail is None and not (behind and self._patience > 0):
+
+    def _look_for_end(self) -> None:
+        """Begins the tail, or the episode that waits, once every stream has come to the end."""
+        if self._is_behind:
+            return
+        if self._next_ns is not None:
+            next_ns, self._next_ns = self._next_ns, None
+            held, self._held, self._held_bytes = self._held, [], 0
+            self._begin(next_ns)
+            for take in held:
+                take()
+        elif self._tail is None:
             self._tail = self.create_timer(self.params.tail_s, self._finish)
 
     def _finish(self) -> None:
