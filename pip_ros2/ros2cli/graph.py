@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ros2cli import discovery
-from ros2cli.errors import CliError, unknown
+from ros2cli.errors import CliError, printable, unknown
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -68,7 +68,10 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
     import rclpy
     from rclpy.parameter import Parameter
 
-    rclpy.init(args=[])
+    try:
+        rclpy.init(args=[])
+    except RuntimeError as error:  # of rcl, e.g. about ROS_DOMAIN_ID
+        raise CliError(printable(str(error).split(", at /")[0])) from None
     node = rclpy.create_node(
         name or f"_ros2cli_{os.getpid()}",
         start_parameter_services=False,

@@ -119,3 +119,10 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(start):
     process = start("-c", CLOSED_PIPE)
     assert process.wait() == 1
     assert process.output == ""
+
+
+def test_a_domain_that_is_none_is_one_line(ros2, monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", "abc")
+    answer = ros2("topic", "list")
+    assert answer.code == 1
+    assert answer.err == "ros2: failed to initialize rcl: ROS_DOMAIN_ID is not an integral number\n"

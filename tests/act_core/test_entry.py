@@ -67,6 +67,15 @@ def test_ctrl_c_that_a_command_does_not_expect_is_one_line(tmp_path):
     assert child.returncode == 128 + signal.SIGINT
 
 
+def test_in_a_folder_that_is_gone_a_command_says_so(tmp_path):
+    script = f"import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); {CALL}"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "error: the folder you are in no longer exists: cd to another\n"
+
+
 def test_in_the_background_it_goes_on(tmp_path):
     """Shells start background jobs with SIGINT ignored."""
     ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "

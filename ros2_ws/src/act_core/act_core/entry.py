@@ -33,6 +33,11 @@ class _Main:
         return _Main(f"{self._module}.{name}".lstrip("."))
 
     def __call__(self) -> object:
+        try:
+            os.getcwd()
+        except OSError:  # libraries end in riddles of their own
+            print("error: the folder you are in no longer exists: cd to another", file=sys.stderr)
+            return 2
         with _ended_by_signals():
             main = import_module(self._module).main
         try:
