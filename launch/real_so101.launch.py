@@ -44,6 +44,7 @@ from act_core.robot import Robot
 from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, REAL, Value
 from act_core.topics import camera_image
+from act_policy.policy_parameters import CONTROL
 from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -151,7 +152,7 @@ class Choices:
             raise RuntimeError("cameras: with hardware:=emulated the simulation has them; omit it")
         given = f"cameras:={self['cameras']}"
         missing = missing_cameras(self.drive.cameras, self.cameras, given)
-        if missing is not None and not self.emulated:
+        if missing is not None and not self.emulated and self["role"] != CONTROL:
             raise RuntimeError(missing)
         check_joints(self.drive, self.robot.joint_names)
 

@@ -111,7 +111,7 @@ def test_to_hold_is_no_fault_while_an_episode_begins():
 def test_a_new_episode_is_no_warning_and_one_line_says_who_drives(running, capfd):  # noqa: F811
     node, _robot, until = running(enabled=True)
     until(acting(node))
-    node._reset("a new episode")
+    node.reset("a new episode")
     until(acting(node, 30))
     log = capfd.readouterr().err
     assert "[WARN]" not in log

@@ -17,6 +17,7 @@ from typing import Any
 from act_camera.camera_node import CameraNode
 from act_camera.camera_parameters import CameraParameters
 from act_core.robots.so101 import HOME_POSE_RAD, SO101
+from act_policy.inference_node import InferenceNode
 from act_policy.policy_node import PolicyNode
 from act_policy.policy_parameters import PolicyParameters
 from act_record.console_node import ConsoleNode
@@ -63,6 +64,18 @@ def _policy(folder: Path) -> Iterator[Entry]:
         "inference_threads": 1, "control_rate_hz": 50.0,
     }  # fmt: skip
     yield Entry(PolicyNode, parameters, PolicyParameters)
+
+
+@contextmanager
+def _control(folder: Path) -> Iterator[Entry]:
+    with _policy(folder) as entry:
+        yield Entry(PolicyNode, {**entry.parameters, "role": "control"}, None)
+
+
+@contextmanager
+def _inference(folder: Path) -> Iterator[Entry]:
+    with _policy(folder) as entry:
+        yield Entry(InferenceNode, {**entry.parameters, "role": "inference"}, None)
 
 
 @contextmanager
@@ -166,6 +179,8 @@ def _console(folder: Path) -> Iterator[Entry]:
 
 NODES: dict[str, Callable[[Path], Any]] = {
     "policy_node": _policy,
+    "policy_node control": _control,
+    "policy_node inference": _inference,
     "sim_node": _sim,
     "sim_node in lockstep": _lockstep,
     "driver_node": _driver,

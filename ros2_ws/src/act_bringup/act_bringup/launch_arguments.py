@@ -50,7 +50,9 @@ def _description(metadata: Mapping[str, Any]) -> str:
 
 
 IMAGE_ARGUMENTS = arguments_of(CameraParameters, "width", "height", camera_rate_hz="rate_hz")
-EXECUTION_ARGUMENTS = arguments_of(PolicyParameters, "mode", "control_rate_hz", "engine", "variant")
+EXECUTION_ARGUMENTS = arguments_of(
+    PolicyParameters, "mode", "control_rate_hz", "engine", "variant", "role"
+)
 
 
 def declare(arguments: Sequence[Argument]) -> list[DeclareLaunchArgument]:

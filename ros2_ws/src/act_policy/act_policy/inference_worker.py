@@ -29,6 +29,9 @@ Outcome = Inference | Failure
 class InferenceWorker(Protocol):
     """Infers observations one at a time; nothing here blocks but `close`."""
 
+    waits: str
+    """What `busy_s` counts, in words before a time."""
+
     def submit(self, observation: Observation, now_ns: int) -> None:
         """Puts an observation into the mailbox, in place of one that still waits there."""
         ...
@@ -57,16 +60,21 @@ class ThreadWorker:
         policy: called from that thread only.
         on_start: runs first in the thread, e.g. to choose its cores.
         clock: monotonic.
+        on_done: gets each outcome in that thread, in place of `collect`.
     """
+
+    waits = "one has been running for"
 
     def __init__(
         self,
         policy: Policy,
         on_start: Callable[[], object] | None = None,
         clock: Clock | None = None,
+        on_done: Callable[[Outcome], object] | None = None,
     ) -> None:
         self._policy = policy
         self._on_start = on_start
+        self._on_done = on_done
         self._clock = clock if clock is not None else MonotonicClock()
         self._wake = threading.Condition()
         self._mailbox = Mailbox()
@@ -125,7 +133,10 @@ class ThreadWorker:
             self._started_ns = self._clock.now_ns()
             outcome = _infer(self._policy, observation)
             self._started_ns = None
-            self._done.append((epoch, outcome))
+            if self._on_done is not None and epoch == self._epoch:
+                self._on_done(outcome)
+            elif self._on_done is None:
+                self._done.append((epoch, outcome))
 
 
 class VirtualWorker:
@@ -138,6 +149,8 @@ class VirtualWorker:
         policy: called inside `submit` or `collect`.
         latency_s: of every inference, or a function that returns the next one.
     """
+
+    waits = "one has been running for"
 
     def __init__(self, policy: Policy, latency_s: float | Callable[[], float] = 0.0) -> None:
         self._policy = policy

@@ -14,9 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +22,8 @@ from act_core import topics
 from act_core.arbiter import NOBODY, PERSON
 from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
-from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
-from act_core.joints import JointMerger, OtherJointsError
-from act_core.policy_json import read_spec
 from act_core.policy_spec import PolicySpec
-from act_core.policy_units import check_units
 from act_core.realtime import (
     as_ordinary_thread,
     fifo_is_granted,
@@ -38,49 +32,43 @@ from act_core.realtime import (
 )
 from act_core.report import Report
 from act_core.ros import (
-    declare_parameters,
     diagnostic_values,
     has_simulated_time,
-    image_to_array,
     joint_state,
     override_of,
     publisher,
     run_node,
     service,
-    stamp_ns,
     steady_timer,
     subscription,
-    to_stamp,
 )
 from act_core.ros_diagnostics import Diagnostics
-from act_core.ros_guard import LONGEST_REASON
-from act_core.ros_publishers import PublisherWatch, rivals, several
+from act_core.ros_publishers import rivals, several
 from act_core.stamps import TOLERANCE_S, StampCheck, duration
 from act_core.timing import NS_PER_S, to_ns
 from act_core.traffic import Traffic
-from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from trajectory_msgs.msg import JointTrajectory
 
 from act_policy.chunk import Chunk
+from act_policy.chunk_wire import ChunkGate, Refusal, Tag, bundle_mark
 from act_policy.command_stats import CommandStats
 from act_policy.cores import inference_cores, run_apart
 from act_policy.graph_policy import GraphPolicy
-from act_policy.image_fit import resize
-from act_policy.inference_worker import ThreadWorker
-from act_policy.load_policy import check_recorded, load_policy
+from act_policy.inference_node import InferenceNode
+from act_policy.inference_worker import Failure, InferenceWorker, ThreadWorker
 from act_policy.modes import make_mode, text_of
 from act_policy.observation import Observation
-from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
+from act_policy.observing_node import ObservingNode, chunk_arrival, chunk_message
 from act_policy.policy import Policy
-from act_policy.policy_parameters import PolicyParameters, parameters_of
+from act_policy.policy_parameters import BOTH, CONTROL, INFERENCE
 from act_policy.policy_report import PolicyState, control_report, inference_report, true_result
 from act_policy.policy_runner import Action, Hold, PolicyRunner
+from act_policy.remote_worker import RemoteWorker
 from act_policy.start_gate import StartGate
 from act_policy.state_log import StateLog
 
@@ -90,8 +78,10 @@ SETTLE_S = 0.8  # so long after a reset, to wait for the first chunk is no fault
 REMIND_S = 5.0  # at least so long between two warnings about the same thing
 
 
-class PolicyNode(Node):
-    """Runs one policy bundle. Parameters: `PolicyParameters`; topics: `act_core.topics`.
+class PolicyNode(ObservingNode):
+    """Runs one policy bundle, or with ``role:=control`` the chunks that an `InferenceNode` sends.
+
+    Parameters: `PolicyParameters`; topics: `act_core.topics`.
 
     Args:
         policy: in place of the bundle's graph, for tests.
@@ -100,37 +90,24 @@ class PolicyNode(Node):
 
     def __init__(self, policy: Policy | None = None, **overrides: Any) -> None:
         super().__init__("act_policy", **overrides)
-        mode = override_of(self, "mode", PolicyParameters.mode)
-        self.parameters = declare_parameters(self, parameters_of(mode))
         self._realtime = fifo_is_granted(self.parameters.realtime_priority)
-        cores = inference_cores(self._realtime)
-        if policy is None:
-            policy = run_apart(lambda: self._load(len(cores)), cores)
-        if self._realtime and isinstance(policy, GraphPolicy):
-            policy.engine_scope = as_ordinary_thread
-
-        def prepare_worker_thread() -> None:
-            os.sched_setaffinity(0, cores)
-            if self._realtime:
-                request_fifo(1)
-
-        self._worker = ThreadWorker(policy, prepare_worker_thread)
-        self._policy_text = getattr(policy, "description", policy.spec.name)
-        spec = policy.spec
-        self._images = {image.camera: image for image in spec.image_inputs}
+        self._cores = inference_cores(self._realtime)
+        self._chunk_gate: ChunkGate | None = None
+        self._worker: InferenceWorker
+        if self.parameters.role == CONTROL:
+            spec = self._follow_others()
+            self.watch(replace(spec, image_inputs=()))  # the other side sees
+        else:
+            spec = self._infer_here(policy)
+            self.watch(spec)
         self._joints = spec.output.joints
         self.runner = PolicyRunner(
             spec, self._worker, self.parameters.execution(spec), self.parameters.runner_limits()
         )
-        self._merger = JointMerger(spec.joint_input.joints)
-        self.sync = ObservationSync(spec, self.parameters.sync_limits())
         self.stats = CommandStats()
         self._enabled = False
         self._estopped = False
-        self._episode: dict[str, str] | None = None
         self._owner: str | None = None  # who has the arm, while that is not this policy
-        self._refused: dict[str, str] = {}  # stream -> why its last message was no use
-        self._clock_jumps = 0
         self._result: Action | Hold | None = None  # of the last control tick
         self._loop_problem: str | None = None
         self._driver = f"policy '{spec.name}' ({self.get_fully_qualified_name()})"
@@ -138,23 +115,24 @@ class PolicyNode(Node):
         self._last_now_ns = 0
         self._last_steady_ns = time.monotonic_ns()
         self._started_ns = self._settled_ns = self._last_steady_ns
-        self._watch_what_comes(spec)
+        self._clock_watch = ClockWatch()
+        self._clock_problem: str | None = None
+        self._sent = Traffic()
+        self._others: list[str] = []  # who else commands the arm, or sends what the policy sees
         self._chunks: deque[Chunk] = deque(maxlen=8)  # not published yet
         self._gate = StartGate(spec, self.parameters.start_within, self.parameters.start_pose)
         self._joints_heard: tuple[int, NDArray[np.float64]] | None = None  # when, and the positions
-        # With a gate, where the joints are decides; see _on_joints.
+        # With a gate, where the joints are decides; see heard_joints.
         self._enable_when_heard = self.parameters.enabled and self.parameters.start_within > 0
         self._set_enabled(self.parameters.enabled and not self._enable_when_heard)
 
         self._commands = publisher(self, topics.JOINT_COMMANDS)
-        self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
-        self._joint_senders = PublisherWatch(self, topics.JOINT_STATES)
-        subscription(self, topics.JOINT_STATES, self._on_joints)
-        for image in spec.image_inputs:
-            topic = topics.camera_image(image.camera)
-            subscription(self, topic, partial(self._on_image, image.camera))
+        if self._chunk_gate is None:
+            self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
+        else:
+            subscription(self, topics.POLICY_CHUNK, self._on_chunk)
+        self.listen()
         subscription(self, topics.ESTOP_STATE, self._on_estop)
-        subscription(self, topics.EPISODE_STATUS, self._on_episode)
         subscription(self, topics.CONTROL_OWNER, self._on_owner)
         service(self, topics.POLICY_ENABLE, self._on_enable)
         service(self, topics.POLICY_RESET, self._on_reset)
@@ -169,8 +147,7 @@ class PolicyNode(Node):
         self._loop = ControlLoop(self._tick, rate_hz, self._on_tick_error, priority)
         self.get_logger().info(
             f"{self._policy_text}; control at {rate_hz:g} Hz, "
-            f"{text_of(self.runner.execution)}, inference on cores "
-            f"{', '.join(map(str, cores))}; {self._grants()}"
+            f"{text_of(self.runner.execution)}, {self._inference_text}; {self._grants()}"
         )
         self._loop.start()
         request_fifo(priority // 2)  # this thread, which will spin; see act_core.realtime
@@ -180,39 +157,41 @@ class PolicyNode(Node):
         self._loop.close()
         self._worker.close()
 
-    def _watch_what_comes(self, spec: PolicySpec) -> None:
-        """Counts and checks of every stream, by a steady clock."""
-        p = self.parameters
-        limits = {JOINTS: p.max_joint_age_s}
-        limits |= {_camera_stream(camera): p.max_image_age_s for camera in spec.cameras}
-        self._simulated = has_simulated_time(self)
-        self._clock_watch = ClockWatch()
-        self._clock_problem: str | None = None
-        self._received = {stream: Traffic() for stream in limits}
-        self._sent = Traffic()
-        self._others: list[str] = []  # who else commands the arm, or sends what the policy sees
-        self._stamps = {
-            stream: StampCheck(max(TOLERANCE_S, limit_s), self._simulated, zero_passes=False)
-            for stream, limit_s in limits.items()
-        }
+    def _infer_here(self, policy: Policy | None) -> PolicySpec:
+        """Loads the network and prepares the thread that it runs in."""
+        cores = self._cores
+        if policy is None:
+            policy = run_apart(lambda: self.load(len(cores)), cores)
+        if self._realtime and isinstance(policy, GraphPolicy):
+            policy.engine_scope = as_ordinary_thread
 
-    def _load(self, cores: int) -> GraphPolicy:
-        parameters = self.parameters
-        if not parameters.bundle:
-            raise ConfigurationError("parameter bundle is empty, expected a policy bundle's folder")
-        spec = read_spec(parameters.bundle)  # what can be refused before minutes of loading
-        check_units(spec)
-        make_mode(parameters.execution(spec), spec)
-        policy = load_policy(
-            parameters.bundle,
-            engine=parameters.engine,
-            variant=parameters.variant,
-            threads=parameters.inference_threads or cores,
+        def prepare_worker_thread() -> None:
+            os.sched_setaffinity(0, cores)
+            if self._realtime:
+                request_fifo(1)
+
+        self._worker = ThreadWorker(policy, prepare_worker_thread)
+        self._policy_text = getattr(policy, "description", policy.spec.name)
+        self._inference_text = f"inference on cores {', '.join(map(str, cores))}"
+        self._mark = bundle_mark(self.parameters.bundle) if self.parameters.bundle else ""
+        return policy.spec
+
+    def _follow_others(self) -> PolicySpec:
+        """Prepares to follow chunks that are inferred on another computer."""
+        spec = self.checked_spec()
+        execution = self.parameters.execution(spec)
+        plays_s = make_mode(execution, spec).plays_s
+        self._worker = RemoteWorker(on_demand=plays_s > 0)
+        self._mark = bundle_mark(self.parameters.bundle)
+        self._chunk_gate = ChunkGate(
+            spec,
+            self._mark,
+            self.parameters.max_plan_age_s + plays_s,
+            StampCheck(TOLERANCE_S, has_simulated_time(self), zero_passes=False),
         )
-        check_recorded(policy.bundle)
-        for warning in policy.warnings:
-            self.get_logger().warning(warning)
-        return policy
+        self._policy_text = f"policy '{spec.name}', inferred elsewhere"
+        self._inference_text = f"chunks of bundle {self._mark} by {topics.POLICY_CHUNK.name}"
+        return spec
 
     # -- control thread -------------------------------------------------------------------------
 
@@ -246,74 +225,41 @@ class PolicyNode(Node):
 
     # -- executor: observations -----------------------------------------------------------------
 
-    def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
-        self._joint_senders.saw(info, message.name)
-        with self._receiving(JOINTS):
-            stamp_ns = self._checked_stamp(JOINTS, message)
-            try:
-                merged = self._merger.add(message.name, message.position, (), stamp_ns)
-            except OtherJointsError:
-                if self._fresh_position() is not None:
-                    return  # of another arm, on the same topic
-                raise
-        if merged is None:  # one of several arms; the others follow
-            self._observe()
-            return
-        stamp_ns, reading = merged
-        self.sync.add_joints(stamp_ns, reading.position)
-        self._received[JOINTS].count()
-        self._joints_heard = time.monotonic_ns(), reading.position
+    def heard_joints(self, position: NDArray[np.float64]) -> None:
+        self._joints_heard = time.monotonic_ns(), position
         if self._enable_when_heard:
             self._enable_when_heard = False
             self.get_logger().info(f"enabled at the start: {self._enable()}")
-        self._observe()
 
-    def _on_image(self, camera: str, message: Image) -> None:
-        with self._receiving(_camera_stream(camera)):
-            image = image_to_array(message, "rgb8")
-            if self.parameters.image_fit == "resize":
-                image = resize(image, self._images[camera])
-            stamp_ns = self._checked_stamp(_camera_stream(camera), message)
-            self.sync.add_image(camera, stamp_ns, image)
-        self._received[_camera_stream(camera)].count()
-        self._observe()
+    def knows_where_joints_are(self) -> bool:
+        return self._fresh_position() is not None
 
-    @contextmanager
-    def _receiving(self, stream: str) -> Iterator[None]:
-        """Keeps the reason of a refusal for the status; `act_core.ros.subscription` logs it."""
-        try:
-            yield
-        except ValueError as error:
-            self._refused[stream] = clean(error, LONGEST_REASON)
-            self._observe()
-            raise
-        self._refused.pop(stream, None)
+    def observed(self, observation: Observation, now_ns: int) -> None:
+        self.runner.observe(observation, now_ns)
 
-    def _checked_stamp(self, stream: str, message: JointState | Image) -> int:
-        """The stamp of a message; ValueError for one that is not of about now."""
-        found_ns = stamp_ns(message.header.stamp)
-        wrong = self._stamps[stream].refusal(found_ns, self.get_clock().now().nanoseconds)
-        if wrong is not None:
-            raise ValueError(wrong)
-        return found_ns
+    def unobserved(self, why: str) -> None:
+        self.runner.unobserved(why)
 
-    def _observe(self) -> None:
+    def _on_chunk(self, message: JointTrajectory) -> None:
+        """Of the inference side, which infers on another computer."""
+        assert self._chunk_gate is not None
+        assert isinstance(self._worker, RemoteWorker)
         now_ns = self.get_clock().now().nanoseconds
-        taken = self.sync.take(now_ns)
-        if self.sync.clock_jumps != self._clock_jumps:
-            self._clock_jumps = self.sync.clock_jumps
-            self._begin_afresh(now_ns)
-            self.get_logger().warning("stamps went back in time: starting afresh")
-        if isinstance(taken, Observation):
-            self.runner.observe(taken, now_ns)
-        elif not isinstance(taken, NothingNew):
-            whys = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
-            whys += filter(None, [self._merger.waits()])
-            self.runner.unobserved("; ".join([str(taken), *whys]))
+        found = self._chunk_gate.take(chunk_arrival(message), now_ns)
+        if isinstance(found, Refusal):
+            self._worker.receive(Failure(f"its chunk was refused: {found.text}"))
+            self.get_logger().warning(
+                f"chunk refused ({found.kind}): {found.text}", throttle_duration_sec=REMIND_S
+            )
+        else:
+            self._worker.receive(found)
 
-    def _begin_afresh(self, now_ns: int) -> None:
+    def begin_afresh(self) -> None:
         """Forgets every plan; to hold until there is a new one is no fault."""
+        now_ns = self.get_clock().now().nanoseconds
         self.runner.reset(now_ns)
+        if self._chunk_gate is not None:
+            self._chunk_gate.begin(now_ns)
         self._settle()
 
     def _settle(self) -> None:
@@ -325,7 +271,10 @@ class PolicyNode(Node):
         self._enabled = enabled and not self._estopped
         if self._enabled:
             self._settle()
-            self.runner.start(self.get_clock().now().nanoseconds)
+            now_ns = self.get_clock().now().nanoseconds
+            self.runner.start(now_ns)
+            if self._chunk_gate is not None:
+                self._chunk_gate.begin(now_ns)
         elif self._estopped:
             self.runner.stop("the e-stop is engaged")
         else:
@@ -360,7 +309,7 @@ class PolicyNode(Node):
         return response
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._reset("policy/reset")
+        self.reset("policy/reset")
         response.success = True
         response.message = "plans and observations forgotten"
         return response
@@ -378,28 +327,17 @@ class PolicyNode(Node):
         self._owner = f"{owner}: {clean(message.message)}" if owner in (PERSON, NOBODY) else None
         self.runner.stand_by(self._owner is not None)
 
-    def _on_episode(self, message: DiagnosticStatus) -> None:
-        values = diagnostic_values(message)
-        told = ("task", "seed", "episode")
-        episode = {key: value for key, value in values.items() if key in told}
-        if self._episode is not None and episode != self._episode:
-            self._reset("a new episode")
-        self._episode = episode
-
-    def _reset(self, why: str) -> None:
-        self.sync.clear()
-        self._begin_afresh(self.get_clock().now().nanoseconds)
-        self.get_logger().info(f"reset by {why}")
-
     # -- executor: reports ----------------------------------------------------------------------
 
     def _on_housekeeping(self) -> None:
-        self._observe()
+        self.observe()
         while self._chunks:
             chunk = self._chunks.popleft()
             # Converting a chunk holds the GIL for up to half a millisecond: only for a listener.
-            if self._chunk_topic.get_subscription_count():
-                self._chunk_topic.publish(_trajectory(chunk, self._joints))
+            if self._chunk_gate is None and self._chunk_topic.get_subscription_count():
+                status = self.runner.status(self.get_clock().now().nanoseconds)
+                tag = Tag(self._mark, status.latency_s[-1] if status.latency_s else 0.0)
+                self._chunk_topic.publish(chunk_message(chunk, self._joints, tag))
         if self._simulated:
             self._clock_problem = self._clock_watch.look(self.get_clock().now().nanoseconds)
         state = self._state()
@@ -419,7 +357,9 @@ class PolicyNode(Node):
         """Asks the graph who else sends what the policy hears or says."""
         self._joint_senders.look()
         found = [self._joint_senders.warning()]
-        found += [several(self, topics.camera_image(camera)) for camera in self._images]
+        found += [several(self, self.image_topic(camera)) for camera in self._images]
+        if self._chunk_gate is not None:
+            found.append(several(self, topics.POLICY_CHUNK))
         if self._enabled:
             found.append(rivals(self, topics.JOINT_COMMANDS))
         if self._owner is not None:
@@ -437,11 +377,9 @@ class PolicyNode(Node):
             "control_rate_hz": f"{self.parameters.control_rate_hz:g}",
             "realtime": self._grants(),
         }
-        inputs = {
-            "out_of_order": str(self.sync.out_of_order),
-            "clock_jumps": str(self.sync.clock_jumps),
-            **{f"refused_{stream}": why for stream, why in self._refused.items()},
-        }
+        inputs = self.input_values()
+        if self._chunk_gate is not None:
+            inputs |= self._chunk_gate.values()
         state, loop = self._state(), self._loop.stats.snapshot()
         return [
             control_report(
@@ -458,23 +396,16 @@ class PolicyNode(Node):
         return f"{fifo}, {memory}"
 
 
-def _camera_stream(camera: str) -> str:
-    return f"camera '{camera}'"
-
-
-def _trajectory(chunk: Chunk, joints: tuple[str, ...]) -> JointTrajectory:
-    """Positions only; point i is for the header's stamp + time_from_start."""
-    message = JointTrajectory(joint_names=list(joints))
-    message.header.stamp = to_stamp(chunk.stamp_ns)
-    for index, row in enumerate(chunk.rows):
-        sec, nanosec = divmod(to_ns(index / chunk.rate_hz), NS_PER_S)
-        start = Duration(sec=sec, nanosec=nanosec)
-        message.points.append(JointTrajectoryPoint(positions=row.tolist(), time_from_start=start))
-    return message
+def node_of_role() -> Node:
+    """The node that the parameter ``role`` asks for."""
+    probe = Node("act_policy", start_parameter_services=False, enable_rosout=False)
+    role = override_of(probe, "role", BOTH)
+    probe.destroy_node()
+    return InferenceNode() if role == INFERENCE else PolicyNode()
 
 
 def main() -> int:
-    return run_node(PolicyNode)
+    return run_node(node_of_role)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from act_policy.observation_sync import SyncLimits
 from act_policy.policy_runner import RunnerLimits
 
 FROM_BUNDLE = "bundle"
+BOTH, INFERENCE, CONTROL = "both", "inference", "control"
+RAW, JPEG = "raw", "compressed"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class PolicyParameters:
     """Declared on the node; every one has a default but the bundle."""
 
     bundle: str = parameter("", "folder of the policy bundle")
+    role: str = parameter(
+        BOTH, f"{BOTH}; {INFERENCE}: chunks for another computer; {CONTROL}: follow its chunks",
+        choices=(BOTH, INFERENCE, CONTROL),
+    )  # fmt: skip
     enabled: bool = parameter(False, "act from the start, without a call of policy/enable")
     start_within: float = parameter(
         0.0, "enable only where each joint is so close to where the policy's episodes start; "
@@ -47,6 +53,9 @@ class PolicyParameters:
     )  # fmt: skip
     image_fit: str = parameter(
         "resize", "images of another size than the policy's", choices=("resize", "refuse")
+    )
+    images: str = parameter(
+        RAW, f"which topic of a camera is heard: image_raw, or {JPEG}", choices=(RAW, JPEG)
     )
     max_image_age_s: float = parameter(0.25, "a camera that is silent for longer is dead", low=0.0)
     max_joint_age_s: float = parameter(0.1, "the same for joint_states", low=0.0)

@@ -284,7 +284,7 @@ class PolicyRunner:
             return Hold("inference_failed", self._failure)
         busy_s = self._worker.busy_s(now_ns)
         if busy_s is not None and busy_s > self.limits.max_plan_age_s:
-            return Hold("inference_late", f"one has been running for {busy_s:.1f} s")
+            return Hold("inference_late", f"{self._worker.waits} {busy_s:.1f} s")
         return Hold("no_plan", "waiting for the first chunk")
 
     def _measured_position(self) -> NDArray[np.float64] | None:
