@@ -41,6 +41,7 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 import rclpy
 from act_core import ros, topics
 from act_core.arbiter import PERSON
+from act_core.realtime import request_fifo
 from act_core.helm import Helm
 from act_core.policy_spec import ActionOutput, ExecutionSpec, JointInput, PolicySpec
 from act_core.robots.so101 import JOINT_NAMES, SO101
@@ -306,6 +307,7 @@ def spinning(*nodes: Node) -> Iterator[None]:
     ending = threading.Event()
 
     def spin(node: Node) -> None:
+        request_fifo(20)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not ending.is_set():
@@ -397,7 +399,7 @@ def on_topics(switches: int, seed: int) -> Result:
 def on_bus(switches: int, seed: int) -> Result:
     """The part ``bus``."""
     rng, watch, result = np.random.default_rng(seed), Watch(), Result()
-    with running_emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+    with running_emulator("--priority", "60") as emulator, tempfile.TemporaryDirectory() as folder:
         leader_file, leader_port = Path(folder) / "leader.json", Path(folder) / "leader"
         emulated_calibration().save(leader_file)
         servos: list[Any] = emulated_servos(HOME)
@@ -411,7 +413,7 @@ def on_bus(switches: int, seed: int) -> Result:
         arguments = [part for name, value in given.items() for part in ("-p", f"{name}:={value}")]
         rclpy.init(args=["--ros-args", *arguments])
         start_s = time.monotonic()
-        with PtyPort(EmulatedBus(servos), leader_port):
+        with PtyPort(EmulatedBus(servos), leader_port, 60):
             arm, leader = watched(DriverNode, watch), LeaderNode()
             begin: list[Vector] = []
             policy = Driver(

@@ -28,10 +28,12 @@ class Bench:
         self.holds: list[str | None] = []
         self.period()
 
-    def period(self) -> None:
+    def period(self, before_it_is_told=lambda: None) -> None:
+        """Something may happen between what is sent and that being told."""
         self.now_ns += 10_000_000
         applied = self.arm.tick().applied
-        self.helm.applied(applied.position_rad, self.now_ns)
+        before_it_is_told()
+        self.helm.applied(True, self.now_ns)
         self.way.append(applied.position_rad)
         self.holds.append(applied.hold)
 
@@ -340,4 +342,99 @@ def test_random_hands_never_move_the_arm_more_than_it_moved_and_they_move(seed):
             worst = max(worst, float(np.maximum(low - step, step - high).max()))
             assert bench.holds[-1] is None
     assert switches == 19
+    assert worst <= 0.005
+
+
+STEP = 0.008 * PAN
+
+
+def in_motion() -> Bench:
+    """A bench whose policy moves the arm by 8 mrad a period."""
+    bench = Bench()
+    for k in range(1, 50):
+        assert bench.policy(bench.home + k * STEP) is None
+        bench.period()
+    assert bench.here - bench.way[-2] == pytest.approx(STEP)
+    return bench
+
+
+def test_a_message_that_comes_while_a_period_ends_finds_the_arm_where_it_is():
+    """On a bus the goals of a period are on their way for some milliseconds."""
+    bench = in_motion()
+    bench.policy(bench.home + 50 * STEP)
+    bench.period(lambda: bench.person(LEADER_AT))
+    start = len(bench.way) - 1
+    bench.rest(LEADER_AT, 30)
+    steps = np.diff(np.array(bench.way[start:])[:, 0])
+    assert steps[0] == pytest.approx(0.008), "it goes on as it was moving"
+    assert (np.diff(steps) < 1e-9).all(), "and brakes"
+    assert steps[-1] == pytest.approx(0.0)
+
+
+def test_handed_back_while_a_period_ends_the_arm_goes_on_from_where_it_is():
+    bench = Bench()
+    bench.rest(LEADER_AT, 3)
+    for k in range(60):
+        bench.rest(LEADER_AT - 0.01 * k * PAN, 1)
+    speed = (bench.here - bench.way[-2])[0]
+    plan = bench.here + speed * PAN
+
+    def handed_back() -> None:
+        bench.helm.give_back("control/return", bench.now_ns)
+        bench.policy(plan)
+
+    bench.person(LEADER_AT - 0.6 * PAN)
+    bench.period(handed_back)
+    start = len(bench.way) - 1
+    for _ in range(30):
+        bench.policy(plan)
+        bench.period()
+    steps = np.diff(np.array(bench.way[start:])[:, 0])
+    assert steps[0] == pytest.approx(speed, abs=1e-3), "as it was moving"
+    assert (np.abs(np.diff(steps)) <= 0.0041).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_messages_that_come_in_bursts_move_the_arm_no_further_than_they_moved(seed):
+    """Two loops at 100 Hz beat: a period hears none, one or two messages, before or after its
+    target is sent."""
+    rng = np.random.default_rng(seed)
+    bench = Bench()
+    device, speed, by_person, sent, worst = LEADER_AT, np.zeros(6), False, 0, 0.0
+    source = last_source = bench.home
+    for t in range(1, 1500):
+        if t % 60 == 0:
+            by_person = not by_person
+            if by_person:
+                device = bench.here + rng.uniform(-0.8, 0.8, 6)
+                device = np.clip(device, bench.robot.limits.lower_rad, bench.robot.limits.upper_rad)
+                speed = rng.uniform(-0.002, 0.002, 6)
+            else:
+                bench.helm.give_back("control/return", bench.now_ns)
+        messages = [0.01 * k for k in range(sent, t)] if t % 60 == 0 or rng.random() < 0.6 else []
+        sent = t if messages else sent
+
+        def arrive(times, by_person=by_person):
+            nonlocal source, device
+            for time_s in times:
+                plan = bench.home + 0.1 * np.sin(2.0 * time_s + np.arange(6))
+                bench.policy(plan)
+                if by_person:
+                    device = device + speed
+                    bench.person(device)
+                source = device if by_person else plan
+
+        split = int(rng.integers(0, len(messages) + 1))
+        arrive(messages[:split])
+        followed, before = source, bench.way[-1] - bench.way[-2]
+        bench.period(lambda: arrive(messages[split:]))
+        step, source_step = bench.way[-1] - bench.way[-2], followed - last_source
+        last_source = followed
+        if np.abs(source_step).max() > 0.02:  # another source begins
+            source_step = np.zeros(6)
+        low, high = np.minimum(before, source_step), np.maximum(before, source_step)
+        if t > 60:
+            worst = max(worst, float(np.maximum(low - step, step - high).max()))
+            assert bench.holds[-1] is None, t
+    print(worst)
     assert worst <= 0.005

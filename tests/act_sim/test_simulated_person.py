@@ -26,7 +26,7 @@ def helped(task: str, seed: int, seconds: float = 60.0):
         now_ns += 10**9 // HZ
         helm.command(names, still, now_ns, now_ns)
         sample = bridge.tick(now_ns)
-        helm.applied(sample.applied.position_rad, now_ns)
+        helm.applied(True, now_ns)
         owners.append(helm.ownership.owner)
         way.append(sample.applied.position_rad)
         hand = person.next(sample.applied.position_rad, owners[-1], now_ns)

@@ -63,7 +63,7 @@ def running(tmp_path: Path, **parameters) -> Iterator[LeaderRig]:
     emulated_calibration().save(file)
     table = Table()
     table.put_all(LEADER_RAD)
-    values = {"port": tmp_path / "arm", "calibration": file, **parameters}
+    values = {"port": tmp_path / "arm", "calibration": file, "realtime_priority": 0, **parameters}
     of_leader = {f"leader:{name}": value for name, value in values.items()}
     rclpy.init(args=ros_arguments(**of_leader, **{"mock_arm:command_timeout_s": 1.0}))
     members: list = []

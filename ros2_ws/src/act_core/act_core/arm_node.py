@@ -16,7 +16,7 @@ from act_core.arbiter import NOBODY, PERSON, POLICY, Ownership
 from act_core.arm_parameters import BELL, HOLD, ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
-from act_core.command_gate import Applied, Refusal
+from act_core.command_gate import Applied, Motion, Refusal
 from act_core.helm import Helm
 from act_core.incidents import Incidents
 from act_core.limits import JointLimits
@@ -48,6 +48,11 @@ class Backend(Protocol):
 
     def hold(self, reason: str) -> None:
         """Drops the command in force; see `act_core.command_gate.CommandGate.hold`."""
+        ...
+
+    @property
+    def motion(self) -> Motion:
+        """See `act_core.command_gate.CommandGate.motion`."""
         ...
 
     def values(self) -> Mapping[str, str]:
@@ -198,7 +203,7 @@ class ArmNode(Node):
         hold: why commands are not followed; None while they are.
         failing: the arm cannot follow until somebody sees to it.
         """
-        self.helm.applied(None if applied is None else applied.position_rad, applied_ns)
+        self.helm.applied(applied is not None, applied_ns)
         self._tell_owner()
         self._cannot = (hold or "it cannot move") if failing or applied is None else None
         if self._link is not None and hold is not None and not failing:

@@ -25,6 +25,14 @@ class Applied(NamedTuple):
     hold: str | None  # why the arm holds instead of following commands; None while it follows
 
 
+class Motion(NamedTuple):
+    """Of the targets that are sent, at this very moment."""
+
+    position_rad: Vector  # (J,) sent last
+    step_rad: Vector  # (J,) that led there
+    period: int  # number of the control period in which that was sent
+
+
 class Refusal(str):
     """Why a command is refused: ``command refused: <text>``. ``kind`` sorts it, for counts and for
     the log."""
@@ -67,6 +75,7 @@ class CommandGate:
         self._timeout_periods = round(timeout_s / period_s)
         self._command: Vector | None = None
         self._age_periods = 0
+        self._period = 0
         self._epoch_ns = 0
         self._estop: str | None = None
         self._hold = "no command yet"
@@ -142,6 +151,11 @@ class CommandGate:
         """Whether the e-stop is engaged."""
         return self._estop is not None
 
+    @property
+    def motion(self) -> Motion:
+        """Where the arm is sent to, and how it moves; ValueError before the first `reset`."""
+        return Motion(*self._limiter.motion, self._period)
+
     def place(self, joints: NDArray[np.bool_], measured_rad: Vector) -> Vector:
         """See `CommandLimiter.place`: for joints that are not where they were sent."""
         return self._limiter.place(joints, measured_rad)
@@ -162,6 +176,7 @@ class CommandGate:
             self._refused["watchdog"] += 1
             self._drop_command(f"no command for {self._timeout_periods} control periods")
         self._age_periods += 1
+        self._period += 1
         if self._command is not None:
             sent = self._limiter.limit(self._command)
             hold = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from act_core import arbiter
 from act_core.arbiter import Arbiter, Ownership
 from act_core.clutch import Clutch, HandBack
-from act_core.command_gate import Refusal
+from act_core.command_gate import Motion, Refusal
 from act_core.joints import JointMatcher
 from act_core.limits import JointLimits, clip, far_outside
 
@@ -37,6 +37,9 @@ class Steered(Protocol):
 
     def hold(self, reason: str) -> None: ...
 
+    @property
+    def motion(self) -> Motion: ...
+
 
 @dataclass
 class _Device:
@@ -48,6 +51,7 @@ class _Device:
     clutch: Clutch
     last_rad: Vector
     age_periods: int = 0  # since its last message
+    period: int = 0  # of the arm, at its last message that was followed
     owns: bool = False
     fresh: bool = True  # its next message engages it, whenever it comes
     centred: bool = False  # the clutch knows where arm and device are
@@ -97,14 +101,12 @@ class Helm:
         self._arbiter = Arbiter(itself)
         self._estopped = False
         self._devices: dict[bytes, _Device] = {}
-        self._here: Vector | None = None  # (J,) what was applied last
-        self._step = np.zeros(len(limits.names))  # (J,) its change in the last period
+        self._is_sent = False  # something is sent to the arm, and nothing is about to move it
         self._unknown_periods = 0  # without anything applied
         self._target = np.zeros(len(limits.names))  # (J,) last target of a person
         self._matcher = JointMatcher(limits.names)
         self._hand_back: HandBack | None = None
-        self._hand_back_begun = False
-        self._hand_back_periods = 0
+        self._hand_back_period: int | None = None  # of the arm, at the policy's last command
         self._passed_over = 0
 
     @property
@@ -180,7 +182,7 @@ class Helm:
                 detail = f"{name} wanted {self._shared(device, other)} as well"
                 self._stop(arbiter.SEVERAL, detail, now_ns)
                 return Refusal("senders", f"{other.name} and {name} at once: all but one must stop")
-            return self._follow(device, where, periods, stamp_ns, now_ns)
+            return self._follow(device, where, stamp_ns, now_ns)
 
     def take(self, who: str, now_ns: int) -> tuple[bool, str]:
         """Somebody takes the arm for a person; whether that is so now, and a text. It holds until
@@ -203,7 +205,7 @@ class Helm:
                 return True, f"the arm is the {self._arbiter.itself}'s already"
             self._disengage()
             self._hand_back = HandBack(self._limits, self._period_s)
-            self._hand_back_begun = False
+            self._hand_back_period = None
             return True, f"the arm is the {self._arbiter.itself}'s"
 
     def estop(self, engage: bool, now_ns: int) -> None:
@@ -221,25 +223,17 @@ class Helm:
     def begin_anew(self, now_ns: int) -> None:
         """The arm was put somewhere else: a new episode."""
         with self._lock:
-            self._here, self._hand_back = None, None
+            self._is_sent, self._hand_back = False, None
             if self._arbiter.event(arbiter.EPISODE, now_ns):
                 self._disengage()
                 self._arm.hold("a new episode")
 
-    def applied(self, position_rad: Vector | None, now_ns: int) -> None:
-        """The end of a control period in which ``position_rad`` (J,) was sent to the arm; None:
-        nothing was."""
+    def applied(self, sent: bool, now_ns: int) -> None:
+        """The end of a control period in which a target was sent to the arm, or nothing was."""
         with self._lock:
-            self._hand_back_periods += 1
-            if position_rad is None:
-                self._unknown_periods += 1
-                if self._unknown_periods >= self._timeout_periods:
-                    self._here = None
-            else:
-                self._unknown_periods = 0
-                here = np.asarray(position_rad, dtype=np.float64)
-                self._step = here - (here if self._here is None else self._here)
-                self._here = here
+            self._unknown_periods = 0 if sent else self._unknown_periods + 1
+            if sent or self._unknown_periods >= self._timeout_periods:
+                self._is_sent = sent
             if self._devices:
                 self._grow_older(now_ns)
 
@@ -268,12 +262,13 @@ class Helm:
         return device, reading.position
 
     def _follow(
-        self, device: _Device, where: Vector, periods: int, stamp_ns: int, now_ns: int
+        self, device: _Device, where: Vector, stamp_ns: int, now_ns: int
     ) -> Refusal | None:
-        here = self._here
-        if here is None:
+        if not self._is_sent:
             device.fresh = not device.owns
             return Refusal("owner", "where the arm is sent to is not known yet")
+        here, step, now = self._arm.motion
+        periods, device.period = now - device.period, now
         if self.ownership.owner != arbiter.PERSON or not any(
             other.owns for other in self._devices.values()
         ):
@@ -282,7 +277,7 @@ class Helm:
         if device.centred:
             part = device.clutch.map(where, periods)
         else:
-            part = device.clutch.engage(here[joints], self._step[joints], where)
+            part = device.clutch.engage(here[joints], step[joints], where)
         inside = clip(part, self._limits.lower_rad[joints], self._limits.upper_rad[joints])
         device.clutch.slip(inside - part)
         target = self._target.copy()
@@ -378,15 +373,15 @@ class Helm:
             reading = self._matcher.read(names, position_rad, ())
         except ValueError:
             return position_rad
-        wanted, here = reading.position, self._here
-        if far_outside(wanted, self._limits) is not None or here is None:
+        wanted = reading.position
+        if far_outside(wanted, self._limits) is not None or not self._is_sent:
             return position_rad
-        periods, self._hand_back_periods = self._hand_back_periods, 0
-        if self._hand_back_begun:
-            target = hand_back.map(wanted, periods)
+        here, step, now = self._arm.motion
+        before, self._hand_back_period = self._hand_back_period, now
+        if before is not None:
+            target = hand_back.map(wanted, now - before)
         else:
-            self._hand_back_begun = True
-            target = hand_back.engage(here, self._step, wanted)
+            target = hand_back.engage(here, step, wanted)
         if hand_back.is_over:
             self._hand_back = None
         place = {joint: i for i, joint in enumerate(self._limits.names)}

@@ -194,6 +194,12 @@ class CommandLimiter:
         self._step = np.where(joints, 0.0, self._step)
         return self._position.copy()
 
+    @property
+    def motion(self) -> tuple[Vector, Vector]:
+        """What was sent last (J,), and the step (J,) that led there [rad]. ValueError before the
+        first `reset`."""
+        return self._last_sent().copy(), self._step.copy()
+
     def _last_sent(self) -> Vector:
         if self._position is None:
             raise ValueError("reset the limiter to the measured joint positions first")

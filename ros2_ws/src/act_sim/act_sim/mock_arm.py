@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.command_gate import Applied, CommandGate, Motion, Refusal
 from act_core.robot import Robot
 from act_core.stamps import StampCheck
 from numpy.typing import NDArray
@@ -64,6 +64,12 @@ class MockArm:
         """Drops the command in force."""
         with self._lock:
             self._gate.hold(reason)
+
+    @property
+    def motion(self) -> Motion:
+        """See `CommandGate.motion`."""
+        with self._lock:
+            return self._gate.motion
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.command_gate import Applied, CommandGate, Motion, Refusal
 from act_core.joints import JointMerger, JointReading
 from act_core.stamps import StampCheck
 
@@ -138,6 +138,12 @@ class SimBridge:
         with self._lock:
             self._waiting.clear()
             self.gate.hold(reason)
+
+    @property
+    def motion(self) -> Motion:
+        """See `CommandGate.motion`."""
+        with self._lock:
+            return self.gate.motion
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from act_core.command_gate import Applied, Refusal
+from act_core.command_gate import Applied, Motion, Refusal
 from act_core.limits import JointLimits
 from act_core.robots.so101 import SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
@@ -105,6 +105,11 @@ class ArmDriver:
     def hold(self, reason: str) -> None:
         """Drops the command in force."""
         self._gate.hold(reason)
+
+    @property
+    def motion(self) -> Motion:
+        """See `CommandGate.motion`."""
+        return self._gate.motion
 
     def request_torque(self, on: bool) -> Future[str]:
         """Switches torque on or off in the next cycle; fails with RefusedError and a reason."""

@@ -12,11 +12,12 @@ from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
 from act_core.foreign_text import clean
 from act_core.parameters import parameter
+from act_core.realtime import prepare_process, request_fifo
 from act_core.report import Report
 from act_core.robots.so101 import SO101, SO101_LIMITS
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_guard import LONGEST_REASON
-from act_core.timing import MonotonicClock
+from act_core.timing import MonotonicClock, to_ns
 from act_core.traffic import Traffic
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
@@ -30,6 +31,8 @@ from so101_driver.leader_arm import LeaderArm
 from so101_driver.leader_hand import FOLLOWING, HOW, LeaderHand, Squeeze
 from so101_driver.transport import DEFAULT_BAUD, SerialTransport
 
+NEW_S = 0.03  # a reading that is no older tells where the leader is
+
 
 @dataclass(frozen=True)
 class LeaderParameters:
@@ -40,6 +43,7 @@ class LeaderParameters:
     calibration: str = parameter("", "id of the leader's calibration, or a file")
     joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=200.0)
+    realtime_priority: int = parameter(50, "SCHED_FIFO; 0: none", low=0, high=99)
     enabled: bool = parameter(
         True, "take the arm at the start, without a squeeze of the gripper or leader/enable"
     )
@@ -70,6 +74,7 @@ class LeaderNode(Node):
         self._monotonic = MonotonicClock()
         self._lock = threading.Lock()  # the hand is told things from two threads
         self._logged_state = ""
+        self._newest: tuple[JointState, int] | None = None  # what was read, and when
         # What really went and came; see `_reports`.
         self._turns, self._sent = Traffic(), Traffic()
         self._follower, self._others = Traffic(), Traffic()  # joint states
@@ -81,8 +86,11 @@ class LeaderNode(Node):
         ros.subscription(self, topics.CONTROL_OWNER, self._on_owner)
         ros.service(self, topics.LEADER_ENABLE, self._on_enable)
         Diagnostics(self, self._reports, p.port)
-        self._loop = ControlLoop(self._tick, p.rate_hz, self._on_tick_error)
+        self._loop = ControlLoop(self._tick, p.rate_hz, self._on_tick_error, p.realtime_priority)
+        if p.realtime_priority:
+            prepare_process()
         self._loop.start()
+        request_fifo(p.realtime_priority // 2)  # this thread; see act_core.realtime
 
     def close(self) -> None:
         """Ends the commands and closes the port."""
@@ -104,12 +112,16 @@ class LeaderNode(Node):
                 self._joints, state.position_rad, stamp_ns, state.velocity_rad_s
             )
             self._states.publish(message)
+            self._newest = message, self._monotonic.now_ns()
             if wants_arm:
-                self._commands.publish(message)
-                self._sent.count()
+                self._send(message)
         if now != self._logged_state:
             self._logged_state = now
             self.get_logger().info(now)
+
+    def _send(self, message: JointState) -> None:
+        self._commands.publish(message)
+        self._sent.count()
 
     def _on_tick_error(self, error: Exception) -> None:
         self.get_logger().error(f"control: {error!r}", throttle_duration_sec=5.0)
@@ -135,11 +147,20 @@ class LeaderNode(Node):
                 response.message = "refused: the e-stop is engaged; release it first"
             elif request.data:
                 self._hand.start()
+                self._send_newest()
                 response.success, response.message = True, "the arm follows from where both are"
             else:
                 self._hand.stop(f"not enabled; {HOW}")
                 response.success, response.message = True, "stopped: the arm holds"
         return response
+
+    def _send_newest(self) -> None:
+        """The arm is taken at once: the next reading may be a period away."""
+        if self._newest is None:
+            return
+        message, read_ns = self._newest
+        if self._monotonic.now_ns() - read_ns < to_ns(NEW_S):
+            self._send(message)
 
     def _reports(self) -> list[Report]:
         state, problem, arm = self._hand.state, self._arm.problem, self._arm.arm

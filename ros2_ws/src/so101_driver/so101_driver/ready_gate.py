@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.command_gate import Applied, CommandGate, Motion, Refusal
 from act_core.limits import JointLimits
 from act_core.stamps import StampCheck
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +76,12 @@ class ReadyGate:
         """Drops the command in force: the arm comes to a stop and waits for the next one."""
         with self._lock:
             self._gate.hold(self.reason or reason)
+
+    @property
+    def motion(self) -> Motion:
+        """See `CommandGate.motion`."""
+        with self._lock:
+            return self._gate.motion
 
     def happen(self, event: Event, reason: str = "") -> None:
         """What happened to the arm: the command in force is dropped, and the arm comes to a stop.
