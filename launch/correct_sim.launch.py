@@ -21,6 +21,7 @@ from act_bringup.launch_arguments import (
 )
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
+from act_bringup.setup_argument import with_setup
 from act_bringup.simulated import policy_node, recorder_node
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
@@ -94,4 +95,6 @@ def generate_launch_description() -> LaunchDescription:
         "sends joint_commands/person",
         choices=[EXPERT, NOBODY],
     )
-    return LaunchDescription([*arguments, person, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription(
+        [*with_setup([*arguments, person]), OpaqueFunction(function=start_nodes)]
+    )

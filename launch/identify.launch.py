@@ -16,7 +16,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from act_bringup.launch_arguments import arguments_of, as_parameters, declare
+from act_bringup.namespace import NAMESPACE, absolute
 from act_bringup.required import required
+from act_bringup.setup_argument import with_setup
 from act_bringup.who_drives import NOBODY
 from act_core import topics
 from act_core.setup_file import EMULATED, REAL
@@ -59,19 +61,23 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if Path(bag).exists():
         raise RuntimeError(f"bag:={bag} is there already: choose another name, or move it away")
     recorder = ExecuteProcess(
-        cmd=["ros2", "bag", "record", "-o", bag, *(topic.name for topic in RECORDED)],
+        cmd=["ros2", "bag", "record", "-o", bag,
+             *(absolute(context, topic.name) for topic in RECORDED)],
         output="log",
         on_exit=required("the recorder"),
-    )
+    )  # fmt: skip
+    namespace = absolute(context, "").rstrip("/")
     own_time = LaunchConfiguration("hardware").perform(context) == SIMULATED
     excite = Node(
         package="act_sim",
         executable="excite_node",
+        namespace=namespace or None,  # whether or not the arm's launch file pushed it already
         output="screen",
         parameters=[as_parameters(context, EXCITE_ARGUMENTS), {"use_sim_time": own_time}],
         on_exit=required("the motion"),
     )
-    told = LogInfo(msg=f"recorded into {bag}; then: act-identify {bag} --out my_arm.yaml")
+    of_it = f" --namespace {namespace.strip('/')}" if namespace else ""
+    told = LogInfo(msg=f"recorded into {bag}; then: act-identify {bag}{of_it} --out my_arm.yaml")
     return [recorder, excite, told]
 
 
@@ -87,8 +93,7 @@ def generate_launch_description() -> LaunchDescription:
     is_simulated = PythonExpression(["'", LaunchConfiguration("hardware"), f"' == '{SIMULATED}'"])
     return LaunchDescription(
         [
-            hardware,
-            *declare((bag, *EXCITE_ARGUMENTS)),
+            *with_setup([hardware, *declare((bag, *EXCITE_ARGUMENTS, NAMESPACE))]),
             arm("real_so101.launch.py", UnlessCondition(is_simulated)),
             # With the simulation's own clock a busy machine tears no hole into the motion.
             arm("sim.launch.py", IfCondition(is_simulated), use_sim_time="true"),

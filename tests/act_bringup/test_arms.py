@@ -89,13 +89,13 @@ def test_without_a_namespace_nothing_is_pushed():
     assert absolute(bare, "joint_states") == "/joint_states"
 
 
-@pytest.mark.parametrize("name", ["sim", "real_so101", "record_sim", "correct_sim"])
-def test_each_launch_file_can_be_put_into_a_namespace(name):
+@pytest.mark.parametrize("name", ["sim", "real_so101", "record_sim", "correct_sim", "identify"])
+def test_each_launch_file_takes_a_namespace_and_a_set_up(name):
     file = Path(__file__).parents[2] / "launch" / f"{name}.launch.py"
     spec = importlib.util.spec_from_file_location(f"{name}_launch", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     entities = module.generate_launch_description().entities
     names = [entity.name for entity in entities if isinstance(entity, DeclareLaunchArgument)]
-    assert "namespace" in names
+    assert {"namespace", "setup"} <= set(names)
     assert len(names) == len(set(names))

@@ -275,6 +275,7 @@ def test_it_ends_after_the_episodes_that_were_asked_for():
         ({"cameras": "[font]"}, "unknown camera 'font'; did you mean 'front'"),
         ({"level": 4}, "got 4, expected 0 to 3"),
         ({"rate_hz": 70}, "control_hz is 70, expected a divisor of 300"),
+        ({"person": True, "pacing": "lockstep"}, "person: not in lockstep"),
         ({"pacing": "lock"}, "unknown pacing 'lock'; did you mean 'lockstep'"),
         ({"real_time_factor": 2.0}, "only with publish_clock:=true"),
         ({"wdth": 64}, "unknown parameter 'wdth'; did you mean 'width'"),

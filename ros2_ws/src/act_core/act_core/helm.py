@@ -261,9 +261,7 @@ class Helm:
         device.name = name or device.name
         return device, reading.position
 
-    def _follow(
-        self, device: _Device, where: Vector, stamp_ns: int, now_ns: int
-    ) -> Refusal | None:
+    def _follow(self, device: _Device, where: Vector, stamp_ns: int, now_ns: int) -> Refusal | None:
         if not self._is_sent:
             device.fresh = not device.owns
             return Refusal("owner", "where the arm is sent to is not known yet")

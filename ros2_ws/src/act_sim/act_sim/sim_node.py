@@ -43,6 +43,11 @@ class SimNode(ArmNode):
                 f"real_time_factor is {p.real_time_factor}: only with publish_clock:=true, because "
                 "stamps would not tell simulated time"
             )
+        if p.person and p.pacing == LOCKSTEP:
+            raise ConfigurationError(
+                "person: not in lockstep, where time waits for commands and the policy that is to "
+                "be helped waits for time; on a slow machine, real_time_factor below 1"
+            )
         sim = self._simulation()
         for camera in p.cameras:
             if camera not in sim.cameras:
