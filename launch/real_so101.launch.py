@@ -34,7 +34,7 @@ from act_bringup.launch_arguments import (
 )
 from act_bringup.namespace import NAMESPACE, absolute, in_namespace
 from act_bringup.own_folder import own_folder
-from act_bringup.params_file import params_files
+from act_bringup.params_file import ParametersFile
 from act_bringup.required import required
 from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, check_joints, who_drives
@@ -118,6 +118,8 @@ SIM_ARGUMENTS = tuple(
     )
 )
 
+NODES = ("act_inference", "act_policy", "act_sim", "leader", "so101_driver", "so101_emulator")
+
 
 class Choices:
     """What the arguments of one launch amount to, checked."""
@@ -125,7 +127,6 @@ class Choices:
     def __init__(self, context: LaunchContext) -> None:
         self.context = context
         self.emulated = self["hardware"] == EMULATED
-        self.params_file = params_files(self["params_file"])
         self.arms = arms_of(context, not self.emulated, PORT_DEFAULTS)
         self.robot = find_robot(ROBOTS[self["arms"]])
         # Policies ship for one arm.
@@ -137,6 +138,8 @@ class Choices:
             choices=(NOBODY,),
         )
         self.cameras = camera_sources(self["cameras"])
+        nodes = {*NODES, *(f"camera_{name}" for name in self.cameras)}
+        self.more = ParametersFile(self["params_file"], nodes)
         self.arm_options: dict[str, Value] = {}
         self.camera_options: dict[str, dict[str, Value]] = {}
         setup = setup_of(context)
@@ -186,7 +189,7 @@ def driver_node(choices: Choices, arm: Arm) -> Node:
         executable="driver_node",
         namespace=arm.side or None,
         output="screen",
-        parameters=[driver, choices.arm_options, *choices.params_file],
+        parameters=[driver, choices.arm_options, *choices.more.of("so101_driver")],
         remappings=shared_topics(choices, arm),
         sigterm_timeout=str(ENDS_WITHIN_S),
         on_exit=required(f"the {arm.name}driver"),
@@ -216,7 +219,7 @@ def camera_nodes(choices: Choices) -> list[LaunchDescriptionEntity]:
                 {"camera": name, **source, **shared},
                 of_usb_cameras if source["source"] == "v4l2" else {},
                 choices.camera_options.get(name, {}),
-                *choices.params_file,
+                *choices.more.of(f"camera_{name}"),
             ],
         )
         for name, source in choices.cameras.items()
@@ -240,7 +243,7 @@ def policy_node(choices: Choices, drive: Drive) -> Node:
         package="act_policy",
         executable="policy_node",
         output="screen",
-        parameters=[parameters, *choices.params_file],
+        parameters=[parameters, *choices.more.of("act_policy")],
         remappings=[
             (camera_image(name).name, source["topic"])
             for name, source in choices.cameras.items()
@@ -263,7 +266,7 @@ def leader_node(choices: Choices, arm: Arm) -> Node:
         executable="leader_node",
         namespace=arm.side or None,
         output="screen",
-        parameters=[leader, *choices.params_file],
+        parameters=[leader, *choices.more.of("leader")],
         remappings=list(dict.fromkeys([*shared_topics(choices, arm), *stop])),
     )
 
@@ -291,7 +294,7 @@ def emulated_arms(choices: Choices) -> list[LaunchDescriptionEntity]:
             package="act_sim",
             executable="sim_node",
             output="screen",
-            parameters=[sim, *choices.params_file],
+            parameters=[sim, *choices.more.of("act_sim")],
             remappings=behind,
             on_exit=required("the simulation"),
         )
@@ -306,7 +309,7 @@ def emulator_node(choices: Choices, arm: Arm) -> Node:
         executable="emulator_node",
         namespace=arm.side or None,
         output="screen",
-        parameters=[bus, *choices.params_file],
+        parameters=[bus, *choices.more.of("so101_emulator")],
         remappings=[
             (name, absolute(choices.context, f"emulated/{name}"))
             for name in ("joint_states", "joint_commands")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from act_bringup import own_folder as folders
-from act_bringup.params_file import params_files
+from act_bringup.params_file import ParametersFile
 from act_bringup.required import required
 from launch.actions import Shutdown
 
@@ -16,19 +16,21 @@ GOOD = "so101_driver:\n  ros__parameters: {p_coefficient: 16}\n"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "node"),
     [
-        GOOD,
-        "/**:\n  ros__parameters: {use_sim_time: true}\n",
-        "arm: {so101_driver: {ros__parameters: {rate_hz: 50.0}}}\n",  # below a namespace
-        "a: {ros__parameters: {}}\n",
+        (GOOD, "so101_driver"),
+        ("/**:\n  ros__parameters: {use_sim_time: true}\n", "so101_driver"),
+        ("arm: {so101_driver: {ros__parameters: {rate_hz: 50.0}}}\n", "so101_driver"),  # below one
+        ("a: {ros__parameters: {}}\n", "a"),
     ],
 )
-def test_a_parameter_file_is_handed_on(tmp_path, text):
+def test_a_parameter_file_is_handed_to_whom_it_is_for(tmp_path, text, node):
     file = tmp_path / "my.yaml"
     file.write_text(text)
-    assert params_files(str(file)) == [str(file)]
-    assert params_files("") == []
+    given = ParametersFile(str(file), [node, "act_policy"])
+    assert given.of(node) == [str(file)]
+    assert (given.of("act_policy") == []) == ("**" not in text)
+    assert ParametersFile("", []).of(node) == []
 
 
 @pytest.mark.parametrize(
@@ -52,16 +54,23 @@ def test_a_parameter_file_that_no_node_could_read_is_refused_in_a_line(tmp_path,
     file = tmp_path / "my.yaml"
     file.write_bytes(content)
     with pytest.raises(RuntimeError) as refused:
-        params_files(str(file))
+        ParametersFile(str(file), [])
     assert text in str(refused.value)
     assert str(refused.value).startswith(f"params_file:={file}")
     assert "\n" not in str(refused.value)
 
 
+def test_a_section_for_a_node_that_is_not_started_is_refused(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("driver_node: {ros__parameters: {max_velocity_rad_s: 0.5}}\n")
+    with pytest.raises(RuntimeError, match="unknown node 'driver_node'; did you mean 'so101_driv"):
+        ParametersFile(str(file), ["act_policy", "so101_driver"])
+
+
 def test_a_parameter_file_that_is_not_there(tmp_path):
     for name in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(RuntimeError, match=f"params_file:={name} cannot be read: "):
-            params_files(str(name))
+            ParametersFile(str(name), [])
 
 
 @pytest.mark.parametrize(

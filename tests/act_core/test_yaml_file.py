@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from act_bringup.params_file import params_files
+from act_bringup.params_file import ParametersFile
 from act_camera.calibration import read_calibration
 from act_core.errors import ConfigurationError
 from act_core.robot_file import read_robot
@@ -28,7 +28,7 @@ STUMBLES = (
 READERS = {
     "robot": read_robot,
     "set-up": lambda file: read_setup(str(file)),
-    "parameters": lambda file: params_files(str(file)),
+    "parameters": lambda file: ParametersFile(str(file), []),
     "arm": read_arm,
     "camera": read_calibration,
     "faults": load_script,

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.node_arguments import is_for, unknown_section
 from act_core.yaml_file import read_yaml
 
 FORM = "expected 'node_name: {ros__parameters: {name: value}}'"
 
 
-def params_files(name: str) -> list[str]:
-    """The file as an element of a node's parameters; none for an empty name.
+class ParametersFile:
+    """Parameters of any of a launch's nodes.
 
-    Raises RuntimeError in one line for what no node could read.
+    Args:
+        name: of the file; empty for none.
+        nodes: their names without namespace.
+
+    Raises RuntimeError in one line for what no node could read, and for a section of a node that is
+    none of ``nodes``, which ROS would pass over in silence.
     """
-    if not name:
-        return []
-    path = Path(name).expanduser()
-    try:
-        content = read_yaml(path)
-    except ConfigurationError as error:
-        raise RuntimeError(f"params_file:={name} {error}") from error
-    problem = _problem(content)
-    if problem:
-        raise RuntimeError(f"params_file:={name}: {problem}, {FORM}")
-    return [str(path)]
+
+    def __init__(self, name: str, nodes: Collection[str]) -> None:
+        self._path = Path(name).expanduser()
+        self._content: Any = {}
+        if not name:
+            return
+        try:
+            self._content = read_yaml(self._path)
+        except ConfigurationError as error:
+            raise RuntimeError(f"params_file:={name} {error}") from error
+        problem = _problem(self._content)
+        if problem:
+            raise RuntimeError(f"params_file:={name}: {problem}, {FORM}")
+        if (unknown := unknown_section(self._content, nodes)) is not None:
+            raise RuntimeError(f"params_file:={name}: {unknown}")
+
+    def of(self, node: str) -> list[str]:
+        """The file as an element of that node's parameters, where it has something for it."""
+        return [str(self._path)] if is_for(self._content, node) else []
 
 
 def _problem(content: Any, where: str = "") -> str | None:

@@ -52,7 +52,7 @@ from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
-from act_core import images, topics
+from act_core import images, node_arguments, topics
 from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.joints import JointMatcher, JointReading
@@ -431,6 +431,10 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         node = _created(create_node)
         guard(node)
         check_qos_overrides(node)
+        for line in node_arguments.for_others(
+            sys.argv if args is None else args, node.get_fully_qualified_name()
+        ):
+            node.get_logger().warning(line)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not signals and not getattr(node, "finished", False):
