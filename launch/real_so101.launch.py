@@ -60,10 +60,7 @@ TOPIC_NAME = r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*"
 ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving the arm to rest
 # Of two arms, everybody sees these as one robot's; the e-stop is that of the left arm, which stops
 # both.
-SHARED = (
-    "joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person",
-    "leader/joint_states",
-)  # fmt: skip
+SHARED = ("joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person")
 STOP = ("estop", "estop/state")
 CAMERAS = {1: ["front", "wrist"], 2: ["front", "left_wrist", "right_wrist"]}
 
@@ -260,14 +257,14 @@ def leader_node(choices: Choices, arm: Arm) -> Node:
         "joint_prefix": arm.joint_prefix,
         "enabled": choices.drive.spec is None,  # beside a policy it waits for its person's sign
     }
-    stop = [(STOP[1], absolute(choices.context, STOP[1]))] if arm.side else []
+    shared = ("joint_states", "joint_commands/person", "leader/joint_states", "estop/state")
     return Node(
         package="so101_driver",
         executable="leader_node",
         namespace=arm.side or None,
         output="screen",
         parameters=[leader, *choices.more.of("leader")],
-        remappings=list(dict.fromkeys([*shared_topics(choices, arm), *stop])),
+        remappings=[(n, absolute(choices.context, n)) for n in shared] if arm.side else [],
     )
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from act_core.node_arguments import for_others, matches, parameter_files, sections, unknown_section
+from act_core.node_arguments import (
+    for_others,
+    idle_remappings,
+    matches,
+    parameter_files,
+    sections,
+    unknown_section,
+)
 
 SHARED = """
 act_policy: {ros__parameters: {m: 0.1}}
@@ -51,6 +58,12 @@ def test_a_file_for_another_node_is_said(tmp_path):
 
 def test_files_that_a_launch_wrote_are_not_looked_at():
     assert parameter_files(["--params-file", "/tmp/launch_params_ab12", "--params-file"]) == []
+
+
+def test_a_remapping_of_nothing_is_said():
+    arguments = ["--ros-args", "-r", "__node:=a", "-r", "joint_comands:=x", "--remap", "estop:=/y"]
+    found = idle_remappings(arguments, lambda name: f"/{name.lstrip('/')}", {"/y", "/joint_states"})
+    assert found == ["remapping joint_comands:=x changes nothing: there is no joint_comands here"]
 
 
 def test_a_section_of_nobody_names_the_nearest():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,25 @@ def test_an_arm_that_is_gone_is_named_and_the_other_holds(table):
     for _ in range(30):
         Rig(*table.members, left)._executor.spin_once(timeout_sec=0.02)
     assert table.position()["left_elbow_flex"] == before
+
+
+def test_an_arm_that_loses_a_reading_does_not_tell_the_other_one_s_reasons_as_its_own(table):
+    """They would be handed to and fro, growing each time: the right arm: the left arm: ..."""
+    left, gone = table.arms["left"], table.arms["right"]
+    table.members.remove(gone)
+    gone.close()
+    table.wait_for(lambda: table.says("left", "the right arm has been silent for"))
+    told: list[str] = []
+    heard = ros.subscription(
+        table.watch["left"],
+        replace(topics.ARM_STATE, name=f"/left/{topics.ARM_STATE.name}"),
+        lambda message: told.append(message.message),
+    )
+    publish = left.publish
+    left.publish = lambda *_: publish(None, None, left.now_ns(), left.status.hold)
+    table.wait_for(lambda: len(told) > 20)
+    assert set(told) == {""}, "it could move by itself"
+    table.watch["left"].destroy_subscription(heard)
 
 
 def test_two_leaders_command_a_half_each(table):

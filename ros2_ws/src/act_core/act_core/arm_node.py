@@ -205,7 +205,10 @@ class ArmNode(Node):
         """
         self.helm.applied(applied is not None, applied_ns)
         self._tell_owner()
-        self._cannot = (hold or "it cannot move") if failing or applied is None else None
+        if failing or (applied is None and sample is not None):
+            self._cannot = hold or "it cannot move"
+        elif sample is not None:  # a reading that got lost says nothing
+            self._cannot = None
         if self._link is not None and hold is not None and not failing:
             hold = self._link.problem or hold
         status, names, frame = self.status, self._joint_names, self._arm_parameters.frame_id

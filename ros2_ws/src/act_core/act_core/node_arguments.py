@@ -7,7 +7,7 @@ name that nobody uses, without a word: a misspelt one changes nothing, silently.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,29 @@ def for_others(arguments: Sequence[str], node: str) -> list[str]:
             names = ", ".join(clean(name.lstrip("/")) for name in found) or "nobody"
             lines.append(f"{clean(file, 200)} has no parameters for {node}: it is for {names}")
     return lines
+
+
+def remappings(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Rules ``-r from:=to`` of topics and services; without those of node names and namespaces."""
+    pairs = pairwise(arguments)
+    rules = [value.partition(":=") for word, value in pairs if word in ("-r", "--remap")]
+    return [(old, new) for old, _, new in rules if not old.startswith("__") and ":" not in old]
+
+
+def idle_remappings(
+    arguments: Sequence[str], resolved: Callable[[str], str], used: Collection[str]
+) -> list[str]:
+    """What to say of remappings that change nothing.
+
+    Args:
+        resolved: the full name of one, as the node resolves it, remappings left out.
+        used: full names of the topics and services that the node has.
+    """
+    return [
+        f"remapping {clean(old)}:={clean(new)} changes nothing: there is no {clean(old)} here"
+        for old, new in remappings(arguments)
+        if resolved(new) not in used
+    ]
 
 
 def is_for(content: Any, name: str) -> bool:

@@ -431,9 +431,7 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         node = _created(create_node)
         guard(node)
         check_qos_overrides(node)
-        for line in node_arguments.for_others(
-            sys.argv if args is None else args, node.get_fully_qualified_name()
-        ):
+        for line in _passed_over(node, sys.argv if args is None else args):
             node.get_logger().warning(line)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -452,6 +450,20 @@ def run_node(create_node: Callable[[], Node], args: list[str] | None = None) -> 
         finally:
             _end_middleware(node)
     return 0
+
+
+def _passed_over(node: Node, arguments: Sequence[str]) -> list[str]:
+    """What was asked for on the command line and rcl passes over in silence."""
+    endpoints: list[Any] = [*node.publishers, *node.subscriptions]
+    services: list[Any] = [*node.services, *node.clients]
+    used = {topic.topic_name for topic in endpoints}
+    used |= {getattr(s, "service_name", None) or s.srv_name for s in services}  # Humble: srv_name
+    return [
+        *node_arguments.for_others(arguments, node.get_fully_qualified_name()),
+        *node_arguments.idle_remappings(
+            arguments, lambda name: node.resolve_topic_name(name, only_expand=True), used
+        ),
+    ]
 
 
 def _created(create_node: Callable[[], Node]) -> Node:
