@@ -78,7 +78,7 @@ install_python_packages() { # $1: what for; $2...: pip's arguments
 
 setup_runtime() {
     local stamp=.venv/.runtime-complete wanted
-    wanted=$(cat setup.sh pip_ros2/{,rosbag_lite/}pyproject.toml requirements/{runtime,ros_wheels,ros_distribution,constraints}.txt |
+    wanted=$(cat setup.sh pip_ros2/{,rosbag_lite/}pyproject.toml requirements/{runtime,console,ros_wheels,ros_distribution,constraints}.txt |
         cat - <(echo "$PYTHON_FOUND" "$("$PYTHON_FOUND" -V)" "$DISTRIBUTION") | sha256sum)
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         install_system_packages
@@ -95,10 +95,11 @@ setup_runtime() {
             echo "$PYTHON_FOUND" >.venv/.python
         fi
         if [ -n "$DISTRIBUTION" ]; then
-            install_python_packages runtime -r requirements/runtime.txt -e ./pip_ros2/rosbag_lite
+            install_python_packages runtime -r requirements/runtime.txt -r requirements/console.txt \
+                -e ./pip_ros2/rosbag_lite
         else
-            install_python_packages runtime -r requirements/runtime.txt -r requirements/ros_wheels.txt \
-                -e ./pip_ros2
+            install_python_packages runtime -r requirements/runtime.txt -r requirements/console.txt \
+                -r requirements/ros_wheels.txt -e ./pip_ros2
         fi
         echo "$DISTRIBUTION" >.venv/.ros-distribution
         touch .venv/COLCON_IGNORE
@@ -124,6 +125,19 @@ build_workspace() {
     echo "$wanted" >"$stamp"
 }
 
+# For the tests of the console's page, which are skipped without one: never a reason to stop.
+install_browser() {
+    command -v chromium chromium-browser google-chrome >/dev/null && return
+    local run_as_root=()
+    [ "$(id -u)" -eq 0 ] || run_as_root=(sudo -n)
+    if command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
+        say "installing chromium, for the tests of the console"
+        { "${run_as_root[@]}" apt-get update -q && "${run_as_root[@]}" timeout 300 apt-get install -y \
+            --no-install-recommends chromium; } >.setup.log 2>&1 && rm -f .setup.log && return
+    fi
+    say "no chromium: the tests of the console's page will be skipped"
+}
+
 setup_training() {
     local stamp=.venv/.training-complete wanted
     wanted=$(cat .venv/.runtime-complete training/pyproject.toml requirements/{training,dev,metaworld,constraints}.txt | sha256sum)
@@ -131,6 +145,7 @@ setup_training() {
     rm -f "$stamp"
     install_python_packages "training and test" -r requirements/runtime.txt -r requirements/training.txt \
         -r requirements/dev.txt
+    install_browser
     install_python_packages MetaWorld --no-deps -r requirements/metaworld.txt
     echo "$wanted" >"$stamp"
 }

@@ -11,6 +11,7 @@ Then: act-import bag recordings/corrections --out data/corrections --height 96 -
 
 from __future__ import annotations
 
+from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
@@ -83,11 +84,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     recorder = recorder_node(
         context, RECORD_ARGUMENTS, own_time, cameras=drive.cameras, rate_hz=drive.spec.rate_hz
     )
-    return in_namespace(context, [drive.announcement(), sim, policy, recorder])
+    return in_namespace(
+        context, [drive.announcement(), sim, policy, recorder, *console_nodes(context)]
+    )
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, NAMESPACE))
+    arguments = declare(
+        (*ARGUMENTS, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, *CONSOLE_ARGUMENTS, NAMESPACE)
+    )
     person = DeclareLaunchArgument(
         "person",
         default_value=EXPERT,

@@ -22,6 +22,7 @@ import re
 from dataclasses import replace
 
 from act_bringup.arms import OF_ONE, OF_TWO, ROBOTS, Arm, arms_argument, arms_of
+from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
@@ -170,6 +171,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if choices.drive.spec is not None:
         nodes.append(policy_node(choices, choices.drive))
     nodes += [leader_node(choices, arm) for arm in choices.arms if arm.leader_port]
+    nodes += console_nodes(context, choices.robot.name)
     return in_namespace(context, nodes)
 
 
@@ -351,7 +353,15 @@ def pose(text: str, robot: Robot) -> list[float]:
 
 def generate_launch_description() -> LaunchDescription:
     arguments = declare(
-        (*DRIVER_ARGUMENTS, *CAMERA_ARGUMENTS, *ARGUMENTS, *OF_TWO, *SIM_ARGUMENTS, NAMESPACE)
+        (
+            *DRIVER_ARGUMENTS,
+            *CAMERA_ARGUMENTS,
+            *ARGUMENTS,
+            *OF_TWO,
+            *SIM_ARGUMENTS,
+            *CONSOLE_ARGUMENTS,
+            NAMESPACE,
+        )
     )
     hardware = DeclareLaunchArgument(
         "hardware",

@@ -9,6 +9,7 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 
 from __future__ import annotations
 
+from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     IMAGE_ARGUMENTS,
     arguments_of,
@@ -65,12 +66,12 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         context, RECORD_ARGUMENTS, own_time,
         cameras=cameras, rate_hz=float(value("camera_rate_hz")),
     )  # fmt: skip
-    return in_namespace(context, [drive.announcement(), sim, recorder])
+    return in_namespace(context, [drive.announcement(), sim, recorder, *console_nodes(context)])
 
 
 def generate_launch_description() -> LaunchDescription:
     cameras = ("cameras", "front,wrist", "to record")
-    arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, NAMESPACE))
+    arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, *CONSOLE_ARGUMENTS, NAMESPACE))
     driver = DeclareLaunchArgument(
         "driver",
         default_value=EXPERT,

@@ -4,11 +4,13 @@ ros2 launch act_bringup sim.launch.py
 ros2 launch act_bringup sim.launch.py task:=lift_cube episodes:=5 policy:=expert
 ros2 launch act_bringup sim.launch.py policy:=/path/to/bundle mode:=newest viewer:=true
 ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
+ros2 launch act_bringup sim.launch.py console:=true     # a page in the browser beside it
 """
 
 from __future__ import annotations
 
 from act_bringup.arms import ROBOTS, arms_argument
+from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
     IMAGE_ARGUMENTS,
@@ -96,11 +98,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         nodes.append(film)
     if drive.spec is not None:
         nodes.append(policy_node(value, drive, **shared))
-    return in_namespace(context, nodes)
+    return in_namespace(context, [*nodes, *console_nodes(context, robot)])
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, NAMESPACE))
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *CONSOLE_ARGUMENTS, NAMESPACE))
     return LaunchDescription(
         [*with_setup([*arguments, arms_argument()]), OpaqueFunction(function=start_nodes)]
     )

@@ -154,8 +154,8 @@ KEYS = {
 }
 # Those that rosdep has no key for on every distribution: setup.sh installs them with pip.
 FROM_PIP = {
-    "av", "fast_simplification", "glfw", "gymnasium", "mink", "mujoco", "onnxruntime", "openvino",
-    "rosbag_lite",
+    "av", "fast_simplification", "fastapi", "glfw", "gymnasium", "mink", "mujoco", "nicegui",
+    "onnxruntime", "openvino", "rosbag_lite", "uvicorn",
 }  # fmt: skip
 
 

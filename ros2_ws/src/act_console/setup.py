@@ -6,7 +6,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(),
-    package_data={package_name: ["py.typed"]},
+    package_data={package_name: ["py.typed", "elements/*.js", "static/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -21,6 +21,7 @@ setup(
         "console_scripts": [
             "act = act_core.entry:main_of.act_console.cli",
             "act-check = act_core.entry:main_of.act_console.check.command",
+            "console_node = act_core.entry:main_of.act_console.console_node",
         ]
     },
 )

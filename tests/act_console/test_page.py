@@ -1,0 +1,149 @@
+"""The page in a real browser, headless, among real nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.act_console.consoles import PATIENCE_S, browser, console, running
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+PATIENCE_MS = 1000 * PATIENCE_S
+
+
+@pytest.fixture(scope="module")
+def browsers():
+    with browser() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def chromium(browsers):
+    return browsers()
+
+
+@pytest.fixture(scope="module")
+def robot(chromium, tmp_path_factory):
+    camera = {"camera": "front", "source": "synthetic", "width": 320, "height": 240}
+    folder = tmp_path_factory.mktemp("recordings")
+    with (
+        running("act_sim.mock_arm_node", "mock_arm") as arm,
+        running("act_camera.camera_node", "camera_front", **camera),
+        console(recordings=folder) as one,
+    ):
+        arm.wait_for("waiting for commands")
+        yield one
+
+
+@pytest.fixture
+def page(chromium, robot):
+    context = chromium.new_context(viewport=DESK)
+    one = context.new_page()
+    one.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    one.on("pageerror", lambda error: errors.append(str(error)))
+    one.goto(robot.url)
+    one.locator("#owner b", has_text="policy").wait_for()
+    yield one
+    context.close()
+    assert errors == []
+
+
+def until(page, script: str) -> None:
+    page.wait_for_function(script, timeout=PATIENCE_MS)
+
+
+def test_it_shows_the_arm_a_picture_and_what_the_nodes_say(page):
+    until(page, "Number(document.querySelector('.ac-twin').dataset.drawn) > 3")
+    until(page, "document.querySelector('.ac-picture img')?.naturalWidth > 0")
+    page.get_by_text("front", exact=True).wait_for()
+    page.locator("summary", has_text="/mock_arm: control").first.wait_for()
+    page.locator("#reasons").get_by_text("no command").first.wait_for()
+    assert page.locator("#enable").is_disabled()  # no policy is there
+
+
+def test_the_space_bar_stops_the_arm_whatever_has_the_focus(page):
+    page.get_by_role("tab", name="Teach").focus()
+    page.keyboard.press("Space")
+    page.locator("#estop.stopped").wait_for()
+    assert "engaged" in page.locator("#said").inner_text()
+    page.keyboard.press("Space")  # never releases
+    page.locator("#release").click()
+    page.locator("#estop:not(.stopped)").wait_for()
+    page.locator("#estop").click()
+    page.locator("#estop.stopped").wait_for()
+    page.locator("#release").click()
+    page.locator("#estop:not(.stopped)").wait_for()
+
+
+def test_a_slider_moves_the_arm_and_it_holds_when_the_page_is_closed(page, chromium, robot):
+    other = chromium.new_context(viewport=PHONE)
+    dragging = other.new_page()
+    dragging.set_default_timeout(PATIENCE_MS)
+    dragging.goto(robot.url)
+    dragging.get_by_role("tab", name="Teach").click()
+    dragging.locator("#take:enabled").click()
+    page.get_by_text("taken over by").wait_for()
+    slider = dragging.locator("#joint-wrist_roll")
+    slider.fill("1.5")
+    output = "document.querySelector('#joint-wrist_roll + output').innerText"
+    until(dragging, f"Number({output}.split(' ')[0]) > 0.2")
+    other.close()
+    page.get_by_text("it holds").first.wait_for()
+    page.get_by_role("button", name="Hand it back").click()
+    page.get_by_text("handed back by").wait_for()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overlaps(chromium, robot, size, scheme):
+    context = chromium.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(robot.url)
+    page.locator("#owner b", has_text="policy").wait_for()
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.evaluate(OVERLAPS) == []
+    context.close()
+
+
+# Cards, pictures and buttons of the tab in sight that lie on each other; the bar below and the top
+# lie on what is scrolled under them.
+OVERLAPS = """() => {
+  const kinds = '.ac-card, .ac-picture, .ac-twin, .ac-hint, .ac-button, .ac-joint';
+  const shown = [...document.querySelectorAll(kinds)]
+    .filter(e => e.offsetParent !== null && !e.closest('.ac-bar'));
+  const found = [];
+  for (const a of shown) for (const b of shown) {
+    if (a === b || a.contains(b) || b.contains(a)) continue;
+    const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();
+    if (p.left < q.right - 1 && q.left < p.right - 1
+        && p.top < q.bottom - 1 && q.top < p.bottom - 1)
+      found.push(`${a.className}/${b.className}: ${a.innerText} / ${b.innerText}`.slice(0, 200));
+  }
+  return found;
+}"""
+
+
+def test_a_browser_without_webgl_keeps_everything_else(browsers, robot):
+    page = browsers("--disable-gpu", "--disable-3d-apis").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(robot.url)
+    page.get_by_text("this browser has no WebGL").wait_for()
+    page.locator("#estop").click()
+    page.locator("#estop.stopped").wait_for()
+    page.locator("#release").click()
+    page.locator("#estop:not(.stopped)").wait_for()
+
+
+def test_a_console_that_has_gone_is_said_at_once(chromium):
+    context = chromium.new_context(viewport=DESK)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    with console() as alone:
+        page.goto(alone.url)
+        page.locator(".ac-twin").wait_for()
+        until(page, "!document.querySelector('#said').classList.contains('bad')")
+    page.get_by_text("its e-stop does not reach the arm").wait_for()
+    context.close()
