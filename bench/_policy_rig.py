@@ -119,9 +119,11 @@ class Rig:
 
 
 @contextmanager
-def running_rig(bundle: Path, **parameters: Any) -> Iterator[Rig]:
-    """Starts robot and node; ends both whatever happens."""
-    robot = subprocess.Popen([sys.executable, "-m", "bench._synthetic_robot_node", str(bundle)])
+def running_rig(bundle: Path, switch_s: float = 0.0, **parameters: Any) -> Iterator[Rig]:
+    """Starts robot and node; ends both whatever happens. ``switch_s``: see `SyntheticRobot`."""
+    robot = subprocess.Popen(
+        [sys.executable, "-m", "bench._synthetic_robot_node", str(bundle), str(switch_s)]
+    )
     rclpy.init(args=[])
     node = None
     try:

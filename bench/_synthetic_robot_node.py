@@ -1,6 +1,7 @@
 """A robot made of numbers: joints that go where they are told, cameras that see a moving pattern.
 
-Runs in a process of its own beside a benchmark: ``python -m bench._synthetic_robot_node BUNDLE``.
+Runs in a process of its own beside a benchmark:
+``python -m bench._synthetic_robot_node BUNDLE SWITCH_S``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,17 @@ from itertools import cycle
 
 import numpy as np
 from act_core import topics
+from act_core.arbiter import PERSON, POLICY
 from act_core.policy_spec import PolicySpec
-from act_core.ros import array_to_image, joint_state, publisher, read_joints, run_node, subscription
+from act_core.ros import (
+    array_to_image,
+    diagnostic,
+    joint_state,
+    publisher,
+    read_joints,
+    run_node,
+    subscription,
+)
 from act_policy.bundle import read_bundle
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -25,15 +35,22 @@ FRAMES = 60  # of the pattern, made once
 
 
 class SyntheticRobot(Node):
-    """Publishes what ``spec`` needs at the rates of a real arm, stamped when it is sent."""
+    """Publishes what ``spec`` needs at the rates of a real arm, stamped when it is sent.
 
-    def __init__(self, spec: PolicySpec) -> None:
+    switch_s: a person and the policy have the arm in turn for so long; 0: only the policy.
+    """
+
+    def __init__(self, spec: PolicySpec, switch_s: float = 0.0) -> None:
         super().__init__("synthetic_robot")
         self._names = spec.joint_input.joints
         self._position = np.zeros(len(self._names))
         self._joints = publisher(self, topics.JOINT_STATES)
         subscription(self, topics.JOINT_COMMANDS, self._on_command)
         self.create_timer(1.0 / JOINT_HZ, self._send_joints)
+        self._owners = cycle((PERSON, POLICY))
+        if switch_s:
+            self._owner = publisher(self, topics.CONTROL_OWNER)
+            self.create_timer(switch_s, self._switch)
         for image in spec.image_inputs:
             # A timer each, started at different times: real cameras do not fire together either.
             frames = cycle([_pattern(image.height, image.width, n) for n in range(FRAMES)])
@@ -45,6 +62,10 @@ class SyntheticRobot(Node):
     def _on_command(self, message: JointState) -> None:
         if set(self._names) <= set(message.name):
             self._position = read_joints(message, self._names).position
+
+    def _switch(self) -> None:
+        owner = next(self._owners)
+        self._owner.publish(diagnostic("control owner", "ok", "a benchmark", {"owner": owner}))
 
     def _send_joints(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
@@ -66,4 +87,4 @@ def _pattern(height: int, width: int, frame: int) -> np.ndarray:
 
 if __name__ == "__main__":
     bundle = read_bundle(sys.argv[1])
-    raise SystemExit(run_node(lambda: SyntheticRobot(bundle.spec), args=[]))
+    raise SystemExit(run_node(lambda: SyntheticRobot(bundle.spec, float(sys.argv[2])), args=[]))

@@ -5,12 +5,16 @@ inference busy without a pause wherever a chunk takes more than 33 ms.
 
     python -m bench.control_loop --seconds 600
     python -m bench.control_loop --seconds 60 --priority 0     # without real-time permission
+    python -m bench.control_loop --seconds 60 --switch-s 1     # the arm changes hands meanwhile
+
+(Steps of commands are of no meaning while a person has the arm: they go nowhere.)
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -30,10 +34,15 @@ def main() -> None:
     parser.add_argument("--variant", default="auto")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--mode", default="bundle")
+    parser.add_argument(
+        "--switch-s", type=float, default=0.0,
+        help="a person and the policy have the arm in turn for so long; 0: only the policy",
+    )  # fmt: skip
     arguments = parser.parse_args()
     bundle = arguments.bundle or full_size_bundle()
     with running_rig(
         bundle,
+        arguments.switch_s,
         control_rate_hz=arguments.rate,
         realtime_priority=arguments.priority,
         variant=arguments.variant,
@@ -52,6 +61,8 @@ def main() -> None:
             **rig.machine(),
             "seconds": arguments.seconds,
             "rate_hz": arguments.rate,
+            "switch_s": arguments.switch_s,
+            "load": round(os.getloadavg()[0], 1),
             "mode": rig.node.runner.execution.mode,
             "lateness_ms": {
                 key: round(1e3 * value, 3)

@@ -55,12 +55,12 @@ def test_statistics_of_commands():
 
 
 def test_statistics_of_inference():
-    nothing = RunnerStatus(0, None, None, 0, 0, None, None, ())
+    nothing = RunnerStatus(0, None, None, 0, 0, None, None, (), None, None)
     assert inference_values(nothing) == {
         "inferences": "0", "failures": "0", "live_chunks": "0",
         "observation_ms": "none", "plan_ms": "none", "busy_ms": "none",
     }  # fmt: skip
-    some = RunnerStatus(3, 0.02, 0.1, 7, 1, "ValueError: no", 0.05, (0.07, 0.09))
+    some = RunnerStatus(3, 0.02, 0.1, 7, 1, "ValueError: no", 0.05, (0.07, 0.09), 0.03, None)
     values = inference_values(some)
     assert values["inference_p50_ms"] == "80.0"
     assert values["busy_ms"] == "50.0"

@@ -57,6 +57,8 @@ def inference_values(status: RunnerStatus) -> dict[str, str]:
     for name, age_s in (("observation", status.observation_age_s), ("plan", status.plan_age_s),
                         ("busy", status.busy_s)):  # fmt: skip
         values[f"{name}_ms"] = "none" if age_s is None else f"{1e3 * age_s:.1f}"
+    if status.spread is not None:
+        values["plan_spread"] = f"{status.spread:.4f}"
     if status.last_failure is not None:
         values["last_failure"] = status.last_failure
     return values

@@ -65,7 +65,7 @@ from act_policy.modes import make_mode, text_of
 from act_policy.observation import Observation
 from act_policy.observing_node import ObservingNode, chunk_arrival, chunk_message
 from act_policy.policy import Policy
-from act_policy.policy_parameters import BOTH, CONTROL, INFERENCE
+from act_policy.policy_parameters import BOTH, CONTROL, INFERENCE, STOP
 from act_policy.policy_report import PolicyState, control_report, inference_report, true_result
 from act_policy.policy_runner import Action, Hold, PolicyRunner
 from act_policy.remote_worker import RemoteWorker
@@ -102,7 +102,7 @@ class PolicyNode(ObservingNode):
             self.watch(spec)
         self._joints = spec.output.joints
         self.runner = PolicyRunner(
-            spec, self._worker, self.parameters.execution(spec), self.parameters.runner_limits()
+            spec, self._worker, self.parameters.execution(spec), self.parameters.runner_limits(spec)
         )
         self.stats = CommandStats()
         self._enabled = False
@@ -364,7 +364,17 @@ class PolicyNode(ObservingNode):
             found.append(rivals(self, topics.JOINT_COMMANDS))
         if self._owner is not None:
             found.append(f"standing by: the arm is in other hands, {self._owner}")
+        found.append(self._disagreement())
         self._others = [text for text in found if text is not None]
+
+    def _disagreement(self) -> str | None:
+        """Why the policy does not know what it wants; see the parameter ``disagreement``."""
+        text = self.runner.status(self.get_clock().now().nanoseconds).disagreement
+        if text is not None and self._enabled and self.parameters.disagreement == STOP:
+            self._set_enabled(False)
+            self.runner.stop(f"{text}; call policy/enable to go on")
+            self.get_logger().warning(f"stopped: {text}")
+        return text
 
     def _state(self) -> PolicyState:
         result = true_result(self._result, self._clock_problem, self._sent, self._loop_problem)

@@ -18,6 +18,7 @@ from act_policy.policy_runner import RunnerLimits
 FROM_BUNDLE = "bundle"
 BOTH, INFERENCE, CONTROL = "both", "inference", "control"
 RAW, JPEG = "raw", "compressed"
+TELL, STOP = "tell", "stop"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class PolicyParameters:
         0.5, "hold when there was no complete observation for so long", low=0.0
     )
     max_plan_age_s: float = parameter(1.0, "hold when there was no new chunk for so long", low=0.0)
+    disagree_rad: float = parameter(
+        0.1, "plans of one second that are further apart, for a second, are told; 0: never", low=0.0
+    )
+    disagreement: str = parameter(
+        TELL, "what happens then: tell, or stop: hold until policy/enable", choices=(TELL, STOP)
+    )
     realtime_priority: int = parameter(
         40, "SCHED_FIFO priority of the control loop, if permitted; 0: none", low=0, high=98
     )
@@ -79,8 +86,10 @@ class PolicyParameters:
     def sync_limits(self) -> SyncLimits:
         return SyncLimits(self.max_image_age_s, self.max_joint_age_s, self.max_skew_s)
 
-    def runner_limits(self) -> RunnerLimits:
-        return RunnerLimits(self.max_observation_age_s, self.max_plan_age_s)
+    def runner_limits(self, spec: PolicySpec) -> RunnerLimits:
+        in_rad = spec.output.unit == "rad"
+        spread = self.disagree_rad if self.disagree_rad and in_rad else None
+        return RunnerLimits(self.max_observation_age_s, self.max_plan_age_s, spread=spread)
 
 
 @lru_cache

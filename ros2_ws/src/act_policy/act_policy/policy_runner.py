@@ -20,6 +20,7 @@ from act_policy.inference_worker import Failure, InferenceWorker
 from act_policy.modes import make_mode
 from act_policy.observation import Observation
 from act_policy.plan_follower import PlanFollower
+from act_policy.plan_spread import PlanSpread
 
 
 class Hold(NamedTuple):
@@ -59,6 +60,8 @@ class RunnerStatus(NamedTuple):
     last_failure: str | None
     busy_s: float | None  # how long the inference in work has been running
     latency_s: tuple[float, ...]  # of the last inferences
+    spread: float | None  # of the plans of the last second, see `PlanSpread`
+    disagreement: str | None  # what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class RunnerLimits:
     arm, which then stops it where it is."""
     fade_s: float = 0.15
     """See `PlanFollower`."""
+    spread: float | None = None
+    """See `PlanSpread`."""
 
 
 class PolicyRunner:
@@ -124,6 +129,7 @@ class PolicyRunner:
         self._epoch_ns: int | None = None
         self._observation: Observation | None = None
         self._history = History(spec)
+        self._spread = PlanSpread(self.limits.spread)
         self._requested = False
         self._standing_by = False
         self._held_since_ns: int | None = None
@@ -161,6 +167,7 @@ class PolicyRunner:
         with self._lock:
             self._standing_by = standing_by
             self._follower.reset()
+            self._spread.clear()
 
     def observe(self, observation: Observation, now_ns: int) -> None:
         """Takes in an observation; it is inferred when the mode wants one and it is the newest."""
@@ -212,6 +219,8 @@ class PolicyRunner:
                 last_failure=self._last_failure,
                 busy_s=self._worker.busy_s(now_ns),
                 latency_s=tuple(self._latency_s),
+                spread=self._spread.value,
+                disagreement=self._spread.problem,
             )
 
     def _forget(self) -> None:
@@ -220,6 +229,7 @@ class PolicyRunner:
         self._follower.reset()
         self._observation = None
         self._history.clear()
+        self._spread.clear()
         self._failure = None
         self._requested = False
         self._held_since_ns = None
@@ -257,6 +267,8 @@ class PolicyRunner:
                 new_chunk = outcome.chunk
                 if self._standing_by:
                     self._plan.clear()
+                else:
+                    self._spread.add(new_chunk)
                 self._plan.add(new_chunk)
         return new_chunk
 
