@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> Listener:
         f"policy:={arguments.policy.resolve()}", f"task:={arguments.task}",
         f"level:={arguments.level}", f"episodes:={arguments.episodes}",
         f"seed:={arguments.first_seed}", f"mode:={arguments.mode}", f"variant:={arguments.variant}",
+        *arguments.launch_arguments,
     ]  # fmt: skip
     rclpy.init()
     listener = Listener()
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--variant", default="fp32", help="graph of the bundle: fp32, bf16, fast")
     parser.add_argument("--emulated", action="store_true", help="through the emulated servo bus")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json")
+    parser.add_argument("launch_arguments", nargs="*", help="more of them, e.g. role:=control")
     arguments = parser.parse_args()
     spec = read_bundle(arguments.policy).spec
     listener = run(arguments)
@@ -145,6 +147,8 @@ def main() -> None:
                 "episodes": condition["episodes"],
                 "interval_95": [round(bound, 4) for bound in condition["interval_95"]],
                 "control": control,
+                "inference": listener.diagnostics.get("/act_policy: inference", {}),
+                "inference_side": listener.diagnostics.get("/act_inference: inference", {}),
             }
         )
     )

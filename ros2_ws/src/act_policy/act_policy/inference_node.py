@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ class InferenceNode(ObservingNode):
         policy: in place of the bundle's graph: a policy of any kind for the bundle's policy.json.
         overrides: of rclpy.node.Node.
     """
+
+    # What is lost on the way is not waited for: the next one is newer.
+    joint_topic = replace(topics.JOINT_STATES, qos=topics.SENSOR)
 
     def __init__(self, policy: Policy | None = None, **overrides: Any) -> None:
         super().__init__("act_inference", **overrides)

@@ -50,6 +50,8 @@ from act_policy.policy_parameters import JPEG, PolicyParameters, parameters_of
 class ObservingNode(Node):
     """Hears joints and cameras of a policy; whoever derives from it says what becomes of that."""
 
+    joint_topic = topics.JOINT_STATES
+
     def __init__(self, name: str, **overrides: Any) -> None:
         super().__init__(name, **overrides)
         mode = override_of(self, "mode", PolicyParameters.mode)
@@ -129,8 +131,8 @@ class ObservingNode(Node):
 
     def listen(self) -> None:
         """Opens the topics, once all that is called back is there."""
-        self._joint_senders = PublisherWatch(self, topics.JOINT_STATES)
-        subscription(self, topics.JOINT_STATES, self._on_joints)
+        self._joint_senders = PublisherWatch(self, self.joint_topic)
+        subscription(self, self.joint_topic, self._on_joints)
         for camera in self._images:
             subscription(self, self.image_topic(camera), partial(self._on_image, camera))
         subscription(self, topics.EPISODE_STATUS, self._on_episode)

@@ -130,7 +130,8 @@ class PolicyNode(ObservingNode):
         if self._chunk_gate is None:
             self._chunk_topic = publisher(self, topics.POLICY_CHUNK)
         else:
-            subscription(self, topics.POLICY_CHUNK, self._on_chunk)
+            # What is lost on the way is not waited for: the next one is newer.
+            subscription(self, replace(topics.POLICY_CHUNK, qos=topics.SENSOR), self._on_chunk)
         self.listen()
         subscription(self, topics.ESTOP_STATE, self._on_estop)
         subscription(self, topics.CONTROL_OWNER, self._on_owner)
