@@ -16,6 +16,7 @@ from typing import Any
 
 from act_camera.camera_node import CameraNode
 from act_camera.camera_parameters import CameraParameters
+from act_core.controlled_arm_node import ControlledArmNode, ControlledArmParameters
 from act_core.robots.so101 import HOME_POSE_RAD, SO101
 from act_policy.inference_node import InferenceNode
 from act_policy.policy_node import PolicyNode
@@ -82,6 +83,12 @@ def _inference(folder: Path) -> Iterator[Entry]:
 def _sim(_folder: Path) -> Iterator[Entry]:
     parameters = {"task": "reach", "width": 64, "height": 48, "camera_rate_hz": 2.0}
     yield Entry(SimNode, parameters, SimParameters)
+
+
+@contextmanager
+def _controlled(_folder: Path) -> Iterator[Entry]:
+    parameters = {"measured": "/measured", "output": "trajectory", "rate_hz": 50.0}
+    yield Entry(ControlledArmNode, parameters, ControlledArmParameters)
 
 
 @contextmanager
@@ -181,6 +188,7 @@ NODES: dict[str, Callable[[Path], Any]] = {
     "policy_node": _policy,
     "policy_node control": _control,
     "policy_node inference": _inference,
+    "controlled_arm_node": _controlled,
     "sim_node": _sim,
     "sim_node in lockstep": _lockstep,
     "driver_node": _driver,

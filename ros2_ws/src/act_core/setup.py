@@ -17,4 +17,9 @@ setup(
     maintainer_email="maintainers@act-so101.dev",
     description="SO-101 joint table, command limiter, timing, topic table and rclpy helpers.",
     license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "controlled_arm_node = act_core.entry:main_of.act_core.controlled_arm_node"
+        ]
+    },
 )

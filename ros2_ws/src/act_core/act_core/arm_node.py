@@ -13,16 +13,19 @@ from std_msgs.msg import Bool
 
 from act_core import ros, ros_publishers, topics
 from act_core.arbiter import NOBODY, PERSON, POLICY, Ownership
-from act_core.arm_parameters import BELL, HOLD, ArmParameters, OneOfSeveralParameters
+from act_core.arm_parameters import BELL, HOLD, NONE, ArmParameters, OneOfSeveralParameters
 from act_core.arm_status import ArmStatus
 from act_core.clock_watch import ClockWatch
 from act_core.command_gate import Applied, Motion, Refusal
+from act_core.errors import ConfigurationError
 from act_core.helm import Helm
 from act_core.incidents import Incidents
 from act_core.limits import JointLimits
 from act_core.report import Report
+from act_core.robot import Robot
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_listener import Listener
+from act_core.ros_outputs import ForeignOutput, publish_description
 from act_core.ros_partner import PartnerLink
 from act_core.ros_publishers import PublisherWatch
 from act_core.stamps import StampCheck
@@ -140,6 +143,9 @@ class ArmNode(Node):
         self._cannot: str | None = "starting"  # why it cannot follow commands
         self._joint_states = ros.publisher(self, topics.JOINT_STATES)
         self._applied = ros.publisher(self, topics.JOINT_COMMANDS_APPLIED)
+        self._foreign: ForeignOutput | None = None
+        if parameters.output != NONE:
+            self._foreign = ForeignOutput(self, parameters, limits.names, period_s)
         self._estop_state = ros.publisher(self, topics.ESTOP_STATE)
         self._estop_state.publish(Bool(data=False))
         self._owner_topic = ros.publisher(self, topics.CONTROL_OWNER)
@@ -162,6 +168,13 @@ class ArmNode(Node):
                 self._listeners.append(
                     Listener(self, topic, callback, self._on_error, listener_priority)
                 )
+
+    def describe(self, robot: Robot) -> None:
+        """Publishes what the robot looks like, where somebody has described it."""
+        try:
+            publish_description(self, robot)
+        except ConfigurationError as error:
+            self.get_logger().warning(f"no robot_description: {error}")
 
     def stop_listening(self) -> None:
         """No command is heard afterwards."""
@@ -225,6 +238,8 @@ class ArmNode(Node):
             message = ros.joint_state(names, applied.position_rad, applied_ns)
             message.header.frame_id = frame
             self._applied.publish(message)
+            if self._foreign is not None:
+                self._foreign.publish(applied.position_rad)
             status.applied.count()
             self._hold = applied.hold
             for limited in applied.limited:

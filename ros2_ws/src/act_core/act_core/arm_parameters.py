@@ -8,6 +8,7 @@ from act_core.parameters import parameter
 from act_core.stamps import TOLERANCE_S
 
 TELL, BELL, HOLD = "tell", "bell", "hold"
+NONE, TRAJECTORY, ARRAY = "none", "trajectory", "array"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class ArmParameters:
         choices=(TELL, BELL, HOLD),
     )
     frame_id: str = parameter("", "of joint_states; by convention empty")
+    output: str = parameter(
+        NONE,
+        "what is sent to the arm, also for controllers of ros2_control: trajectory "
+        "(JointTrajectory), array (Float64MultiArray) or none",
+        choices=(NONE, TRAJECTORY, ARRAY),
+    )
+    output_topic: str = parameter("", "of that; empty: where such a controller listens by default")
+    output_joints: tuple[str, ...] = parameter((), "of that, in its order; empty: all, in ours")
 
 
 @dataclass(frozen=True)

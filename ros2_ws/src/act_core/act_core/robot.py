@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,7 @@ class Robot:
         name: of the robot.
         joints: J of them.
         poses: by name, the positions of the joints (J,) [rad].
+        urdf: the file that describes it for others, where there is one.
 
     Raises ConfigurationError for no joints, two of one name, limits that cannot be, a pose of
     another length or outside of the limits.
@@ -69,6 +71,7 @@ class Robot:
     name: str
     joints: tuple[Joint, ...]
     poses: Mapping[str, Vector] = field(default_factory=dict)
+    urdf: Path | None = None
     limits: JointLimits = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,7 +148,8 @@ class Robot:
             replace(joint, name=f"{prefix}{joint.name}", side=side or joint.side)
             for joint in self.joints
         )
-        return Robot(f"{prefix}{self.name}", joints, self.poses)
+        urdf = None if prefix else self.urdf  # its joints are called otherwise
+        return Robot(f"{prefix}{self.name}", joints, self.poses, urdf)
 
     def _checked_pose(self, name: str, pose: Iterable[float]) -> Vector:
         values = np.array(pose, dtype=np.float64)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ def read_robot(file: Path) -> Robot:
     content = _read_yaml(file)
     try:
         _check_keys("key", content, TOP_KEYS)
-        urdf = {}
+        urdf, urdf_file = {}, None
         if "urdf" in content:
-            urdf = read_urdf_limits(file.parent / str(content["urdf"]))
+            urdf_file = file.parent / str(content["urdf"])
+            urdf = read_urdf_limits(urdf_file)
         acceleration = {}
         if "acceleration_rad_s2" in content:
             acceleration["max_acceleration_rad_s2"] = content["acceleration_rad_s2"]
@@ -55,6 +57,7 @@ def read_robot(file: Path) -> Robot:
             str(content.get("name", file.stem)),
             joints,
             {str(name): _pose(pose, f"pose {name}") for name, pose in poses.items()},
+            urdf_file,
         )
     except ConfigurationError as error:
         raise ConfigurationError(f"robot file '{file}': {error}") from error
@@ -95,6 +98,17 @@ def read_urdf_limits(file: Path) -> dict[str, dict[str, float]]:
             found["max_velocity_rad_s"] = _number(told["velocity"], f"{name}: velocity")
         limits[name] = found
     return limits
+
+
+def description_of(file: Path) -> str:
+    """A URDF for others to read: meshes that lie beside the file get their whole address."""
+    folder = file.parent.absolute()
+
+    def whole(match: re.Match[str]) -> str:
+        mesh = folder / match.group(2)
+        return f"{match.group(1)}{mesh.as_uri()}" if mesh.is_file() else match.group(0)
+
+    return re.sub(r'(filename=")([^":]+)(?=")', whole, _text(file))
 
 
 def _joint(

@@ -33,6 +33,14 @@ JOINT_COMMANDS_PERSON = Topic("joint_commands/person", "sensor_msgs/msg/JointSta
 JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
 LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
+JOINT_TRAJECTORY = Topic(
+    "joint_trajectory_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory", STATE,
+    100.0,
+)  # fmt: skip
+POSITION_COMMANDS = Topic(
+    "forward_position_controller/commands", "std_msgs/msg/Float64MultiArray", STATE, 100.0
+)
+ROBOT_DESCRIPTION = Topic("robot_description", "std_msgs/msg/String", LATCHED)
 EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 ARM_STATE = Topic("arm/state", "diagnostic_msgs/msg/DiagnosticStatus", STATE, 10.0)
 ESTOP_STATE = Topic("estop/state", "std_msgs/msg/Bool", LATCHED)
@@ -88,7 +96,8 @@ def set_camera_info(camera: str) -> Service:
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
     LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
-    DIAGNOSTICS, CLOCK,
+    DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS,
+    ROBOT_DESCRIPTION,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
     POLICY_ENABLE, POLICY_RESET, ESTOP, CONTROL_TAKE, CONTROL_RETURN, LEADER_ENABLE, DRIVER_TORQUE,

@@ -42,6 +42,7 @@ class MockArmNode(ArmNode):
             self._arm, robot.limits, 1 / p.rate_hz, p, self._loop.stats, f"mock of {robot.name}",
             robot.grippers,
         )  # fmt: skip
+        self.describe(robot)
         self.get_logger().info(
             f"{robot.name}, {len(robot.joints)} joints at {p.rate_hz:g} Hz, without physics; "
             "waiting for commands"

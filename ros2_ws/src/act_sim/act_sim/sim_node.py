@@ -98,6 +98,7 @@ class SimNode(ArmNode):
             sim.robot.grippers,
             EXPERT if p.expert else POLICY,
         )  # fmt: skip
+        self.describe(sim.robot)
         self._announce()
 
         self._physics = threading.Thread(target=self._run, name="physics")

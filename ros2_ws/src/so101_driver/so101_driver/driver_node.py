@@ -67,6 +67,7 @@ class DriverNode(ArmNode):
             self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, p.robot().grippers,
             listener_priority=priority,
         )  # fmt: skip
+        self.describe(p.robot())
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
         if p.realtime_priority:

