@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.command_gate import Applied, CommandGate, Motion, Refusal
 from act_core.limits import JointLimits, far_outside
 from act_core.stamps import StampCheck
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
@@ -74,6 +74,12 @@ class ControlledArm:
         """Drops the command in force."""
         with self._lock:
             self._gate.hold(reason)
+
+    @property
+    def motion(self) -> Motion:
+        """See `CommandGate.motion`."""
+        with self._lock:
+            return self._gate.motion
 
     def values(self) -> Mapping[str, str]:
         """Counts for a diagnostics message, as text."""
