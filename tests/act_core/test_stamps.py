@@ -78,6 +78,24 @@ def test_a_step_of_the_own_clock_is_told_as_such(step_s, text):
     assert set(stream.refusals(0.5)) == {None}, "it recovers by itself"
 
 
+@pytest.mark.parametrize("asleep_s", [0.4, 0.7, 3.0])
+def test_a_thread_that_slept_between_its_two_clocks_has_seen_no_step(asleep_s):
+    stream = Stream()
+    stream.refusals(0.5)
+    for _ in range(5):
+        now_ns = stream.now_ns  # is read, and then the machine is busy
+        stream.steady.advance(asleep_s)
+        stream.now_ns += to_ns(asleep_s)
+        stream.sender_ns += to_ns(asleep_s)
+        refusal = stream.check.refusal(stream.sender_ns, now_ns)
+        assert refusal is None or refusal.endswith(", or it was too busy to look")
+        assert set(stream.refusals(1.1)) == {None}
+        stream.sender_ns -= to_ns(asleep_s + 0.2)  # the sender's step is not this node's
+        heard = stream.refusals(0.5)
+        assert {text for text in heard if "this node's clock" in str(text)} == set()
+        stream.sender_ns += to_ns(asleep_s + 0.2)
+
+
 @pytest.mark.parametrize("step_s", [0.3, -0.3])
 def test_small_steps_go_on(step_s):
     stream = Stream()

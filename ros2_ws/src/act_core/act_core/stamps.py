@@ -75,7 +75,10 @@ class StampCheck:
         self._zero_passes = zero_passes
         self._clock = clock if clock is not None else MonotonicClock()
         self._seen: tuple[int, int] | None = None  # ROS and monotonic time of the last look
+        self._doubted = False  # the last look may have been at an old reading
         self._step: _Step | None = None  # the newest one of the own clock
+        self._doubtful = False  # it may have been a look with an old reading
+        self._held: tuple[int, int] | None = None  # the look before that
         self._first_bad = self._last_bad = _Heard(0, -to_ns(FORGET_S))  # refused ones in a row
 
     def refusal(self, stamp_ns: int, now_ns: int) -> str | None:
@@ -119,9 +122,8 @@ class StampCheck:
         if step is not None and abs(step.size_ns - late_ns) <= self._tolerance_ns:
             way = "forward" if step.size_ns > 0 else "back"
             size, since = abs(step.size_ns) / NS_PER_S, (steady_ns - step.at_ns) / NS_PER_S
-            return (
-                f"stamped {text}: this node's clock stepped {way} by {duration(size)}, "
-                f"{duration(since)} ago"
+            return f"stamped {text}: this node's clock stepped {way} by {duration(size)}, " + (
+                "or it was too busy to look" if self._doubtful else f"{duration(since)} ago"
             )
         if late_ns < 0:
             return f"stamped {text}: the sender's clock is ahead of this node's"
@@ -138,11 +140,27 @@ class StampCheck:
         return passed_ns >= to_ns(WATCH_S) and 2 * (stamp_ns - self._first_bad.stamp_ns) > passed_ns
 
     def _look(self, now_ns: int, steady_ns: int) -> None:
-        """Notices steps of the own clock."""
-        if self._seen is not None:
-            moved_ns, passed_ns = now_ns - self._seen[0], steady_ns - self._seen[1]
-            # Simulated time has any speed; that it goes back is all that can be told.
-            step_ns = min(moved_ns, 0) if self._simulated else moved_ns - passed_ns
-            if abs(step_ns) > self._tolerance_ns:
-                self._step = _Step(step_ns, steady_ns)
+        """Notices steps of the own clock.
+
+        Between the readings of the two clocks this thread may have slept, on a busy machine for a
+        second: ``now_ns`` is old then, as if the clock had stepped back. So a step back is certain
+        with the second look that sees it.
+        """
+        seen, self._doubtful = self._seen, False
         self._seen = now_ns, steady_ns
+        if seen is None:
+            return
+        moved_ns, passed_ns = now_ns - seen[0], steady_ns - seen[1]
+        # Simulated time has any speed; that it goes back is all that can be told.
+        step_ns = min(moved_ns, 0) if self._simulated else moved_ns - passed_ns
+        if abs(step_ns) <= self._tolerance_ns:
+            self._held = None
+            return
+        if self._held is not None:  # as before the look that was in doubt?
+            before, self._held = self._held, None
+            if abs((now_ns - before[0]) - (steady_ns - before[1])) <= self._tolerance_ns:
+                self._step = None
+                return
+        self._step = _Step(step_ns, steady_ns)
+        if step_ns < 0 and not self._simulated:
+            self._held, self._doubtful = seen, True
