@@ -256,6 +256,22 @@ def test_a_camera_that_makes_no_topic_is_one_line(name, camera, tmp_path, told):
     assert "[FATAL]" in text
 
 
+@pytest.mark.parametrize("value", [[0.0], ["a"], [], 3, True, 0.5], ids=str)
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [("policy_node", "mode"), ("policy_node", "role"), ("camera_node", "source")],
+)
+def test_a_parameter_that_decides_over_others_is_one_line(name, parameter, value, tmp_path, told):
+    """Found by exploring: `mode:=[0.0]`."""
+    with NODES[name](tmp_path) as entry:
+        arguments = parameter_file({**entry.parameters, parameter: value}, tmp_path / "given")
+        code = ros.run_node(entry.make, arguments)
+    text = told()
+    assert code == 2
+    assert "Traceback" not in text
+    assert f"parameter {parameter}" in text
+
+
 AT_ONCE = property(lambda node: True, lambda node, value: None)  # for a node that ends at once
 PARAMETERS = "/**:\n  ros__parameters:"
 

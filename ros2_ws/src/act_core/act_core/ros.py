@@ -123,11 +123,16 @@ def declare_parameters(
     return parameters
 
 
-def override_of(node: Node, name: str, default: Any) -> Any:
+def override_of(node: Node, name: str, default: P) -> P:
     """What a parameter was given from outside, before it is declared: for one that decides which
-    others there are."""
+    others there are. Raises ConfigurationError for a value of another type than the default's."""
     override = getattr(node, "_parameter_overrides", {}).get(name)
-    return default if override is None else override.value
+    if override is None:
+        return default
+    if type(override.value) is not type(default):
+        given, expected = clean(repr(override.value)), type(default).__name__
+        raise ConfigurationError(f"parameter {name}: got {given}, expected a {expected}")
+    return override.value
 
 
 def _let_be_set(node: Node, parameters: P, on_set: Callable[[P], None]) -> None:
