@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fastdds import PROFILE_VARIABLE
+from tests.ros_domain import take_domain
 from tests.ros_rig import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,9 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A domain of its own for each test run, so that runs beside each other do not meet. Domains 1-100
-# leave their ports outside Linux's ephemeral range.
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+# A domain of its own for each test run, so that runs beside each other do not meet.
+os.environ["ROS_DOMAIN_ID"] = str(take_domain())
 for _name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS"):
     os.environ.pop(_name, None)
 os.environ.pop("ROS2_NETWORK", None)

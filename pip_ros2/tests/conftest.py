@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -31,9 +32,18 @@ import launch  # noqa: E402
 # wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A domain of its own for each test run, so that runs beside each other do not meet. Domains 1-100
-# leave their ports outside Linux's ephemeral range.
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+# A domain of its own for each test run, so that runs beside each other do not meet: a name in the
+# abstract namespace of sockets is the lock, and goes with this process. Domains 1-100 leave their
+# ports outside Linux's ephemeral range.
+for _domain in (1 + (os.getpid() + number) % 100 for number in range(100)):
+    _lock = socket.socket(socket.AF_UNIX)
+    try:
+        _lock.bind(f"\0tests in ROS domain {_domain}")
+    except OSError:
+        _lock.close()
+        continue
+    os.environ["ROS_DOMAIN_ID"] = str(_domain)
+    break
 for _name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS"):
     os.environ.pop(_name, None)
 os.environ.pop("ROS2_NETWORK", None)
