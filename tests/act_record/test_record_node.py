@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 
 from tests.act_record import bags
 from tests.act_record.robot import Robot
+from tests.ros_rig import pause
 
 
 @pytest.fixture
@@ -113,6 +114,8 @@ def test_what_comes_while_python_is_busy_is_recorded(nodes, spin_until, tmp_path
         for k in range(500):
             message = ros.joint_state(bags.JOINT_NAMES, bags.target(k / 100), 10_000_000 * (1 + k))
             robot._joints.publish(message)
+            if k % 20 == 0:
+                pause()  # the middleware's own thread takes them in
         ticks = robot._ticks
         spin_until(lambda: robot._ticks > ticks + 100, node, robot)
         node.stop()

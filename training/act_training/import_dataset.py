@@ -21,7 +21,7 @@ from so101_driver.calibration import Calibration, find, load
 from act_training.command import run_command
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.errors import DatasetError
-from act_training.datasets.foreign import file_digest
+from act_training.datasets.foreign import file_digest, visible
 from act_training.datasets.hdf5_source import Hdf5Source, act_places, demo_places
 from act_training.datasets.importing import ASIDE, RECORD_FILE, ImportRecord, import_episodes
 from act_training.datasets.lerobot.info import INFO_FILE
@@ -115,6 +115,11 @@ def import_dataset(options: ImportOptions, folder: Path | None = None) -> Import
 
 def _import(options: ImportOptions, folder: Path, out: Path) -> tuple[ImportRecord, EpisodeSource]:
     """Episodes of this project in `out`, made of what is in `folder`."""
+    if out.exists() and folder.exists() and out.samefile(folder):
+        raise DatasetError(
+            f"'{out}' is what is to be imported: name another folder with --out, so that both stay "
+            "as they are"
+        )
     layout = options.layout if options.layout != "auto" else detect_layout(folder)
     source = open_source(folder, layout, options)
     record = import_episodes(source, out, _origin(options, layout))
@@ -202,7 +207,7 @@ def detect_layout(source: Path) -> str:
         (*SUFFIXES, ".bag")  # of ROS 1: to be told so
     ):
         return "bag"
-    files = [*source.glob("*.hdf5"), *source.glob("*.h5")] if source.is_dir() else [source]
+    files = visible([*source.glob("*.hdf5"), *source.glob("*.h5")]) if source.is_dir() else [source]
     if files and all(h5py.is_hdf5(path) for path in files):
         return "demos"
     raise DatasetError(

@@ -32,6 +32,7 @@ from act_core.files import write_file
 from numpy.typing import NDArray
 
 from act_training.datasets.errors import DatasetError
+from act_training.datasets.foreign_values import seed, storable, truth
 from act_training.datasets.hdf5_file import attribute, find_node, open_file, read_rows
 from act_training.features import Camera, Features
 
@@ -100,6 +101,11 @@ class Episode:
             values = getattr(self, name)
             if values is not None and not np.isfinite(values).all():
                 raise DatasetError(f"{name.replace('_', ' ')} hold values that are not finite")
+        features = self.features
+        names = (*features.joints, *features.actions, *features.joint_units, *features.action_units)
+        for text in (self.task, *names, *features.camera_names):
+            if storable(text) != text:
+                raise DatasetError(f"{text!a} holds signs that no file can hold")
         if not all(map(math.isfinite, self.placement.values())):
             raise DatasetError("placement holds values that are not finite")
 
@@ -261,15 +267,15 @@ def _read(file: h5py.File, with_images: bool) -> Episode:
     return Episode(
         features=features,
         task=str(attributes["task"]),
-        seed=int(attributes["seed"]),
-        success=bool(attributes["success"]) if "success" in attributes else None,
+        seed=seed("the seed", attributes["seed"]),
+        success=truth("success", attributes["success"]) if "success" in attributes else None,
         joints=_rows(file, "observations/qpos").astype(np.float32),
         actions=_rows(file, "action").astype(np.float32),
         stamps_ns=_rows(file, "stamps_ns"),
         images={name: read_rows(images[name]) for name in names} if with_images else {},
         joint_velocities=_rows(file, "observations/qvel") if has_velocities else None,
         placement=dict(zip(attributes["placement_names"], _rows(file, "placement"), strict=True)),
-        simulated=bool(attributes["sim"]),
+        simulated=truth("sim", attributes["sim"]),
         begun_by=str(attributes.get("begun_by", "")),
         source=str(attributes.get("source", "")),
         intervention=np.zeros(0, dtype=bool) if taken_over is None else taken_over,

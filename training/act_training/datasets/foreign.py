@@ -12,7 +12,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,6 +47,11 @@ def check_content(path: Path) -> None:
         raise DatasetError(f"{path} is empty: copy or download it again")
 
 
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """Sorted, without hidden files: beside each file macOS writes its "._" on disks of others."""
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content; DatasetError when it cannot be read."""
     digest = hashlib.sha256()
@@ -71,7 +76,7 @@ def read_text(path: Path) -> str:
         size = path.stat().st_size
         if size > LARGEST_JSON:
             raise DatasetError(f"{path} has {size / 1e6:.0f} MB, expected a small file of text")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors mark the beginning
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
@@ -94,7 +99,9 @@ def whole_number(what: str, value: Any, largest: int = LARGEST_COUNT, least: int
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and least <= value <= largest and value == int(value):
         return int(value)
-    raise DatasetError(f"{what} is {_short(value)}, expected a whole number {least} to {largest}")
+    raise DatasetError(
+        f"{what} is {shortened(value)}, expected a whole number {least} to {largest}"
+    )
 
 
 def finite_number(what: str, value: object) -> float:
@@ -106,10 +113,11 @@ def finite_number(what: str, value: object) -> float:
             number = math.inf
         if math.isfinite(number):
             return number
-    raise DatasetError(f"{what} is {_short(value)}, expected a finite number")
+    raise DatasetError(f"{what} is {shortened(value)}, expected a finite number")
 
 
-def _short(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value for a message, however long it is."""
     if isinstance(value, int) and abs(value) > 10**30:
         return "a number of more than 30 digits"
     text = repr(value)
@@ -123,7 +131,7 @@ def fill_template(what: str, template: object, values: Mapping[str, int | str]) 
     indices, no widths of a million.
     """
     if not isinstance(template, str) or len(template) > LARGEST_PATH:
-        raise DatasetError(f"{what} is {_short(template)}, expected a short path")
+        raise DatasetError(f"{what} is {shortened(template)}, expected a short path")
 
     def fill(match: re.Match[str]) -> str:
         name, _, form = match[1].partition(":")
@@ -151,7 +159,9 @@ def inside(folder: Path, relative: str, what: str) -> Path:
     """
     parts = PurePosixPath(relative).parts
     if not relative or "\0" in relative or len(relative) > LARGEST_PATH:
-        raise DatasetError(f"{what} is {_short(relative)}, expected a path in the dataset's folder")
+        raise DatasetError(
+            f"{what} is {shortened(relative)}, expected a path in the dataset's folder"
+        )
     if relative.startswith(("/", "~")) or ".." in parts or "\\" in relative:
         raise DatasetError(
             f"{what} is '{relative}', which leads out of the dataset's folder: files of a dataset "

@@ -34,7 +34,14 @@ from so101_driver.calibration import Calibration
 
 from act_training.datasets.episode_file import FORMAT, Episode
 from act_training.datasets.errors import DatasetError, damage_of
-from act_training.datasets.foreign import LARGEST_VECTOR, check_content, check_memory, topic_name
+from act_training.datasets.foreign import (
+    LARGEST_VECTOR,
+    check_content,
+    check_memory,
+    topic_name,
+    visible,
+)
+from act_training.datasets.foreign_values import number, seed, text, truth
 from act_training.datasets.hdf5_file import attribute, find_node, member_names, open_file, read_rows
 from act_training.datasets.source import Declared, usable_rate
 from act_training.datasets.still_images import decode_image
@@ -47,10 +54,13 @@ JOINTS = ("observations/qpos", "observations/joints", "observations/joint_positi
 VELOCITIES = ("observations/qvel", "qvel")
 ACTIONS = ("action", "actions")
 RATES = ("rate_hz", "fps")  # attributes
+RATE = "the rate in the file"
 TASKS = ("task", "task_name")  # attributes
 NAMES = ("joint_names", "action_names")  # attributes
 COUNTS = ("num_demos", "num_episodes")  # attributes of a collection
 ROBOMIMIC = "obs"  # the group of its observations
+LOOKS_LIKE_ONE = re.compile(r"^episode_?\d|\.(hdf5|h5)\b", re.IGNORECASE)  # a file's name
+SHOWN = 5  # of such names
 SINGLE_CAMERA = "camera"  # where images are not named
 DEPTH = "_depth"  # ends the names of depth maps
 
@@ -81,7 +91,7 @@ def act_places(folder: Path) -> list[Place]:
 
 def demo_places(source: Path) -> list[Place]:
     """The demo_* groups of one file or of all files in a folder; DatasetError for none."""
-    files = sorted([*source.glob("*.hdf5"), *source.glob("*.h5")]) if source.is_dir() else [source]
+    files = visible([*source.glob("*.hdf5"), *source.glob("*.h5")]) if source.is_dir() else [source]
     places = []
     for path in files:
         with _open(path) as file, damage_of(path):
@@ -142,6 +152,7 @@ class Hdf5Source:
             if found == vectors and len(joints) == len(actions):
                 samples.append(Sample(place.name, joints, actions))
         self._check_counts()
+        self._check_folders()
         if vectors is not None:
             self._vectors = vectors
             self._plan = plan_values(declared, *vectors, samples, calibration)
@@ -168,6 +179,10 @@ class Hdf5Source:
 
     def _read(self, group: h5py.Group, place: Place, position: int) -> Episode:
         joints, actions = _vectors(group, JOINTS), _vectors(group, ACTIONS)
+        for paths in (JOINTS, ACTIONS):
+            there = [path for path in paths if find_node(group, path) is not None]
+            if there[1:]:
+                self._note(f"'{there[0]}' is read; not read: {', '.join(there[1:])}")
         if len(joints) != len(actions):
             raise DatasetError(f"it has {len(joints)} joint rows but {len(actions)} action rows")
         found, plan = _stored(group, joints, actions), self._plan
@@ -185,21 +200,23 @@ class Hdf5Source:
             cameras=tuple(Camera(n, *map(int, i.shape[1:3])) for n, i in images.items()),
             rate_hz=self._rate(group),
         )
-        task = _text(_first_attribute(group, TASKS))
-        success, seed = (_first_attribute(group, (name,)) for name in ("success", "seed"))
+        task = text(_first_attribute(group, TASKS))
+        success, number_of_start, sim = (
+            _first_attribute(group, (name,)) for name in ("success", "seed", "sim")
+        )
         if "base_action" in member_names(group):
             self._warn("base_action is left out: the arms' actions are imported only")
         return Episode(
             features=features,
-            task=self._declared.task or task or place.file.parent.name or "unnamed",
-            seed=position if seed is None else int(seed),
-            success=None if success is None else bool(success),
+            task=text(self._declared.task) or task or text(place.file.parent.name) or "unnamed",
+            seed=position if number_of_start is None else seed("the seed", number_of_start),
+            success=None if success is None else truth("success", success),
             joints=plan.joints.convert(joints),
             actions=plan.actions.convert(actions),
             stamps_ns=np.rint(np.arange(len(actions)) * 1e9 / features.rate_hz).astype(np.int64),
             images=images,
             joint_velocities=self._velocities(group, joints, plan),
-            simulated=bool(_first_attribute(group, ("sim",)) or False),
+            simulated=False if sim is None else truth("sim", sim),
         )
 
     def _velocities(
@@ -220,7 +237,7 @@ class Hdf5Source:
         stored = _first_attribute(group, RATES)
         if stored is None:
             return self._declared.needed_rate("the original ACT recorded at 50")
-        rate_hz = usable_rate("the rate in the file", float(stored))
+        rate_hz = usable_rate(RATE, number(RATE, stored))
         self._declared.check_rate(rate_hz)
         return rate_hz
 
@@ -250,7 +267,8 @@ class Hdf5Source:
         chosen = self._declared.choose_cameras({name: name for name in cameras})
         if not chosen:
             raise DatasetError(f"it has no camera below {path}")
-        compressed = bool(attribute(group.file, "compress") or False)
+        compress = attribute(group.file, "compress")
+        compressed = compress is not None and truth("compress", compress)
         read = _jpegs if compressed else _pixels
         images = {name: read(cameras[name], steps) for name in chosen}
         for name, frames in images.items():
@@ -274,6 +292,19 @@ class Hdf5Source:
             except DatasetError:
                 continue  # said when it is read
 
+    def _check_folders(self) -> None:
+        """What lies beside the episodes and looks like one."""
+        read = {place.file for place in self._places}
+        for folder in sorted({path.parent for path in read}):
+            beside = [
+                path.name
+                for path in visible(folder.iterdir())
+                if path not in read and LOOKS_LIKE_ONE.search(path.name)
+            ]
+            if beside and any(place.group == "/" for place in self._places):
+                more = f" and {len(beside) - SHOWN} more" if len(beside) > SHOWN else ""
+                self._warn(f"not read: {', '.join(beside[:SHOWN])}{more}")
+
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
@@ -292,7 +323,7 @@ def _stored(group: h5py.Group, joints: NDArray, actions: NDArray) -> tuple[Store
         value = _first_attribute(group, (attribute_name,))
         names = None
         if isinstance(value, np.ndarray) and value.ndim == 1:
-            names = tuple(_text(name) or "" for name in value.tolist())
+            names = tuple(text(name) or "" for name in value.tolist())
             if len(names) != rows.shape[1]:
                 raise DatasetError(
                     f"{attribute_name} has {len(names)} names for {rows.shape[1]} values"
@@ -402,9 +433,3 @@ def _digest(group: h5py.Group, digest: Any) -> None:
             digest.update(np.ascontiguousarray(read_rows(node)).data)
     attributes = {name: attribute(group, name) for name in (*RATES, *TASKS, *NAMES, "success")}
     digest.update(repr({k: v for k, v in attributes.items() if v is not None}).encode())
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -33,6 +33,7 @@ from act_training.features import Features
 
 RECORD_FILE = "import.json"
 ASIDE = "set_aside"
+FEW = 3  # warnings of one kind
 
 
 class Refusal(NamedTuple):
@@ -99,6 +100,8 @@ def _import(
 ) -> ImportRecord:
     refused: list[Refusal] = []
     aside: list[str] = []
+    twins: list[str] = []
+    first: dict[str, str] = {}  # content -> the first episode that is made of it
     features: Features | None = None
     imported = kept = 0
     for position, name in enumerate(tqdm(source.names, desc="import", unit="episode")):
@@ -120,19 +123,26 @@ def _import(
         if not is_same:
             write_episode(path, replace(episode, source=known))
         kept += is_same
+        twin = first.setdefault(known, name)
+        twins += [f"{name} is {twin} once more"] if twin != name else []
         features = features or episode.features
         imported += 1
     wanted = {episode_path(out, position) for position in range(len(prints))}
     aside += [_move_aside(path) for path in _episodes(out) if path not in wanted]
     record = ImportRecord(
-        origin, imported, kept, tuple(source.notes), tuple(source.warnings), tuple(refused),
-        tuple(aside),
+        origin, imported, kept, tuple(source.notes), (*source.warnings, *_few(twins)),
+        tuple(refused), tuple(aside),
     )  # fmt: skip
     _write_record(out, record)
     if not imported:
         reasons = "\n  ".join(str(refusal) for refusal in refused)
         raise DatasetError(f"none of {len(refused)} episodes could be imported:\n  {reasons}")
     return record
+
+
+def _few(texts: Sequence[str]) -> list[str]:
+    more = len(texts) - FEW
+    return [*texts[:FEW], *([f"so are {more} more"] if more > 0 else [])]
 
 
 def _episodes(out: Path) -> list[Path]:

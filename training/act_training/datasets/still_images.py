@@ -9,12 +9,15 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from act_training.datasets.errors import DatasetError
 
 FORMATS = ("PNG", "JPEG", "WEBP")  # others would start programs (EPS) or have no bounds
 MODES = ("RGB", "RGBA", "P", "L")  # 16-bit depth would silently become white
+# Orientations of EXIF: as stored, and those that exchange height and width. A picture is turned as
+# it is meant to be seen, which is what LeRobot's and OpenCV's readers do.
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)
 # What the decoders raise for damaged bytes.
 DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError,
           RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)  # fmt: skip
@@ -33,13 +36,13 @@ def decode_image(
     """
     try:
         with Image.open(source, formats=FORMATS) as image:
-            if size is not None and (image.height, image.width) != size:
-                raise DatasetError(
-                    f"{what} is {image.width}x{image.height}, expected {size[1]}x{size[0]}"
-                )
+            turned = image.getexif().get(ORIENTATION) in LYING
+            height, width = image.size if turned else image.size[::-1]
+            if size is not None and (height, width) != size:
+                raise DatasetError(f"{what} is {width}x{height}, expected {size[1]}x{size[0]}")
             if image.mode not in MODES:
                 raise DatasetError(f"{what} has pixels of the kind {image.mode}, expected colours")
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except DatasetError:
         raise
     except DAMAGE as error:

@@ -22,7 +22,9 @@ from act_training.datasets.foreign import (
     file_digest,
     inside,
     usable_memory,
+    visible,
 )
+from act_training.datasets.foreign_values import text, truth
 from act_training.datasets.lerobot.arm_names import plain_name
 from act_training.datasets.lerobot.info import ACTION, INTERVENTION, STATE, CameraFeature, read_info
 from act_training.datasets.lerobot.sidecar import (
@@ -142,7 +144,7 @@ class LerobotSource:
         texts = self._texts(entry, rows)
         return Episode(
             features=self.features,
-            task=self._task or ", ".join(texts) or "unnamed",
+            task=text(self._task) or text(", ".join(texts)) or "unnamed",
             seed=facts.seed if facts is not None else entry.index,
             success=facts.success if facts is not None else self._success(rows.table),
             joints=self._plan.joints.convert(state),
@@ -159,7 +161,7 @@ class LerobotSource:
             raise DatasetError(entry.refusal)
         found = episode_rows_or_none(self._table, entry.data_file, entry.index)
         if found is not None and not len(found) and entry.length:
-            for path in sorted(self.info.folder.glob("data/*/*.parquet")):
+            for path in visible(self.info.folder.glob("data/*/*.parquet")):
                 relative = path.relative_to(self.info.folder).as_posix()
                 other = inside(self.info.folder, relative, "a data file")
                 found = episode_rows_or_none(self._table, other, entry.index)
@@ -212,8 +214,8 @@ class LerobotSource:
     def _success(self, rows: pa.Table) -> bool | None:
         if not self.info.has_success or "next.success" not in rows.column_names:
             return None
-        judged = [value for value in rows["next.success"].to_pylist() if value is not None]
-        return any(np.any(value) for value in judged) if judged else None
+        judged = [value for value in _truths(rows, "next.success") if value is not None]
+        return any(judged) if judged else None
 
     def _images(
         self, camera: CameraFeature, entry: EpisodeEntry, rows: pa.Table
@@ -385,8 +387,16 @@ def _interventions(rows: pa.Table) -> NDArray[np.bool_]:
     """(T,) where a person had taken the robot over; (0,) where the dataset does not tell."""
     if INTERVENTION not in rows.column_names:
         return np.zeros(0, dtype=bool)
-    told = rows[INTERVENTION].to_pylist()
-    return np.array([bool(np.any(value)) for value in told], dtype=bool)
+    told = _truths(rows, INTERVENTION)
+    return np.array([value is not None and value for value in told], dtype=bool)
+
+
+def _truths(rows: pa.Table, column: str) -> list[bool | None]:
+    """What each row says, also in a vector of its own; None where it says nothing."""
+    return [
+        None if cell is None else any(truth(f"'{column}'", value) for value in np.array(cell).flat)
+        for cell in rows[column].to_pylist()
+    ]
 
 
 def _is_read(name: str, images: set[str]) -> bool:

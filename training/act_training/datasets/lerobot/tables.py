@@ -24,6 +24,7 @@ from act_training.datasets.foreign import (
     inside,
     parse_object,
     read_text,
+    visible,
     whole_number,
 )
 from act_training.datasets.lerobot.info import LerobotInfo
@@ -121,7 +122,7 @@ def _refuse_shared_frames(entries: Sequence[EpisodeEntry]) -> list[EpisodeEntry]
 
 def _entries_v3(info: LerobotInfo) -> list[EpisodeEntry]:
     folder = info.folder / "meta/episodes"
-    paths = sorted(folder.glob("*/*.parquet"))
+    paths = visible(folder.glob("*/*.parquet"))
     if not paths:
         raise DatasetError(
             f"{folder} holds no parquet file: the recording was probably never finalized"

@@ -80,4 +80,9 @@ def _decode(span: VideoSpan, size: tuple[int, int]) -> Iterator[tuple[float, av.
         for frame in container.decode(stream):
             if frame.time is None:
                 raise DatasetError(f"{span.path} has frames without a time")
+            if rotation := getattr(frame, "rotation", 0):  # older versions of PyAV do not tell
+                raise DatasetError(
+                    f"{span.path} is to be shown turned by {rotation} degrees, which readers "
+                    "do or do not: encode it anew as it is meant to be seen"
+                )
             yield frame.time, frame
