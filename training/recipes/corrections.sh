@@ -5,6 +5,8 @@
 # runs/so101_pick_place_2) or another one: BASE=runs/NAME or hf://owner/name.
 #
 #   FACTOR=0.3 training/recipes/corrections.sh    # on a machine that cannot draw in real time
+#   EPISODES=2 STEPS=2 STARTS=2 PRESET=debug KEEP_FAILURES=1 BASE=... BUNDLE=... BASE_DATA=... ...
+#                                                 # whether it runs: a quarter of an hour
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . training/recipes/train.sh
@@ -15,6 +17,9 @@ base_data=${BASE_DATA:-data/pick_place}
 episodes=${EPISODES:-50}
 steps=${STEPS:-4000}
 factor=${FACTOR:-1.0}
+starts=${STARTS:-200}
+preset=${PRESET:-compact}
+keep_failures=${KEEP_FAILURES:+true} # of corrected episodes, which a policy that can do nothing has only
 out=runs/corrections
 scene=(--level 2 --look plain)
 [ -e "$base" ] || [[ $base == hf://* ]] || { echo "there is no $base: see the top of $0"; exit 2; }
@@ -25,9 +30,11 @@ record() {  # ROUND BUNDLE: as many corrected episodes as are missing
     if [ "$there" -lt "$episodes" ]; then
         ros2 launch act_bringup correct_sim.launch.py policy:="$2" level:=2 look:=plain \
             seed:=$((40000 * $1 + there)) episodes:=$((episodes - there)) out:="$bags" \
-            width:=128 height:=96 real_time_factor:="$factor"
+            width:=128 height:=96 real_time_factor:="$factor" \
+            keep_failures:="${keep_failures:-false}"
     fi
-    act-import bag "$bags" --out "data/corrections_$1" --height 96 --width 128
+    act-import bag "$bags" --out "data/corrections_$1" --height 96 --width 128 \
+        ${keep_failures:+--keep-failures}
     act-report "data/corrections_$1"
 }
 
@@ -35,7 +42,7 @@ learn() {  # NAME WEIGHTS DATA...
     local name=$1 weights=$2
     shift 2
     if [ ! -e "$out/$name/final" ] && [ ! -e "$out/$name/last" ]; then
-        act-train --preset compact --data "$@" --out "$out/$name" --weights "$weights" \
+        act-train --preset "$preset" --data "$@" --out "$out/$name" --weights "$weights" \
             --training.steps "$steps" --training.lr 1e-4 --training.lr-backbone 1e-4 \
             --training.skip-before-takeover-s 0.3
     else
@@ -45,9 +52,9 @@ learn() {  # NAME WEIGHTS DATA...
         act-export --checkpoint "$out/$name" --data "$base_data" --out "$out/$name/bundle"
 }
 
-measure() {  # NAME BUNDLE: on 200 starts that nothing was trained on
+measure() {  # NAME BUNDLE: on starts that nothing was trained on
     [ -e "$out/$1/eval" ] ||
-        act-evaluate --policy "$2" --episodes 200 --seed 10000 "${scene[@]}" --out "$out/$1/eval"
+        act-evaluate --policy "$2" --episodes "$starts" --seed 10000 "${scene[@]}" --out "$out/$1/eval"
 }
 
 # 1. What is given, and as many plain demonstrations as there will be corrections.

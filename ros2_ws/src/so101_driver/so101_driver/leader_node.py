@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from act_core import ros, topics
+from act_core.arbiter import EXPERT, POLICY
 from act_core.arm_status import SILENT_S
 from act_core.clock_watch import ClockWatch
 from act_core.control_loop import ControlLoop
@@ -20,18 +23,23 @@ from act_core.ros_guard import LONGEST_REASON
 from act_core.timing import MonotonicClock, to_ns
 from act_core.traffic import Traffic
 from diagnostic_msgs.msg import DiagnosticStatus
+from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from so101_driver import calibration
-from so101_driver.arm import So101Arm
+from so101_driver.arm import ArmState, So101Arm
 from so101_driver.bus import Bus
+from so101_driver.exit_policy import HOLD, RELEASE
 from so101_driver.leader_arm import LeaderArm
+from so101_driver.leader_follow import LeaderFollow
 from so101_driver.leader_hand import FOLLOWING, HOW, LeaderHand, Squeeze
+from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import DEFAULT_BAUD, SerialTransport
 
 NEW_S = 0.03  # a reading that is no older tells where the leader is
+FOLLOWER_AGE_S = 0.2  # where the arm was longer ago is not where it is
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,11 @@ class LeaderParameters:
     joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=200.0)
     realtime_priority: int = parameter(50, "SCHED_FIFO; 0: none", low=0, high=99)
+    follow: bool = parameter(
+        False,
+        "while the policy drives, a leader whose servos have power goes where the arm goes",
+    )
+    follow_torque: float = parameter(0.15, "share of the servos' force for it", low=0.02, high=0.5)
     enabled: bool = parameter(
         True, "take the arm at the start, without a squeeze of the gripper or leader/enable"
     )
@@ -59,12 +72,19 @@ class LeaderNode(Node):
     def __init__(self) -> None:
         super().__init__("leader")
         p = self.params = ros.declare_parameters(self, LeaderParameters)
-        stored = calibration.load(calibration.find(p.calibration, "leader"))
+        path = calibration.find(p.calibration, "leader")
+        stored = calibration.load(path)
 
         def open_arm() -> So101Arm:
             return So101Arm(Bus(SerialTransport(p.port, p.baud)), stored)
 
         self._arm = LeaderArm(open_arm)
+        self._follow = LeaderFollow(1 / p.rate_hz)
+        self._guard: TorqueGuard | None = None
+        if p.follow:
+            self._guard = TorqueGuard(p.port, p.baud, path, SO101_LIMITS)
+        self._owner = ""  # of the arm
+        self._follower_rad: NDArray[np.float64] | None = None  # (6,)
         self._joints = SO101.prefixed(p.joint_prefix).joint_names
         gripper = SO101.index(SO101.grippers[0])
         lower, upper = SO101_LIMITS.lower_rad[gripper], SO101_LIMITS.upper_rad[gripper]
@@ -92,10 +112,21 @@ class LeaderNode(Node):
         self._loop.start()
         request_fifo(p.realtime_priority // 2)  # this thread; see act_core.realtime
 
+    @property
+    def takes_arm(self) -> bool:
+        """Whether its person wants the arm."""
+        return self._hand.wants_arm
+
     def close(self) -> None:
         """Ends the commands and closes the port."""
         self._loop.close()
+        had_force = self._arm.has_force
         self._arm.close()
+        if self._guard is not None:
+            if had_force:
+                self._guard.leave()  # it makes sure of what was just done
+            else:
+                self._guard.dismiss()
 
     # -- control thread ------------------------------------------------------------------------
 
@@ -108,6 +139,8 @@ class LeaderNode(Node):
                 self._hand.see(float(state.position_rad[self._gripper]), self._monotonic.now_ns())
             wants_arm, now = self._hand.wants_arm, self._hand.state
         if state is not None:
+            if self._guard is not None:
+                self._move(state, self._guard)
             message = ros.joint_state(
                 self._joints, state.position_rad, stamp_ns, state.velocity_rad_s
             )
@@ -118,6 +151,21 @@ class LeaderNode(Node):
         if now != self._logged_state:
             self._logged_state = now
             self.get_logger().info(now)
+
+    def _move(self, state: ArmState, guard: TorqueGuard) -> None:
+        """A leader that has power follows the arm, or has no force."""
+        with self._lock:
+            free = not (self._hand.wants_arm or self._hand.is_blocked)
+            may_follow = free and self._owner in (POLICY, EXPERT)
+        age_s = self._follower.age_s
+        is_told = age_s is not None and age_s < FOLLOWER_AGE_S
+        arm_rad = self._follower_rad if is_told else None
+        goals_rad = self._follow.next(state.position_rad, arm_rad, may_follow)
+        if goals_rad is not None:
+            guard.expect(RELEASE)
+        self._arm.drive(goals_rad, self.params.follow_torque)
+        if not self._arm.has_force:
+            guard.expect(HOLD)
 
     def _send(self, message: JointState) -> None:
         self._commands.publish(message)
@@ -131,6 +179,9 @@ class LeaderNode(Node):
     def _on_follower(self, message: JointState) -> None:
         known = set(self._joints) & set(message.name)
         (self._follower if known else self._others).count()
+        if self._guard is not None and len(known) == len(self._joints):
+            with suppress(ValueError):  # not finite
+                self._follower_rad = ros.read_joints(message, self._joints).position
 
     def _on_estop(self, message: Bool) -> None:
         with self._lock:
@@ -139,6 +190,7 @@ class LeaderNode(Node):
     def _on_owner(self, message: DiagnosticStatus) -> None:
         owner = ros.diagnostic_values(message).get("owner", "")
         with self._lock:
+            self._owner = owner
             self._hand.owner(clean(owner), clean(message.message, LONGEST_REASON))
 
     def _on_enable(self, request: Any, response: Any) -> Any:
@@ -168,6 +220,11 @@ class LeaderNode(Node):
         values = dict(statistics.as_values()) if statistics is not None else {}
         values |= arm.bus.counters.as_values() if arm is not None else {}
         values |= self._sent.as_values("commands")
+        if self._guard is not None:
+            following = "gave way to a hand" if self._follow.gave_way else "no"
+            values["follows_arm"] = "yes" if self._arm.has_force else following
+            if text := self._guard.tend():
+                self.get_logger().warning(text)
         errors = [] if problem is None else [problem]
         age_s = self._turns.age_s
         if age_s is not None and age_s > SILENT_S:
