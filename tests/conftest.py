@@ -34,6 +34,8 @@ os.environ.pop("ROS2_NETWORK", None)
 # leaves in shared memory cannot disturb the next run.
 os.environ[PROFILE_VARIABLE] = str(ROOT / "tests" / "fastdds.xml")
 os.environ.setdefault("MUJOCO_GL", "egl")
+# Threads of one computation wait for each other: on a busy machine several take longer than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # On a ROS 2 distribution the real launch and ros2 command are tested, elsewhere those of pip_ros2.
 # (Without either, the repository's folder launch/ passes for a package without a file.)

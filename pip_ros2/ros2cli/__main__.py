@@ -2,6 +2,6 @@
 
 import sys
 
-from ros2cli.main import main
+from ros2cli.entry import main
 
 sys.exit(main())

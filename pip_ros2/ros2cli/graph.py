@@ -72,15 +72,16 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
         rclpy.init(args=[])
     except RuntimeError as error:  # of rcl, e.g. about ROS_DOMAIN_ID
         raise CliError(printable(str(error).split(", at /")[0])) from None
-    node = rclpy.create_node(
-        name or f"_ros2cli_{os.getpid()}",
-        start_parameter_services=False,
-        parameter_overrides=[
-            Parameter("use_sim_time", value=bool(getattr(args, "use_sim_time", False))),
-            Parameter("start_type_description_service", value=False),
-        ],
-    )
+    node = None
     try:
+        node = rclpy.create_node(
+            name or f"_ros2cli_{os.getpid()}",
+            start_parameter_services=False,
+            parameter_overrides=[
+                Parameter("use_sim_time", value=bool(getattr(args, "use_sim_time", False))),
+                Parameter("start_type_description_service", value=False),
+            ],
+        )
         yield node
     except Exception as error:
         # SIGTERM shuts rclpy down, and whatever is under way fails for that reason.
@@ -88,7 +89,8 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
             raise
         raise SystemExit(int(signal.SIGTERM)) from None
     finally:
-        leave(node)
+        if node is not None:
+            leave(node)
 
 
 @contextmanager

@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
-    ensure_prefix_path()
     try:
+        ensure_prefix_path()
         network.choose()
         if chosen in WRITES_LOGS:
             log_folder.ensure()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import signal
 
 import pytest
 from ros2cli import command
@@ -103,6 +104,43 @@ def test_errors_go_to_stderr_with_the_usage(capfd):
     assert ended.value.code == 2
     assert captured.out == ""
     assert captured.err == "usage: ros2 x [-h]\nros2 x: error: no\n"
+
+
+SLOW_TO_IMPORT = """
+import signal, sys
+from ros2cli.entry import main
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "ros2cli.main":
+            print("begun", flush=True)
+            signal.sigtimedwait([], 60)
+
+sys.meta_path.insert(0, Slow())
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_before_it_has_begun_is_no_trace(start):
+    process = start("-c", SLOW_TO_IMPORT)
+    process.wait_for("begun")
+    assert process.end(signal.SIGINT) == -signal.SIGINT
+    assert process.output == "begun"
+
+
+def test_a_stop_while_its_node_is_made_is_no_error(monkeypatch):
+    """SIGTERM shuts rclpy down, and what is under way fails for that reason."""
+    import rclpy
+    from ros2cli import graph
+
+    def interrupted(*_args, **_more):
+        rclpy.shutdown()
+        raise RuntimeError("rcl node's context is invalid")
+
+    monkeypatch.setattr(rclpy, "create_node", interrupted)
+    with pytest.raises(SystemExit) as ended, graph.cli_node(argparse.Namespace()):
+        pass
+    assert ended.value.code == signal.SIGTERM
 
 
 CLOSED_PIPE = """

@@ -10,11 +10,16 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
+import av
 import gymnasium
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
+from act_core.timing import NS_PER_S
+from act_record.film import Film
 from act_sim.chosen_start import RECORD
 from act_sim.environment import So101Env
 from act_sim.experts import make_expert
@@ -367,6 +372,42 @@ def test_record_video_gets_frames():
     frames.step(frames.action_space.sample())
     assert [frame.shape for frame in frames.render()] == [(480, 640, 3)] * 2
     frames.close()
+
+
+class Clip:
+    """What `RecordVideo` asks of moviepy, whose own encoder is a download of 68 MB."""
+
+    def __init__(self, frames, fps) -> None:
+        self.frames, self.fps = frames, fps
+
+    def write_videofile(self, path, logger) -> None:
+        film = Film(Path(path), self.fps)
+        for number, frame in enumerate(self.frames):
+            film.add(number * NS_PER_S // self.fps, frame)
+        film.close()
+
+
+def test_record_video_films_episodes(tmp_path, monkeypatch):
+    for name in ("moviepy", "moviepy.video", "moviepy.video.io"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(
+        sys.modules, "moviepy.video.io.ImageSequenceClip", SimpleNamespace(ImageSequenceClip=Clip)
+    )
+    filmed = wrappers.RecordVideo(
+        small(render_mode="rgb_array"), str(tmp_path), episode_trigger=lambda episode: episode == 1
+    )
+    for steps in (2, 4):
+        filmed.reset(seed=0)
+        for _ in range(steps):
+            filmed.step(filmed.action_space.sample())
+    filmed.close()
+    (path,) = tmp_path.glob("*.mp4")
+    with av.open(str(path)) as film:
+        assert film.streams.video[0].average_rate == filmed.metadata["render_fps"]
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 5  # of the second episode: its start and four steps
+    assert frames[0].shape == (480, 640, 3)
+    assert frames[0].std() > 10, "there is something to be seen"
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
