@@ -228,3 +228,13 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"  # nobody may have asked for its end yet
+
+
+def test_a_bar_in_a_log_file_is_a_line_now_and_then():
+    code = (
+        "import act_training.entry; from tqdm import tqdm\n"
+        "bar = tqdm(total=10**6)\n"
+        "for _ in range(10**6): bar.update()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.count("\r") <= 3

@@ -1,8 +1,11 @@
 """The commands of this package, see `act_core.entry`."""
 
+import os
 import sys
 from pathlib import Path
 
+if not (sys.stderr and sys.stderr.isatty()):  # a log file: a bar twice a minute is enough
+    os.environ.setdefault("TQDM_MININTERVAL", "30")
 try:
     from act_core.entry import main_of
 except ModuleNotFoundError:
