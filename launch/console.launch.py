@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from act_bringup.arms import ROBOTS, arms_argument
 from act_bringup.console import CONSOLE_ARGUMENTS, console_node
-from act_bringup.launch_arguments import arguments_of, declare
+from act_bringup.launch_arguments import declare
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
-from act_core.console_parameters import ConsoleParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
-
-RECORDINGS = arguments_of(ConsoleParameters, out="recordings")
 
 
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -29,7 +26,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*CONSOLE_ARGUMENTS[1:], *RECORDINGS, NAMESPACE))
+    arguments = declare((*CONSOLE_ARGUMENTS[1:], NAMESPACE))
     return LaunchDescription(
         [*with_setup([arms_argument(), *arguments]), OpaqueFunction(function=start_nodes)]
     )

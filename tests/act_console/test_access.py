@@ -128,8 +128,10 @@ def test_what_is_no_action_is_refused_with_the_reason(local, path, body, headers
 
 @pytest.mark.parametrize(
     "path",
-    ["/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/static/../console_node.py",
-     "/twin.json/../../etc/passwd", "/etc/passwd", "/console_node.py"],
+    ["/films/..%2f..%2fetc%2fpasswd.mp4", "/films/../../etc/passwd.mp4", "/films/none.mp4",
+     "/films/%2e%2e.mp4", "/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+     "/static/../console_node.py", "/twin.json/../../etc/passwd", "/etc/passwd",
+     "/console_node.py"],
 )  # fmt: skip
 def test_no_file_of_the_computer_is_served(local, path):
     status, text, _ = local.ask(path)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 
 from tests.act_console.consoles import PATIENCE_S, browser, console, running
 
+pytest.importorskip("rclpy", reason="run `make setup`: rclpy is not installed")
+from tests.act_record import bags
+
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 PATIENCE_MS = 1000 * PATIENCE_S
+MARKUP = "<img src=x onerror='window.executed = true'>"
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +30,9 @@ def chromium(browsers):
 
 @pytest.fixture(scope="module")
 def robot(chromium, tmp_path_factory):
+    os.environ["ACT_HOME"] = str(tmp_path_factory.mktemp("act"))
     camera = {"camera": "front", "source": "synthetic", "width": 320, "height": 240}
-    folder = tmp_path_factory.mktemp("recordings")
+    folder = recordings(tmp_path_factory.mktemp("recordings"))
     with (
         running("act_sim.mock_arm_node", "mock_arm") as arm,
         running("act_camera.camera_node", "camera_front", **camera),
@@ -32,6 +40,17 @@ def robot(chromium, tmp_path_factory):
     ):
         arm.wait_for("waiting for commands")
         yield one
+    del os.environ["ACT_HOME"]
+
+
+def recordings(folder):
+    """Two episodes; what others wrote into one of them would be a script if it were not text."""
+    for number, task in enumerate(("wipe the table", MARKUP)):
+        episode = folder / f"episode_{number:06d}"
+        bags.write_bag(episode, bags.episode(2.0), {})
+        verdict = {"length_s": 2.0, "keep": True, "problems": []}
+        (episode / "episode.json").write_text(json.dumps({"task": task, "verdict": verdict}))
+    return folder
 
 
 @pytest.fixture
@@ -91,6 +110,32 @@ def test_a_slider_moves_the_arm_and_it_holds_when_the_page_is_closed(page, chrom
     page.get_by_text("it holds").first.wait_for()
     page.get_by_role("button", name="Hand it back").click()
     page.get_by_text("handed back by").wait_for()
+
+
+def test_an_episode_is_played_thrown_away_and_taken_out_again(page):
+    page.get_by_role("tab", name="Episodes").click()
+    row = page.get_by_role("row", name="episode_000000")
+    row.get_by_role("checkbox").click()
+    page.get_by_role("button", name="Play").click()
+    until(page, "document.querySelector('video')?.readyState >= 2")
+    page.get_by_role("button", name="To the bin").click()
+    row.wait_for(state="detached")
+    page.get_by_role("button", name="Take it out").click()
+    row.wait_for()
+
+
+def test_what_others_wrote_is_text(page):
+    page.get_by_role("tab", name="Episodes").click()
+    page.get_by_text(MARKUP).wait_for()
+    assert page.evaluate("window.executed") is None
+
+
+def test_without_a_set_up_the_page_says_how_to_make_one(page):
+    page.get_by_role("tab", name="Set up").click()
+    page.get_by_text("act save kitchen").first.wait_for()
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("button", name="Start, or go on").click()
+    page.get_by_text("there is no set-up to train").wait_for()
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

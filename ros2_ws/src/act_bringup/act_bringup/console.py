@@ -14,7 +14,12 @@ from act_bringup.setup_argument import setup_of
 
 # Not in this package's dependencies: it depends on this one, and no robot needs it to move.
 PACKAGE = "act_console"
-_PARAMETERS = {"console_host": "host", "console_port": "port", "console_token": "token"}
+_PARAMETERS = {
+    "console_host": "host",
+    "console_port": "port",
+    "console_token": "token",
+    "console_recordings": "recordings",  # where the launch file records, unless told otherwise
+}
 CONSOLE_ARGUMENTS: tuple[Argument, ...] = (
     ("console", "false", "true: a page in the browser to watch, stop, teach and train"),
     *arguments_of(ConsoleParameters, **_PARAMETERS),
@@ -32,9 +37,11 @@ def console_node(context: LaunchContext, robot: str, on_exit: Any = None) -> Nod
     """The page's node."""
     given = as_parameters(context, CONSOLE_ARGUMENTS[1:])
     own = {_PARAMETERS[name]: value for name, value in given.items()}
+    is_default = own["recordings"] == ConsoleParameters.recordings
     if "setup" in context.launch_configurations and (setup := setup_of(context)) is not None:
-        own |= {"setup": setup.name, "recordings": str(setup.folder / "episodes")}
-    elif "out" in context.launch_configurations:
+        own["setup"] = setup.name
+        own["recordings"] = str(setup.folder / "episodes") if is_default else own["recordings"]
+    elif is_default and "out" in context.launch_configurations:
         own["recordings"] = LaunchConfiguration("out").perform(context)
     return Node(
         package=PACKAGE,

@@ -8,7 +8,12 @@ import nicegui.elements.scene  # noqa: F401  (registers three.js as the module n
 from act_core.console_parameters import ConsoleParameters
 from nicegui import ui
 
+from act_console.shelf import Shelf
+from act_console.tabs import EpisodesTab, SetupsTab, TrainTab
+from act_console.training_run import Training
+
 _HERE = Path(__file__).parent
+TRAINING_S = 2.0  # so often the curve is looked at
 
 
 class _Stop(ui.element, component="elements/stop.js", esm={"act-console": "static"}):
@@ -27,7 +32,7 @@ class _Teach(ui.element, component="elements/teach.js"):
     """Recording, and moving the arm."""
 
 
-def build_page(params: ConsoleParameters) -> None:
+def build_page(params: ConsoleParameters, shelf: Shelf, training: Training) -> None:
     """Declares the page at ``/``."""
     style = (_HERE / "static" / "console.css").read_text()
 
@@ -37,17 +42,37 @@ def build_page(params: ConsoleParameters) -> None:
         ui.dark_mode(None)
         with ui.element("main").classes("ac-page"):
             with ui.element("div").classes("ac-top"):
-                tabs = ui.tabs().props("dense inline-label mobile-arrows")
+                tabs = ui.tabs().props("dense inline-label mobile-arrows outside-arrows")
                 with tabs:
-                    watch = ui.tab("Watch")
-                    teach = ui.tab("Teach")
-            body = ui.element("div").classes("ac-body")
-            with body:
-                with ui.element("div").classes("ac-scene"):
+                    watch, teach = ui.tab("Watch"), ui.tab("Teach")
+                    kept, train, known = ui.tab("Episodes"), ui.tab("Train"), ui.tab("Set up")
+            with ui.element("div").classes("ac-body"):
+                scene = ui.element("div").classes("ac-scene")
+                with scene:
                     _Twin()
-                with ui.tab_panels(tabs, value=watch, animated=False).classes("ac-panels"):
+                panels = ui.tab_panels(tabs, value=watch, animated=False).classes("ac-panels")
+                with panels:
                     with ui.tab_panel(watch):
                         _Watch()
                     with ui.tab_panel(teach):
                         _Teach()
+                    with ui.tab_panel(kept):
+                        episodes = EpisodesTab(shelf)
+                    with ui.tab_panel(train):
+                        training_tab = TrainTab(training, params.setup)
+                    with ui.tab_panel(known):
+                        set_ups = SetupsTab()
         _Stop()
+        shown = {"Episodes": episodes.show, "Train": training_tab.show, "Set up": set_ups.show}
+
+        async def show() -> None:
+            scene.set_visibility(tabs.value not in shown)
+            if tabs.value in shown:
+                await shown[tabs.value]()
+
+        async def show_training() -> None:
+            if tabs.value == "Train":
+                await training_tab.show()
+
+        tabs.on_value_change(show)
+        ui.timer(TRAINING_S, show_training)

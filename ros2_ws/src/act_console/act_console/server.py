@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 import uvicorn
@@ -16,13 +18,15 @@ from act_core.console_parameters import ConsoleParameters
 from act_core.errors import ConfigurationError
 from act_sim.twin import twin_of
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from nicegui import ui
 
 from act_console.access import Access, Guard
 from act_console.actions import asked_for
 from act_console.live import Page, Pages, read_text
 from act_console.page import build_page
+from act_console.shelf import Shelf
+from act_console.training_run import Training
 
 MOST_BYTES = 10_000  # of a request to do something
 ENDS_WITHIN_S = 3.0
@@ -54,7 +58,11 @@ class Server:
     def __init__(self, robot: RobotSide) -> None:
         listening = _listening(robot.params.host, robot.params.port)
         self.port = int(listening.getsockname()[1])
-        app = Guard(_app_of(robot), robot.access)
+        self._films = tempfile.TemporaryDirectory(prefix="act_console_")
+        folder = Path(robot.params.recordings).expanduser().absolute()
+        self._training = Training()
+        shelf = Shelf(folder, Path(self._films.name))
+        app = Guard(_app_of(robot, shelf, self._training), robot.access)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -75,6 +83,8 @@ class Server:
         """Ends the server, with whoever looks."""
         self._server.should_exit = True
         self._thread.join(ENDS_WITHIN_S)
+        self._training.close()
+        self._films.cleanup()
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -96,7 +106,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _app_of(robot: RobotSide) -> FastAPI:
+def _app_of(robot: RobotSide, shelf: Shelf, training: Training) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     twin = _Twin(robot.params.robot)
 
@@ -112,7 +122,16 @@ def _app_of(robot: RobotSide) -> FastAPI:
     async def live(channel: WebSocket) -> None:
         await _live(robot, channel)
 
-    build_page(robot.params)
+    @app.get("/films/{name}.mp4")
+    def film(name: str) -> Response:
+        try:
+            return FileResponse(shelf.film(name), media_type="video/mp4")
+        except ConfigurationError as error:
+            return PlainTextResponse(str(error), 404)
+        except OSError as error:
+            return PlainTextResponse(f"the film cannot be made: {error.strerror or error}", 507)
+
+    build_page(robot.params, shelf, training)
     ui.run_with(
         app, title="console", dark=None, tailwind=False, show_welcome_message=False,
         binding_refresh_interval=None, reconnect_timeout=10.0,
