@@ -83,6 +83,11 @@ def test_missing_files_are_named(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(BundleError, match=r"no policy\.json in .*: the folder has notes\.txt"):
         read_bundle(tmp_path)
+    for number in range(300):  # somebody's home, perhaps
+        (tmp_path / f"photo_{number:03}.jpg").touch()
+    with pytest.raises(BundleError, match=r"photo_006\.jpg and 293 more") as refused:
+        read_bundle(tmp_path)
+    assert len(str(refused.value)) < 400
     bundle = make_bundle(tmp_path / "toy")
     bundle.graph_file().unlink()
     with pytest.raises(

@@ -14,6 +14,7 @@ from reprlib import Repr
 from typing import Any
 
 from act_core.errors import suggest
+from act_core.foreign_text import clean_list
 from act_core.policy_spec import (
     LARGEST,
     MAX_NAME_LENGTH,
@@ -49,7 +50,7 @@ def read_spec(folder: str | Path) -> PolicySpec:
     path = folder / SPEC_FILE
     try:
         if not path.is_file():
-            raise BundleError(f"no {SPEC_FILE} in {folder}: {_contents(folder)}")
+            raise BundleError(f"no {SPEC_FILE} in {folder}: {contents(folder)}")
         size = path.stat().st_size
         check(
             size <= MAX_FILE_BYTES,
@@ -88,10 +89,11 @@ def check_is_content(path: Path, head: bytes) -> None:
     )
 
 
-def _contents(folder: Path) -> str:
+def contents(folder: Path) -> str:
+    """What is there in place of a file that is not; no more than a line of it."""
     if not folder.is_dir():
         return "no such folder"
-    return f"the folder has {', '.join(sorted(p.name for p in folder.iterdir())) or 'no files'}"
+    return f"the folder has {clean_list(sorted(path.name for path in folder.iterdir()))}"
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,14 @@ from typing import Any
 import numpy as np
 from act_core.errors import suggest
 from act_core.files import replacing, settle, write_json
-from act_core.policy_json import SPEC_FILE, bundle_folder, check_is_content, read_spec, spec_to_json
+from act_core.policy_json import (
+    SPEC_FILE,
+    bundle_folder,
+    check_is_content,
+    contents,
+    read_spec,
+    spec_to_json,
+)
 from act_core.policy_spec import ArrayType, BundleError, ParitySpec, PolicySpec
 from numpy.typing import NDArray
 
@@ -110,8 +117,7 @@ def read_bundle(folder: str | Path) -> Bundle:
 def check_file_is_there(path: Path) -> None:
     """Raises BundleError where a file of a bundle is missing, cannot be read or is a pointer."""
     if not path.is_file():
-        there = ", ".join(sorted(p.name for p in path.parent.iterdir()))
-        raise BundleError(f"'{path.name}' is missing in {path.parent}: the folder has {there}")
+        raise BundleError(f"'{path.name}' is missing in {path.parent}: {contents(path.parent)}")
     try:
         with path.open("rb") as file:
             check_is_content(path, file.read(64))
