@@ -173,6 +173,7 @@ def stop_times_ms(port: int, stops: int) -> list[float]:
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{port}")
             page.locator("#estop").wait_for()
+            page.locator("#owner b", has_text="policy").wait_for()
             for _ in range(stops):
                 wait_for(lambda: witness.state is False)
                 witness.engaged_ms = None

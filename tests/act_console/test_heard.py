@@ -122,6 +122,17 @@ def test_a_page_that_sleeps_keeps_the_newest_of_each_kind_and_holds_up_nobody():
     asyncio.run(look())
 
 
+def test_every_page_is_greeted_also_one_that_comes_when_the_last_has_just_gone():
+    async def look() -> None:
+        pages = Pages("hello")
+        for _ in range(3):
+            page = pages.join()
+            assert await page.take() == ["hello"]
+            pages.leave(page)
+
+    asyncio.run(look())
+
+
 def test_so_many_pages_and_no_more():
     async def look() -> None:
         pages = Pages()

@@ -36,6 +36,7 @@ def robot(chromium, tmp_path_factory):
     with (
         running("act_sim.mock_arm_node", "mock_arm") as arm,
         running("act_camera.camera_node", "camera_front", **camera),
+        running("act_record.record_node", "act_record", out=folder, cameras="[front]"),
         console(recordings=folder) as one,
     ):
         arm.wait_for("waiting for commands")
@@ -112,6 +113,18 @@ def test_a_slider_moves_the_arm_and_it_holds_when_the_page_is_closed(page, chrom
     page.get_by_text("handed back by").wait_for()
 
 
+def test_an_episode_is_recorded_judged_and_redone(page):
+    page.get_by_role("tab", name="Teach").click()
+    page.locator("#record-start:enabled").click()
+    page.locator("#recorder b", has_text="not recording").wait_for(state="detached")
+    page.locator("#record-stop:enabled").click()
+    until(page, "document.querySelector('#verdict').innerText.length > 3")
+    page.locator("#record-discard:enabled", has_text="Redo").click()
+    page.locator("#verdict", has_text="episode_000002").wait_for()
+    page.get_by_role("tab", name="Episodes").click()
+    page.get_by_role("button", name="Take it out").wait_for()
+
+
 def test_an_episode_is_played_thrown_away_and_taken_out_again(page):
     page.get_by_role("tab", name="Episodes").click()
     row = page.get_by_role("row", name="episode_000000")
@@ -120,7 +133,8 @@ def test_an_episode_is_played_thrown_away_and_taken_out_again(page):
     until(page, "document.querySelector('video')?.readyState >= 2")
     page.get_by_role("button", name="To the bin").click()
     row.wait_for(state="detached")
-    page.get_by_role("button", name="Take it out").click()
+    binned = page.locator(".ac-buttons", has_text="episode_000000")
+    binned.get_by_role("button", name="Take it out").click()
     row.wait_for()
 
 
@@ -138,8 +152,9 @@ def test_without_a_set_up_the_page_says_how_to_make_one(page):
     page.get_by_text("there is no set-up to train").wait_for()
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"]
+)
 def test_nothing_overlaps(chromium, robot, size, scheme):
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()
@@ -188,7 +203,6 @@ def test_a_console_that_has_gone_is_said_at_once(chromium):
     page.set_default_timeout(PATIENCE_MS)
     with console() as alone:
         page.goto(alone.url)
-        page.locator(".ac-twin").wait_for()
         until(page, "!document.querySelector('#said').classList.contains('bad')")
     page.get_by_text("its e-stop does not reach the arm").wait_for()
     context.close()

@@ -62,7 +62,7 @@ class ConsoleNode(Node):
         p = self.params = ros.declare_parameters(self, ConsoleParameters)
         self.robot = find_robot(p.robot)
         self.heard = Heard()
-        self.pages = Pages()
+        self.pages = Pages(json.dumps(self._hello()))
         self.drag = Drag(self.robot)
         self.access = Access.of(p.host, p.token)
         self._arms = max(1, len(self.robot.sides))
@@ -174,7 +174,6 @@ class ConsoleNode(Node):
             ros.subscription(self, topics.ESTOP_STATE, self._on_estop),
             ros.subscription(self, topics.EPISODE_STATUS, self._on_episode),
         ]
-        self.pages.publish("hello", json.dumps(self._hello()), lasting=True)
         self._look_at_graph()
         self._drawing = ros.steady_timer(self, DRAW_S, self._draw)
 

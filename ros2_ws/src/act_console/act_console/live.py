@@ -37,9 +37,13 @@ class Pages:
     """All pages that are open.
 
     `publish` may be called by any thread; everything else in the web server's.
+
+    Args:
+        hello: the first message of every page, of the kind ``hello``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hello: Message = "") -> None:
+        self._hello = hello
         self._pages: set[Page] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lasting: dict[str, Message] = {}  # by kind: for pages that come later
@@ -55,6 +59,8 @@ class Pages:
             return None
         self._loop = asyncio.get_running_loop()
         page = Page()
+        if self._hello:
+            page.put("hello", self._hello)
         for kind, message in self._lasting.items():
             page.put(kind, message)
         self._pages.add(page)
