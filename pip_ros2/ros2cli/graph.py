@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ros2cli import discovery
+from ros2cli.entry import ended_by_ctrl_c
 from ros2cli.errors import CliError, printable, unknown
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def cli_node(args: argparse.Namespace, name: str | None = None) -> Iterator[Node
 
     SIGTERM ends the command with that number as exit code, as the real one does.
     """
-    import rclpy
-    from rclpy.parameter import Parameter
+    with ended_by_ctrl_c():
+        import rclpy
+        from rclpy.parameter import Parameter
 
     try:
         rclpy.init(args=[])

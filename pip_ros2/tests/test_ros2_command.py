@@ -110,19 +110,25 @@ SLOW_TO_IMPORT = """
 import signal, sys
 from ros2cli.entry import main
 
+slow, *sys.argv[1:] = sys.argv[1:]
+
 class Slow:
     def find_spec(self, name, *_):
-        if name == "ros2cli.main":
+        if name == slow:
             print("begun", flush=True)
-            signal.sigtimedwait([], 60)
+            try:
+                signal.sigtimedwait([], 60)
+            except KeyboardInterrupt as error:
+                raise ImportError("initialization failed") from error  # as extensions do
 
 sys.meta_path.insert(0, Slow())
 sys.exit(main())
 """
 
 
-def test_ctrl_c_before_it_has_begun_is_no_trace(start):
-    process = start("-c", SLOW_TO_IMPORT)
+@pytest.mark.parametrize("slow", ["ros2cli.main", "rclpy"])
+def test_ctrl_c_while_it_is_being_loaded_is_no_trace(start, slow):
+    process = start("-c", SLOW_TO_IMPORT, slow, "node", "list")
     process.wait_for("begun")
     assert process.end(signal.SIGINT) == -signal.SIGINT
     assert process.output == "begun"

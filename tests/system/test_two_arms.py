@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rclpy
-from act_core import ros, topics
+from act_core import partner, ros, topics
 from act_core.policy_spec import ActionOutput, JointInput
 from act_core.robots import find_robot
 from act_policy.policy_node import PolicyNode
@@ -39,7 +39,9 @@ def mock_arm(side: str) -> MockArmNode:
     """One arm; the left one's e-stop is that of both."""
     shared = SHARED if side == "right" else (*SHARED, "estop", "estop/state")
     remapped = [part for name in shared for part in ("-r", f"{name}:=/{name}")]
-    parameters = ros_arguments(joint_prefix=f"{side}_", partner=f"/{SIDES[side]}")
+    parameters = ros_arguments(
+        joint_prefix=f"{side}_", partner=f"/{SIDES[side]}", command_timeout_s=1.0
+    )
     return MockArmNode(
         namespace=f"/{side}", cli_args=[*parameters, *remapped], use_global_arguments=False
     )
@@ -91,7 +93,9 @@ class Table:
 
 
 @pytest.fixture
-def table() -> Iterator[Table]:
+def table(monkeypatch) -> Iterator[Table]:
+    # Patience: a busy machine must not look like an arm that is silent.
+    monkeypatch.setattr(partner, "SILENT_S", 2.0)
     rclpy.init()
     try:
         with ExitStack() as stack:
@@ -109,7 +113,8 @@ def make_policy(joints=BOTH.joint_names, goal=GOAL) -> PolicyNode:
         image_inputs=(),
     )
     policy = FunctionPolicy(spec, lambda _: np.tile(goal, (spec.chunk_size, 1)))
-    return PolicyNode(policy, use_global_arguments=False)
+    patience = ros_arguments(max_joint_age_s=1.0, max_observation_age_s=2.0)
+    return PolicyNode(policy, cli_args=patience, use_global_arguments=False)
 
 
 def test_one_policy_moves_both_and_one_recorder_keeps_it(table, tmp_path):
