@@ -50,6 +50,13 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+@pytest.fixture(autouse=True)
+def _no_launch_is_left() -> Iterator[None]:
+    yield
+    if (launches := sys.modules.get("tests.launches")) is not None:
+        launches.end_left_over()
+
+
 @pytest.fixture
 def ros() -> Iterator[None]:
     """rclpy, initialised for one test and shut down after it."""

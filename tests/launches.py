@@ -23,10 +23,13 @@ except ament.PackageNotFoundError:
     )
 
 
+_started: list[subprocess.Popen] = []
+
+
 def launch(file: str, *arguments: str) -> subprocess.Popen:
     """A launch file of act_bringup, with the transports that it has for a user."""
     profile = f"{ament.get_package_share_directory('act_bringup')}/config/fastdds.xml"
-    return subprocess.Popen(
+    process = subprocess.Popen(
         ["ros2", "launch", "act_bringup", file, *arguments],
         env={**os.environ, PROFILE_VARIABLE: profile},
         stdout=subprocess.PIPE,
@@ -34,6 +37,20 @@ def launch(file: str, *arguments: str) -> subprocess.Popen:
         text=True,
         start_new_session=True,
     )
+    _started.append(process)
+    return process
+
+
+def end_left_over() -> None:
+    """Ends what a test that failed has left, which would go on for ever beside the next ones."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def finish(process: subprocess.Popen, timeout_s: float = PATIENCE_S) -> str:
