@@ -157,12 +157,14 @@ def test_one_stop_stops_both_and_the_policy(table):
         table.wait_for(lambda side=side: table.says(side, "e-stop"), policy)
     table.wait_for(lambda: not policy._enabled, policy)
     # The other arm's own stop does the same, and neither is released by the other's.
+    table.wait_for(lambda: table.says("right", "the e-stop of the left arm is engaged"), policy)
     table.stop("/right", True, policy)
     table.wait_for(lambda: table.says("left", "the e-stop of the right arm is engaged"), policy)
     answer = table.stop("", False, policy)
     assert not answer.success
     assert answer.message == "e-stop released here, but the e-stop of the right arm is engaged"
     assert table.says("left", "e-stop")
+    table.wait_for(lambda: not table.says("right", "the e-stop of the left arm"), policy)
     assert table.stop("/right", False, policy).success
     for side in SIDES:
         table.wait_for(lambda side=side: table.says(side, "since the e-stop was released"), policy)
