@@ -26,7 +26,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*CONSOLE_ARGUMENTS[1:], NAMESPACE))
+    arguments = declare((*CONSOLE_ARGUMENTS[1:-1], NAMESPACE))
     return LaunchDescription(
         [*with_setup([arms_argument(), *arguments]), OpaqueFunction(function=start_nodes)]
     )

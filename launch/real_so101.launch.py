@@ -171,7 +171,9 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if choices.drive.spec is not None:
         nodes.append(policy_node(choices, choices.drive))
     nodes += [leader_node(choices, arm) for arm in choices.arms if arm.leader_port]
-    nodes += console_nodes(context, choices.robot.name)
+    simulated = choices.drive.cameras or CAMERAS[len(choices.arms)]
+    seen_by = simulated if choices.emulated else list(choices.cameras)
+    nodes += console_nodes(context, choices.robot.name, seen_by)
     return in_namespace(context, nodes)
 
 

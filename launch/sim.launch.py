@@ -98,7 +98,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         nodes.append(film)
     if drive.spec is not None:
         nodes.append(policy_node(value, drive, **shared))
-    return in_namespace(context, [*nodes, *console_nodes(context, robot)])
+    return in_namespace(context, [*nodes, *console_nodes(context, robot, cameras)])
 
 
 def generate_launch_description() -> LaunchDescription:

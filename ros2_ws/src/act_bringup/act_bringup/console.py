@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from act_core.console_parameters import ConsoleParameters
@@ -20,22 +21,61 @@ _PARAMETERS = {
     "console_token": "token",
     "console_recordings": "recordings",  # where the launch file records, unless told otherwise
 }
+RECORD: Argument = (
+    "console_record",
+    "false",
+    "true: a recorder that the page starts and stops; it takes in every picture all the time",
+)
 CONSOLE_ARGUMENTS: tuple[Argument, ...] = (
     ("console", "false", "true: a page in the browser to watch, stop, teach and train"),
     *arguments_of(ConsoleParameters, **_PARAMETERS),
+    RECORD,
 )
 
 
-def console_nodes(context: LaunchContext, robot: str = "so101") -> list[LaunchDescriptionEntity]:
-    """The console where it was asked for. Its end, or that it is not installed, ends nothing."""
+def console_nodes(
+    context: LaunchContext, robot: str = "so101", cameras: Sequence[str] | None = None
+) -> list[LaunchDescriptionEntity]:
+    """The console where it was asked for. Its end, or that it is not installed, ends nothing.
+
+    cameras: to record, where a recorder is asked for; None: the launch has one already.
+    """
     if LaunchConfiguration("console").perform(context).lower() != "true":
         return []
-    return [console_node(context, robot)]
+    nodes: list[LaunchDescriptionEntity] = [console_node(context, robot)]
+    if cameras is not None and LaunchConfiguration(RECORD[0]).perform(context).lower() == "true":
+        use_sim_time = context.launch_configurations.get("use_sim_time", "false").lower() == "true"
+        recorder = {
+            "out": _told(context)["recordings"],
+            "robot": robot,
+            "cameras": list(cameras),
+            "use_sim_time": use_sim_time,
+        }
+        nodes.append(
+            Node(
+                package="act_record",
+                executable="record_node",
+                output="screen",
+                parameters=[recorder],
+            )
+        )
+    return nodes
 
 
 def console_node(context: LaunchContext, robot: str, on_exit: Any = None) -> Node:
     """The page's node."""
-    given = as_parameters(context, CONSOLE_ARGUMENTS[1:])
+    return Node(
+        package=PACKAGE,
+        executable="console_node",
+        output="screen",
+        parameters=[{**_told(context), "robot": robot}],
+        on_exit=on_exit,
+    )
+
+
+def _told(context: LaunchContext) -> dict[str, Any]:
+    """Parameters of the page's node, by the arguments of the launch and its set-up."""
+    given = as_parameters(context, CONSOLE_ARGUMENTS[1:-1])
     own = {_PARAMETERS[name]: value for name, value in given.items()}
     is_default = own["recordings"] == ConsoleParameters.recordings
     if "setup" in context.launch_configurations and (setup := setup_of(context)) is not None:
@@ -43,10 +83,4 @@ def console_node(context: LaunchContext, robot: str, on_exit: Any = None) -> Nod
         own["recordings"] = str(setup.folder / "episodes") if is_default else own["recordings"]
     elif is_default and "out" in context.launch_configurations:
         own["recordings"] = LaunchConfiguration("out").perform(context)
-    return Node(
-        package=PACKAGE,
-        executable="console_node",
-        output="screen",
-        parameters=[{**own, "robot": robot}],
-        on_exit=on_exit,
-    )
+    return own
