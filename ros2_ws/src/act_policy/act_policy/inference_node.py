@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from act_core import topics
 from act_core.policy_json import read_spec
 from act_core.policy_spec import PolicySpec
+from act_core.realtime import as_ordinary_thread, fifo_is_granted, request_fifo
 from act_core.report import Report
 from act_core.ros import publisher, run_node, steady_timer
 from act_core.ros_diagnostics import Diagnostics
@@ -27,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from act_policy.chunk import Chunk
 from act_policy.chunk_wire import Tag, bundle_mark
 from act_policy.cores import run_apart
+from act_policy.graph_policy import GraphPolicy
 from act_policy.history import History, stacked
 from act_policy.inference_worker import Failure, Outcome, ThreadWorker
 from act_policy.observation import Observation
@@ -71,13 +74,19 @@ class InferenceNode(ObservingNode):
         self.inferences = 0
         self.watch(spec)
         self._chunks = publisher(self, topics.POLICY_CHUNK)
-        self._worker = ThreadWorker(policy, on_done=self._done)
+        priority = self.parameters.realtime_priority
+        realtime = fifo_is_granted(priority)
+        if realtime and isinstance(policy, GraphPolicy):
+            policy.engine_scope = as_ordinary_thread  # the network itself may wait for others
+        begin = partial(request_fifo, 1) if realtime else None
+        self._worker = ThreadWorker(policy, begin, on_done=self._done)
         self.listen()
         steady_timer(self, HOUSEKEEPING_S, self.observe)
         Diagnostics(self, self._reports, f"policy {spec.name}")
         self.get_logger().info(
             f"{self._text}; sends chunks of bundle {self._mark} on {topics.POLICY_CHUNK.name}"
         )
+        request_fifo(priority // 2)  # this thread, which will spin; see act_core.realtime
 
     def close(self) -> None:
         """Ends the thread."""
