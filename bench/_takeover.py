@@ -178,7 +178,7 @@ def call(client: Any, request: Any) -> None:
     if not client.wait_for_service(timeout_sec=10.0):
         raise RuntimeError(f"nobody answers {client.srv_name}")
     answer = client.call_async(request)
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 120.0  # a recording is judged before its stop is answered
     while not answer.done() and time.monotonic() < deadline_s:
         time.sleep(0.001)
     if not answer.done() or not answer.result().success:

@@ -12,8 +12,8 @@ takes over, and moves on at random; control/return hands the arm back.
 - ``topics``: the mock arm's node, a policy and a person's device on real topics.
 - ``bus``: the driver's node on the emulated servo bus, and the leader's node with an emulated
   leader arm, which a hand moves; taken over by ``leader/enable``.
-- ``recorded``: as ``topics``, with a camera of numbered pictures and the recorder; the bag becomes
-  a dataset, and around every switch its pictures must be consecutive.
+- ``recorded``: the simulation's node in lockstep, with a camera and the recorder; the bags become
+  datasets, and around every switch their frames must be consecutive.
 
 ``beyond_mrad`` is the largest step of `joint_commands/applied` in the half second after a switch,
 beyond the arm's own motion: beyond what lies between its step before and the step of whoever
@@ -30,6 +30,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ from bench._takeover import (
     watched,
     wave,
 )
-from bench._takeover_recorded import recorded
+from bench._takeover_recorded import Recorded, recorded
 from bench._takeover_simulation import simulated
 
 EMULATOR_PRIORITY = 60  # a servo waits for no processor
@@ -150,7 +151,7 @@ def put(servos: Any, position_rad: Vector) -> None:
         servo.motor.joint.position_rad = float(position)
 
 
-PARTS = {
+PARTS: dict[str, tuple[Callable[[int, int], Result | Recorded], int]] = {
     "simulation": (simulated, 1000),
     "topics": (on_topics, 200),
     "bus": (on_bus, 200),

@@ -26,7 +26,8 @@ scene=(--level 2 --look plain)
 
 record() {  # ROUND BUNDLE: as many corrected episodes as are missing
     local bags=recordings/corrections_$1 there
-    there=$(find "$bags" -maxdepth 1 -name "episode_*" 2>/dev/null | wc -l)
+    mkdir -p "$bags"
+    there=$(find "$bags" -maxdepth 1 -name "episode_*" | wc -l)
     if [ "$there" -lt "$episodes" ]; then
         ros2 launch act_bringup correct_sim.launch.py policy:="$2" level:=2 look:=plain \
             seed:=$((40000 * $1 + there)) episodes:=$((episodes - there)) out:="$bags" \

@@ -32,6 +32,7 @@ JOINT_COMMANDS = Topic("joint_commands", "sensor_msgs/msg/JointState", COMMAND, 
 JOINT_COMMANDS_PERSON = Topic("joint_commands/person", "sensor_msgs/msg/JointState", COMMAND, 100.0)
 JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
 LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
+JOY = Topic("joy", "sensor_msgs/msg/Joy", STATE, 20.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
 JOINT_TRAJECTORY = Topic(
     "joint_trajectory_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory", STATE,
@@ -95,7 +96,7 @@ def set_camera_info(camera: str) -> Service:
 
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
-    LEADER_JOINT_STATES, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
+    LEADER_JOINT_STATES, JOY, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
     DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS,
     ROBOT_DESCRIPTION,
 )  # fmt: skip

@@ -24,9 +24,9 @@ DEVICES = Path("/dev/input")
 DEVICE = str(DEVICES / "js0")
 
 _EVENT = struct.Struct("=IhBB")  # struct js_event: time [ms], value, type, number
-_BUTTON, _AXIS = 0x01, 0x02
+BUTTON, AXIS = 0x01, 0x02
 _INITIAL = 0x80  # added to the type: how the control is, told when the device is opened
-_FULL = 32767  # an axis at its end
+FULL = 32767  # an axis at its end
 
 # Of the way of a stick; less is rest. Microsoft's XInput recommends 7849 and 8689 of 32767 for the
 # left and the right stick of such pads.
@@ -36,51 +36,49 @@ DEAD_ZONE = 0.25
 # it goes, and its types, numbers and directions. Axes count to the right and towards the person, so
 # that the second and the third joint lean forwards as the sticks do.
 ARM_CONTROLS = (
-    ("left stick", "to the sides", {(_AXIS, 0): 1.0}),
-    ("left stick", "forwards and back", {(_AXIS, 1): -1.0}),
-    ("right stick", "forwards and back", {(_AXIS, 4): -1.0}),
-    ("right stick", "to the sides", {(_AXIS, 3): 1.0}),
-    ("LB, RB (PlayStation: L1, R1)", "", {(_BUTTON, 4): -1.0, (_BUTTON, 5): 1.0}),
-    ("D-pad", "to the sides", {(_AXIS, 6): 1.0}),
-    ("D-pad", "forwards and back", {(_AXIS, 7): -1.0}),
+    ("left stick", "to the sides", {(AXIS, 0): 1.0}),
+    ("left stick", "forwards and back", {(AXIS, 1): -1.0}),
+    ("right stick", "forwards and back", {(AXIS, 4): -1.0}),
+    ("right stick", "to the sides", {(AXIS, 3): 1.0}),
+    ("LB, RB (PlayStation: L1, R1)", "", {(BUTTON, 4): -1.0, (BUTTON, 5): 1.0}),
+    ("D-pad", "to the sides", {(AXIS, 6): 1.0}),
+    ("D-pad", "forwards and back", {(AXIS, 7): -1.0}),
 )
-GRIPPER_CONTROLS = {(_BUTTON, 0): -1.0, (_BUTTON, 1): 1.0}
+GRIPPER_CONTROLS = {(BUTTON, 0): -1.0, (BUTTON, 1): 1.0}
 HAND_BACK = 7  # button: start; options of a PlayStation's pad is 9 there, as its triggers count
 LET_GO = (2, 3)  # buttons; both, because pads differ in which of the two they count first
 
 
-class Gamepad:
-    """Tells how far the joints are pushed, without waiting. The device may come and go.
+class Pad:
+    """Tells how far the joints are pushed, without waiting, from the events of a gamepad.
 
     A control counts once it has been at rest: not a trigger that rests at the end of an axis, where
     a pad numbers its axes otherwise, nor a stick that is held while the pad is plugged in.
 
-    Raises ConfigurationError for a robot with more joints than controls, and where the device
-    cannot be opened at the start.
+    Raises ConfigurationError for a robot with more joints than controls.
 
     Attributes:
+        device: where its events come from, for people.
         controls: type and number of a control: index of its joint, direction.
         help: what they do, for a person.
         hands_back: whether the last `read` saw the button that gives the arm back.
     """
 
-    def __init__(self, robot: Robot, device: str = DEVICE) -> None:
+    def __init__(self, robot: Robot, device: str) -> None:
         self.device = device
         self.controls, self.help = _controls(robot)
         self.hands_back = False
         self._joints = len(robot.joints)
-        self._descriptor: int | None = None
-        self._partial = b""  # the part of an event that has come so far
         self._pushed: dict[tuple[int, int], float] = {}
         self._counts: set[tuple[int, int]] = set()  # the controls that have been at rest
-        try:
-            self._open()
-        except OSError as error:
-            raise ConfigurationError(_why_not(device, error)) from error
 
     @property
     def connected(self) -> bool:
-        return self._descriptor is not None
+        raise NotImplementedError
+
+    def _events(self) -> Iterator[tuple[int, int, int]]:
+        """Type, number and value of what has happened since the last call."""
+        raise NotImplementedError
 
     def read(self) -> NDArray[np.float64] | None:
         """(J,) -1..1 how far each joint is pushed; None: let go of the arm.
@@ -90,13 +88,13 @@ class Gamepad:
         """
         let_go = self.hands_back = False
         for kind, number, value in self._events():
-            if kind == _BUTTON and number in (*LET_GO, HAND_BACK):
+            if kind == BUTTON and number in (*LET_GO, HAND_BACK):
                 if value:
                     let_go = let_go or number in LET_GO
                     self.hands_back = self.hands_back or number == HAND_BACK
                     self.disregard()
             elif (kind, number) in self.controls:
-                share = value / _FULL if kind == _AXIS else float(value)
+                share = value / FULL if kind == AXIS else float(value)
                 self._pushed[kind, number] = pushed = _beyond_rest(share)
                 if not pushed:
                     self._counts.add((kind, number))
@@ -113,17 +111,41 @@ class Gamepad:
         self._counts = {control for control in self._counts if not self._pushed[control]}
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor, self._partial = None, b""
+        """Nothing is pushed any more."""
         self._pushed.clear()
         self._counts.clear()
 
-    def __enter__(self) -> Gamepad:
+    def __enter__(self) -> Pad:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Gamepad(Pad):
+    """A pad that Linux shows as a joystick device, which may come and go.
+
+    Raises ConfigurationError as well where the device cannot be opened at the start.
+    """
+
+    def __init__(self, robot: Robot, device: str = DEVICE) -> None:
+        super().__init__(robot, device)
+        self._descriptor: int | None = None
+        self._partial = b""  # the part of an event that has come so far
+        try:
+            self._open()
+        except OSError as error:
+            raise ConfigurationError(_why_not(device, error)) from error
+
+    @property
+    def connected(self) -> bool:
+        return self._descriptor is not None
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor, self._partial = None, b""
+        super().close()
 
     def _open(self) -> None:
         descriptor = os.open(self.device, os.O_RDONLY | os.O_NONBLOCK)
@@ -134,16 +156,15 @@ class Gamepad:
         self._descriptor = descriptor
 
     def _events(self) -> Iterator[tuple[int, int, int]]:
-        """Type, number and value of what has happened since the last call."""
         data = self._partial + self._receive()
         whole = len(data) - len(data) % _EVENT.size
         self._partial = data[whole:] if self.connected else b""
         for _time_ms, value, kind, number in _EVENT.iter_unpack(data[:whole]):
             kind &= ~_INITIAL
-            if kind not in (_BUTTON, _AXIS):
+            if kind not in (BUTTON, AXIS):
                 raise ConfigurationError(
                     f"{self.device} is no joystick device: type {kind} in an event, expected "
-                    f"{_BUTTON} or {_AXIS}; {_there_are()}"
+                    f"{BUTTON} or {AXIS}; {_there_are()}"
                 )
             yield kind, number, value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,11 @@ from std_srvs.srv import Trigger
 
 from act_record import gamepad
 from act_record.episode_watch import EpisodeWatch
-from act_record.gamepad import Gamepad
+from act_record.gamepad import Gamepad, Pad
 from act_record.jog import Jog
+from act_record.joy_pad import JoyPad
 from act_record.keyboard import Keyboard
+from act_record.pedal_node import PedalNode
 
 RATE_HZ = 50.0
 HAND_BACK_KEYS = ("\n", "\r")
@@ -48,7 +51,7 @@ class TeleopNode(Node):
     Raises ConfigurationError for a robot with more joints than keys.
     """
 
-    def __init__(self, controls: Keyboard | Gamepad, robot: Robot, **overrides: Any) -> None:
+    def __init__(self, controls: Keyboard | Pad, robot: Robot, **overrides: Any) -> None:
         super().__init__("act_teleop", **overrides)
         self.jog = Jog(robot)
         self._joints = JointMerger(robot.joint_names)
@@ -68,12 +71,14 @@ class TeleopNode(Node):
         ros.subscription(self, topics.CONTROL_OWNER, self._on_owner)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.EPISODE_STATUS, self._on_episode)
+        if isinstance(controls, JoyPad):
+            ros.subscription(self, topics.JOY, lambda m: controls.hear(m.axes, m.buttons))
         self.create_timer(1.0 / RATE_HZ, self._tick)
         print(self._help, flush=True)
 
     @property
     def _help(self) -> str:
-        if isinstance(self._controls, Gamepad):
+        if isinstance(self._controls, Pad):
             return self._controls.help
         return f"{self.jog.help}\n{HAND_BACK_HELP}"
 
@@ -119,12 +124,12 @@ class TeleopNode(Node):
 
     def _release(self) -> None:
         self.jog.release()
-        if isinstance(self._controls, Gamepad):
+        if isinstance(self._controls, Pad):
             self._controls.disregard()
 
     def _tick(self) -> None:
         where = self._where()
-        if isinstance(self._controls, Gamepad):
+        if isinstance(self._controls, Pad):
             self._take_push(self._controls, where)
         else:
             self._take_keys(self._controls, where)
@@ -140,7 +145,7 @@ class TeleopNode(Node):
             elif where is not None and not self.jog.key(key, where):
                 print(self._help, flush=True)
 
-    def _take_push(self, pad: Gamepad, where: NDArray[np.float64] | None) -> None:
+    def _take_push(self, pad: Pad, where: NDArray[np.float64] | None) -> None:
         pushed = pad.read()
         if pad.hands_back:
             self._hand_back()
@@ -175,6 +180,14 @@ def parser() -> argparse.ArgumentParser:
         "--gamepad", nargs="?", const=gamepad.DEVICE, metavar="DEVICE",
         help="a gamepad instead of keys (%(const)s)",
     )  # fmt: skip
+    top.add_argument(
+        "--joy", action="store_true", help="a gamepad that another node reads, on the topic joy"
+    )
+    top.add_argument(
+        "--pedal",
+        action="store_true",
+        help="each key takes the arm with the leader, or hands it back",
+    )
     top.add_argument("--robot", default="so101", help=f"{ROBOT} (%(default)s)")
     top.add_argument("--side", default="", help="of a robot with two arms: left or right")
     return top
@@ -187,10 +200,17 @@ def main() -> int:
         robot = find_robot(options.robot)
         if options.side:
             robot = robot.side(options.side)
-        controls: Keyboard | Gamepad
-        controls = Keyboard() if options.gamepad is None else Gamepad(robot, options.gamepad)
+        controls: Keyboard | Pad
+        if options.joy:
+            controls = JoyPad(robot)
+        elif options.gamepad is not None:
+            controls = Gamepad(robot, options.gamepad)
+        else:
+            controls = Keyboard()
     except ConfigurationError as error:
         print(f"act-teleop: {error}", file=sys.stderr)
         return 2
     with controls:
+        if options.pedal and isinstance(controls, Keyboard):
+            return ros.run_node(partial(PedalNode, controls))
         return ros.run_node(lambda: TeleopNode(controls, robot))
