@@ -57,17 +57,21 @@ def test_a_trajectory_says_what_was_applied():
             commands.publish(act_ros.joint_state(JOINT_NAMES, target, now_ns))
 
         act_ros.steady_timer(listener, 0.02, command)
-        rig.wait_for(lambda: sent and sent[-1].points[0].positions[0] > 1.9, PATIENCE_S)
+        limit = 1.91986
+
+        def is_there() -> bool:
+            return bool(sent and applied) and (
+                sent[-1].points[0].positions[0] == applied[-1].position[0] == limit
+            )
+
+        rig.wait_for(is_there, PATIENCE_S)
         message = sent[-1]
         assert list(message.joint_names) == list(JOINT_NAMES)
         assert len(message.points) == 1
+        assert list(message.points[0].positions) == list(applied[-1].position)
         assert message.points[0].time_from_start.nanosec == 10_000_000
         assert (message.header.stamp.sec, message.header.stamp.nanosec) == (0, 0)
-        told = {tuple(each.position) for each in applied}
-        rig.wait_for(lambda: applied and applied[-1].position[0] > 1.9, PATIENCE_S)
-        told = {tuple(each.position) for each in applied}
-        assert tuple(message.points[0].positions) in told
-        assert max(each.points[0].positions[0] for each in sent) <= 1.91986 + 1e-9
+        assert max(each.points[0].positions[0] for each in sent) <= limit
 
 
 def test_an_array_has_the_joints_that_were_asked_for_in_their_order():
