@@ -68,7 +68,7 @@ def ros() -> Iterator[None]:
 
 @pytest.fixture
 def spin_until(ros: None) -> Callable[..., None]:
-    """``spin_until(condition, *nodes, timeout_s=120)``: spins the nodes until the condition holds.
+    """``spin_until(condition, *nodes, timeout_s=240)``: spins the nodes until the condition holds.
 
     Polls instead of sleeping a fixed time; fails with the condition's name when time is up.
     """

@@ -53,8 +53,8 @@ def end_left_over() -> None:
                 process.kill()
 
 
-def finish(process: subprocess.Popen, timeout_s: float = PATIENCE_S) -> str:
-    """The rest of its output, when it has ended."""
+def finish(process: subprocess.Popen, timeout_s: float = 2 * PATIENCE_S) -> str:
+    """The rest of its output, when it has ended; it may have much to do until then."""
     try:
         return process.communicate(timeout=timeout_s)[0]
     except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ from typing import Any
 from act_core.timing import MonotonicClock, to_ns
 
 PAUSE_S = 0.005
-PATIENCE_S = 120.0  # of a busy machine; an idle one needs a second or two
+PATIENCE_S = 240.0  # of a busy machine; an idle one needs a second or two
 
 
 def ros_arguments(**parameters: object) -> list[str]:

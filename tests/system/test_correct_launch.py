@@ -24,7 +24,7 @@ def test_a_policy_that_gets_nowhere_is_helped_and_its_bag_says_by_whom(tmp_path)
         "keep_failures:=true", "width:=64", "height:=48", "real_time_factor:=2.0",
         f"out:={tmp_path / 'bags'}",
     )  # fmt: skip
-    output = finish(process, timeout_s=150.0)
+    output = finish(process)
     assert process.returncode == 0, output
     assert "1 episodes in" in output, output
     assert "[act_sim]: owner: person (/act_sim): taken over by /act_sim" in output
