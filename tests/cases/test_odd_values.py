@@ -21,6 +21,7 @@ from PIL import Image
 from tests.cases.foreign_datasets import (
     FRONT,
     HEIGHT,
+    RATE_HZ,
     TASK,
     WIDTH,
     make_dataset,
@@ -150,6 +151,20 @@ def test_success_of_rows_that_says_nothing_known_is_refused(tmp_path, value):
     judged(folder, [value])
     with pytest.raises(DatasetError, match="'next.success' is .*, expected true or false"):
         imported(folder, tmp_path / "out", **DEGREES)
+
+
+def test_stamps_of_a_recorders_own_clock_are_kept(tmp_path, caplog):
+    """A few ms off a steady rate, as hardware gives them."""
+    caplog.set_level("INFO")
+    folder = make_dataset(tmp_path / "d", lengths=(5,))
+    seconds = np.arange(5) / RATE_HZ + [0.003, -0.004, 0.0, 0.006, -0.002]
+    path = next(folder.glob("data/*/*.parquet"))
+    edit_table(path, "timestamp", pa.array(seconds, pa.float64()))
+    (episode,) = imported(folder, tmp_path / "out", **DEGREES)
+    assert np.allclose(episode.stamps_ns / 1e9, seconds, atol=1e-6)
+    assert "note: time stamps are the recorder's own, a few ms off a steady rate: kept" in (
+        caplog.messages
+    )
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])

@@ -118,6 +118,8 @@ def test_what_cannot_be_is_said_and_ends_the_launch(arguments, texts):
     output = finish(process)
     for text in texts:
         assert text in output
+    for noise in ("Caught exception", "Traceback", "OpenGL_accelerate"):
+        assert noise not in output
     assert not any(alive(pid) for pid in pids_of(output))
 
 

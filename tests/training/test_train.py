@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import pytest
 import torch
@@ -53,9 +54,12 @@ def test_a_resumed_run_is_the_unbroken_one(options, tmp_path):
         torch.testing.assert_close(tensor, second[name], rtol=0, atol=0, msg=name)
 
 
-def test_what_a_run_leaves(options, capsys):
+def test_what_a_run_leaves(options, capsys, caplog):
+    caplog.set_level("INFO")
     train(options)
     out = options.out
+    said = next(text for text in caplog.messages if " CPU threads: " in text)
+    assert re.fullmatch(r"4 steps of .* s on 1 CPU threads: about 0 h \d\d min", said)
     there = {path.name for path in out.iterdir()}
     assert there == {"best", "final", "last", "curves.png", "log.jsonl", "tensorboard"}
     assert "Step 4/4 | Loss " in capsys.readouterr().out
