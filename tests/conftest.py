@@ -51,10 +51,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)
-def _no_launch_is_left() -> Iterator[None]:
+def _nothing_is_left() -> Iterator[None]:
+    """No launch of a test that failed, and no real-time priority that a node has taken for the
+    thread of the tests: what they start would starve beside it."""
     yield
     if (launches := sys.modules.get("tests.launches")) is not None:
         launches.end_left_over()
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        ordinary = os.sched_param(0)
+        try:
+            os.sched_setscheduler(0, os.SCHED_OTHER, ordinary)
+        except PermissionError:  # to take this flag back
+            os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, ordinary)
 
 
 @pytest.fixture

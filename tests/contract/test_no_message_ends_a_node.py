@@ -36,7 +36,7 @@ from tests.exploring import EXPLORING
 
 pytestmark = [
     pytest.mark.usefixtures("no_context_is_left"),
-    pytest.mark.timeout(3600),
+    pytest.mark.timeout(3600 if EXPLORING else 180),
 ]
 MESSAGES = 1_000 if EXPLORING else 25  # a node
 STARTS = 60 if EXPLORING else 4
