@@ -10,6 +10,7 @@ from act_record import record_node
 from act_record.bag_reader import open_bag
 from act_record.record_node import RecordNode
 from act_record.timeline import Timeline
+from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
@@ -124,6 +125,23 @@ def test_what_comes_while_python_is_busy_is_recorded(nodes, spin_until, tmp_path
 
     # The kernel drops some where the middleware's own thread has to wait for a busy processor.
     assert any(lost() < 250 for _ in range(10))
+
+
+def test_no_change_of_owner_is_lost_while_python_is_busy(nodes, spin_until, tmp_path):
+    """They are latched; the newest alone would not say who had the arm in between."""
+    node, robot = nodes()
+    owner = ros.publisher(robot, topics.CONTROL_OWNER)
+    spin_until(lambda: heard(node) and owner.get_subscription_count() == 1, node, robot)
+    folder = tmp_path / node.start()
+    names = ["policy", "person", "nobody", "policy", "person"]
+    for k, name in enumerate(names):
+        values = {"owner": name, "since_ns": str(1000 + k)}
+        owner.publish(ros.diagnostic("control owner", "ok", "a test", values))
+        assert owner.wait_for_all_acked(Duration(seconds=60))  # by the middleware
+    ticks = robot._ticks
+    spin_until(lambda: robot._ticks > ticks + 50, node, robot)
+    node.stop()
+    assert [change.owner for change in Timeline.of(open_bag(folder)).owners] == names
 
 
 def test_a_start_without_a_camera_is_refused(nodes, spin_until, tmp_path):

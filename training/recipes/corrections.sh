@@ -35,7 +35,7 @@ record() {  # ROUND BUNDLE: as many corrected episodes as are missing
             keep_failures:="${keep_failures:-false}"
     fi
     act-import bag "$bags" --out "data/corrections_$1" --height 96 --width 128 \
-        ${keep_failures:+--keep-failures}
+        ${keep_failures:+--keep-failures --keep-redo}
     act-report "data/corrections_$1"
 }
 
@@ -50,7 +50,7 @@ learn() {  # NAME WEIGHTS DATA...
         train "$out/$name" ""
     fi
     [ -e "$out/$name/bundle" ] ||
-        act-export --checkpoint "$out/$name" --data "$base_data" --out "$out/$name/bundle"
+        act-export --checkpoint "$out/$name" --data "${@%:*}" --out "$out/$name/bundle"
 }
 
 measure() {  # NAME BUNDLE: on starts that nothing was trained on

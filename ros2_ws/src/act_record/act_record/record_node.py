@@ -99,8 +99,7 @@ class RecordNode(Node):
         self._tail: Timer | None = None
         for topic, name in self._names.items():
             profile = copy.copy(ros.QOS[topic.qos])
-            if topic.qos != topics.LATCHED:
-                profile.depth = IMAGE_DEPTH if topic.qos == topics.SENSOR else DEPTH
+            profile.depth = IMAGE_DEPTH if topic.qos == topics.SENSOR else DEPTH
             callback = ros_guard.refusing(self, topic.name, partial(self._on_message, topic, name))
             kind = ros.interface_type(topic.type_name)
             self.create_subscription(kind, topic.name, callback, profile, raw=True)
