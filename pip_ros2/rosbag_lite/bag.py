@@ -117,6 +117,13 @@ class Bag:
 
 def open_bag(path: Path) -> Bag:
     """A folder, or one file of it. Raises BagError with what is wrong with the path."""
+    try:
+        return _open_bag(path)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise BagError(f"{str(path)[:200]} cannot be read: {error.strerror}") from error
+
+
+def _open_bag(path: Path) -> Bag:
     if path.is_file():
         if not path.name.endswith(SUFFIXES):
             if path.suffix == ".bag":

@@ -119,3 +119,12 @@ def test_what_cannot_be_done_says_what_to_do(kitchen, capsys, argv, says):
     Setup(kitchen.folder.parent / "shed" / FILE, EMULATED, task="pick_place").save()
     assert main(argv) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["run"], ["train"], ["teach"], ["check"]])
+def test_a_name_that_no_system_takes_is_one_line(words, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("ACT_HOME", str(tmp_path))
+    assert main([*words, 5000 * "x"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("act: ")
+    assert said.count("\n") == 1

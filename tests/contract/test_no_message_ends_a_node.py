@@ -256,6 +256,27 @@ def test_a_camera_that_makes_no_topic_is_one_line(name, camera, tmp_path, told):
     assert "[FATAL]" in text
 
 
+@pytest.mark.parametrize("name", NODES)
+def test_a_text_as_long_as_a_book_is_one_line(name, tmp_path, told):
+    """Found by exploring: a path that is too long for the system."""
+    with NODES[name](tmp_path) as entry:
+        fields = entry.parameters_type.__dataclass_fields__ if entry.parameters_type else {}
+        texts = [field.name for field in fields.values() if isinstance(field.default, str)]
+
+        def make() -> Any:
+            node = entry.make()
+            node.__class__ = type("Once", (type(node),), {"finished": AT_ONCE})
+            return node
+
+        for parameter in texts:
+            values = {**entry.parameters, parameter: 5000 * "x"}
+            code = ros.run_node(make, parameter_file(values, tmp_path / "given"))
+            text = told()
+            assert "Traceback" not in text, parameter
+            assert code in (0, 2), parameter
+            assert code == 0 or "[FATAL]" in text
+
+
 @pytest.mark.parametrize("value", [[0.0], ["a"], [], 3, True, 0.5], ids=str)
 @pytest.mark.parametrize(
     ("name", "parameter"),

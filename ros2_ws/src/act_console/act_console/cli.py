@@ -346,6 +346,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(f"act: {error}", file=sys.stderr)
         return REFUSED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"act: {error.filename}: {error.strerror}", file=sys.stderr)
+        return REFUSED
     except (KeyboardInterrupt, EOFError):
         print("\nact: interrupted; what was saved and recorded is kept", file=sys.stderr)
         return INTERRUPTED

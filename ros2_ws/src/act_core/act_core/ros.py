@@ -472,9 +472,13 @@ def _passed_over(node: Node, arguments: Sequence[str]) -> list[str]:
 
 
 def _created(create_node: Callable[[], Node]) -> Node:
-    """The node; ConfigurationError where a parameter makes a name that ROS 2 does not have."""
+    """The node; ConfigurationError where a parameter makes a name that ROS 2 does not have, or
+    names a file that the system does not give."""
     try:
         return create_node()
+    except OSError as error:
+        what = clean(error.filename, LONGEST_REASON) if error.filename else "it cannot start"
+        raise ConfigurationError(f"{what}: {error.strerror or error}") from error
     except (NameValidationException, RCLError) as error:
         reason = clean(str(error).replace("\n", " "), LONGEST_REASON)
         raise ConfigurationError(f"it cannot be set up as its parameters say: {reason}") from error

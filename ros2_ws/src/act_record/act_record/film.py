@@ -28,6 +28,7 @@ class Film:
 
     def __init__(self, path: Path, rate_hz: int = 30) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()  # now, rather than when the first picture comes
         self.path = path
         self.frames = 0
         self._rate_hz = rate_hz
