@@ -4,7 +4,7 @@
 #
 #   examples/humanoid/run.sh [FOLDER]        # out/humanoid; what is there already is not made again
 #
-# EPISODES, STEPS and BALLS make it shorter or longer. Two idle cores need about six minutes.
+# EPISODES, STEPS and BALLS make it shorter or longer. One core computes for about five minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 [ -n "${VIRTUAL_ENV:-}" ] || . ./env.sh

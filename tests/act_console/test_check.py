@@ -12,6 +12,7 @@ from act_console.check import command
 from act_console.check.data import check_data, data_of
 from act_console.check.findings import NOTE, WRONG
 from act_console.check.graph import Graph, Stream, check_graph
+from act_console.check.policy import check_normalisation
 from act_console.check.view import odd_view
 from act_core.policy_spec import ActionOutput, ImageInput, JointInput, StartRange
 from act_core.robots.so101 import HOME_POSE_RAD, JOINT_NAMES
@@ -108,18 +109,14 @@ def test_a_policy_that_says_radians_and_means_degrees(tmp_path, capsys):
         (lambda joints: joints[:, None, :] * np.linspace(1, 4, 4)[None, :, None], "are outside"),
     ],
 )
-def test_statistics_of_another_dataset(monkeypatch, tmp_path, capsys, chunks, text):
-    from act_console.check import policy
-
+def test_statistics_of_another_dataset(tmp_path, chunks, text):
     bundle = make_bundle(tmp_path / "toy", **OF_ARM)
     sample = bundle.parity_sample()
     joints = np.array([HOME_POSE_RAD, HOME_POSE_RAD * 0.9], dtype=np.float32)
     odd = type(sample)(joints, sample.images, chunks(joints).astype(np.float32))
-    monkeypatch.setattr(policy, "sample_of", lambda _: odd)
-    code, output = check(capsys, bundle.folder)
-    assert code == 1
-    assert text in output
-    assert "were its statistics another dataset's?" in output
+    found = [each for each in check_normalisation(odd, bundle.spec) if each.state == WRONG]
+    assert any(text in each.text for each in found), found
+    assert all("were its statistics another dataset's?" in each.remedy for each in found)
 
 
 def test_a_set_up_that_fits(kitchen, tmp_path, capsys):

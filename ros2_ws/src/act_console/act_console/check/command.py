@@ -23,7 +23,7 @@ from act_policy.bundle import read_bundle
 from act_console.check.data import check_data, read_data
 from act_console.check.findings import WRONG, Finding, lines, wrong
 from act_console.check.graph import check_graph
-from act_console.check.policy import check_bundle, check_spec, sample_of
+from act_console.check.policy import check_bundle, check_spec
 from act_console.check.table import check_setup
 
 FITS, IS_WRONG = 0, 1
@@ -69,7 +69,7 @@ def look_at_graph(bundle: Path, listen_s: float, args: list[str]) -> Look:
         from act_console.check.graph_node import look  # rclpy takes a second to import
 
         try:
-            known = sample_of(read_bundle(bundle)).images
+            known = read_bundle(bundle).parity_sample().images
         except (BundleError, OSError):
             known = {}  # told with the bundle
         steps = spec.n_obs_steps

@@ -92,7 +92,7 @@ def check_graph(
     if graph.commanders:
         yield note(
             "commands", f"{', '.join(graph.commanders)} can send joint_commands",
-            "two who command at once make the arm hold: end one of them",
+            "if that is not the policy itself: two who command at once make the arm hold",
         )  # fmt: skip
     for doubt in graph.doubts:
         yield note("graph", doubt)

@@ -9,9 +9,9 @@ import numpy as np
 from act_core.errors import ConfigurationError
 from act_core.policy_json import SPEC_FILE, read_spec
 from act_core.policy_spec import PolicySpec
-from act_core.policy_units import check_units
+from act_core.policy_units import RAD, check_units
 from act_core.robots import known_joints
-from act_policy.bundle import Bundle, ParitySample
+from act_policy.bundle import ParitySample
 from act_policy.load_policy import check_recorded, load_policy
 from act_policy.modes import make_mode
 
@@ -75,32 +75,26 @@ def check_bundle(folder: Path, spec: PolicySpec) -> Iterator[Finding]:
         check_recorded(policy.bundle)
     except ConfigurationError as error:
         yield wrong("units", str(error))
-    yield from _normalisation(policy.bundle, spec)
+    yield from check_normalisation(policy.bundle.parity_sample(), spec)
 
 
-def sample_of(bundle: Bundle) -> ParitySample:
-    """The recorded observations that every bundle carries."""
-    return bundle.parity_sample()
+def check_normalisation(sample: ParitySample, spec: PolicySpec) -> Iterator[Finding]:
+    """Whether the answers have the size of motions: what statistics of other data would spoil.
 
-
-def _normalisation(bundle: Bundle, spec: PolicySpec) -> Iterator[Finding]:
-    """Whether the answers have the size of motions: what wrong statistics would spoil."""
-    sample = sample_of(bundle)
+    sample: recorded observations with what the policy answers to them, as every bundle has it.
+    """
     about = "normalisation"
-    before = len(list(known_joints(spec.output.joints)))
     chunks = sample.chunks.astype(np.float64)  # (N, K, A)
     problems = []
     if len(sample) > 1 and float(np.ptp(chunks, axis=0).max()) < SAME_ANSWER:
         problems.append("the policy answers every observation alike")
-    if spec.output.unit == "rad" == spec.joint_input.unit and spec.output.joints:
-        problems += _far_from_joints(sample, spec)
-        problems += _beyond_limits(chunks, spec) if before else []
+    if spec.output.unit == RAD == spec.joint_input.unit:
+        problems += [*_far_from_joints(sample, spec), *_beyond_limits(chunks, spec)]
     for text in problems:
         yield wrong(about, text, f"were its statistics another dataset's? {EXPORT}")
     if not problems:
-        low, high = chunks.min(), chunks.max()
-        yield fine(about, f"actions of the recorded sample are {low:.2f} to {high:.2f} "
-                   f"{spec.output.unit}")  # fmt: skip
+        ends = f"{chunks.min():.2f} to {chunks.max():.2f} {spec.output.unit}"
+        yield fine(about, f"actions of the recorded sample are {ends}")
 
 
 def _far_from_joints(sample: ParitySample, spec: PolicySpec) -> list[str]:
