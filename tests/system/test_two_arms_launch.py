@@ -18,7 +18,7 @@ from so101_driver.emulator.pty_port import PtyPort
 
 from tests.launches import finish, launch, pids_of
 from tests.ros_rig import PATIENCE_S
-from tests.system.test_real_launch import read_until
+from tests.system.test_real_launch import SERVO_PRIORITY, read_until
 
 SMALL = ("width:=64", "height:=48", "camera_rate_hz:=10.0")
 BOTH = find_robot("so101_bimanual")
@@ -49,7 +49,7 @@ def arms(tmp_path):
             servo.memory[reg.HOMING_OFFSET] += counts
         arguments[f"{side}_calibration"] = tmp_path / f"{side}.json"
         arguments[f"{side}_port"] = tmp_path / side
-        port = PtyPort(EmulatedBus(servos), tmp_path / side)
+        port = PtyPort(EmulatedBus(servos), tmp_path / side, SERVO_PRIORITY)
         port.__enter__()
         arguments.setdefault("ports", []).append(port)
     ports = arguments.pop("ports")
@@ -113,8 +113,8 @@ def test_one_arm_that_is_missing_is_named_and_the_other_holds(arms):
     process = start(*typed(missing), "exit_policy:=hold")
     output = read_until(process, "left.so101_driver]: connected to six servos")
     diagnostics = subprocess.run(
-        ["ros2", "topic", "echo", "--once", "--filter", "'/left/' in m.status[0].name",
-         "/diagnostics"],
+        ["ros2", "topic", "echo", "--once", "/diagnostics", "--filter",
+         "'/left/' in m.status[0].name and 'the right arm: ' in str(m)"],
         capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     process.send_signal(signal.SIGINT)
