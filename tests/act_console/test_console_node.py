@@ -48,8 +48,11 @@ class Looker:
             if heard["k"] == "pose":
                 self.poses.append(heard["q"])
 
+    def say(self, **words: object) -> None:
+        self._socket.send(json.dumps(words))
+
     def drag(self, goal: list[float]) -> None:
-        self._socket.send(json.dumps({"drag": goal}))
+        self.say(drag=goal)
 
     @property
     def owner(self) -> str:
@@ -92,6 +95,15 @@ def test_the_e_stop_is_engaged_and_released(robot, look):
     look.drag([0.5] * 6)
     wait_until(lambda: "refused" in look.newest, PATIENCE_S)
     assert "e-stop" in look.newest["refused"]["text"]
+    assert robot.act("estop", False)["ok"]
+    wait_until(lambda: look.newest["state"]["estop"] is False, PATIENCE_S)
+
+
+def test_the_e_stop_goes_by_the_live_channel_as_well(robot, look):
+    look.say(stop=True)
+    wait_until(lambda: "stopped" in look.newest, PATIENCE_S)
+    assert look.newest["stopped"]["text"] == "e-stop engaged"
+    wait_until(lambda: look.newest["state"]["estop"] is True, PATIENCE_S)
     assert robot.act("estop", False)["ok"]
     wait_until(lambda: look.newest["state"]["estop"] is False, PATIENCE_S)
 

@@ -185,12 +185,18 @@ async def _live(robot: RobotSide, channel: WebSocket) -> None:
         return
     await channel.accept()
     sending = asyncio.create_task(_send(page, channel))
+    stopping: set[asyncio.Task[Any]] = set()  # asyncio itself holds on to no task
     try:
         while True:
             message = await channel.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            _hear(robot, page, read_text(message))
+            said = _said(read_text(message))
+            if said.get("stop") is True:
+                stop = asyncio.create_task(_stop(robot, page))
+                stopping.add(stop)
+                stop.add_done_callback(stopping.discard)
+            _hear(robot, page, said)
     except (WebSocketDisconnect, RuntimeError):
         return
     finally:
@@ -209,14 +215,25 @@ async def _send(page: Page, channel: WebSocket) -> None:
                     await channel.send_text(message)
 
 
-def _hear(robot: RobotSide, page: Page, text: str | None) -> None:
-    """What a page said: where it drags the arm, or that it has let go."""
+async def _stop(robot: RobotSide, page: Page) -> None:
+    """The e-stop by the live channel; the page is told what came of it."""
+    action, value = asked_for("estop", {"value": True})
+    ok, text = await robot.call(action.service, value)
+    text = text or f"nobody answers: {action.missing}"
+    page.put("stopped", json.dumps({"k": "stopped", "ok": ok, "text": text}))
+
+
+def _said(text: str | None) -> dict[str, Any]:
+    """What a page said, empty for what is none of that."""
     try:
-        said: Any = json.loads(text or "")
+        said = json.loads(text or "")
     except (ValueError, RecursionError):
-        return
-    if not isinstance(said, dict):
-        return
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _hear(robot: RobotSide, page: Page, said: dict[str, Any]) -> None:
+    """Where a page drags the arm, or that it has let go."""
     if "drag" in said:
         refused = robot.hold(page, said["drag"])
         if refused is not None:

@@ -161,6 +161,7 @@ class TrainTab:
                 button("Stop", self._stop)
             self._state = ui.label()
             self._chart = ui.echart(_options({})).classes("ac-chart")
+            self._chart.set_visibility(False)
             self._log = ui.element("pre").classes("ac-log")
             with self._log:
                 self._tail = ui.label()
@@ -188,6 +189,7 @@ class TrainTab:
             self._chart.options.clear()
             self._chart.options.update(_options(found))
             self._chart.update()
+            self._chart.set_visibility(any(found.values()))
         self._show_sheets(setup)
 
     def _show_sheets(self, setup: Any) -> None:

@@ -8,7 +8,7 @@ export default {
     <div>
       <section class="ac-card">
         <h2>Record</h2>
-        <p v-if="!recorder" class="ac-hint">No recorder is heard. Start one: act-record --out recordings, or ros2 launch act_bringup record_sim.launch.py. The arm can be moved without it.</p>
+        <p v-if="!recorder" class="ac-hint">No recorder is heard. Start one: console_record:=true on a launch file, or act-record in a terminal. The arm can be moved without it.</p>
         <template v-else>
           <p id="recorder"><b>{{ recording ? "recording" : "not recording" }}</b>, {{ recorder.kept }} kept: {{ recorder.text }}</p>
           <div class="ac-buttons">

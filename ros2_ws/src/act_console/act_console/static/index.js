@@ -2,6 +2,7 @@
 import { shallowReactive } from "vue";
 
 const RETRY_MS = 1000;
+const STOP_ANSWER_MS = 500;
 const HIDDEN_MS = 3000; // a page that nobody sees lets go of the robot's pictures
 
 export const live = shallowReactive({
@@ -22,6 +23,7 @@ export function on(kind, listener) {
 
 let socket = null;
 let hiddenTimer = null;
+let stopTimer = null;
 
 function connect() {
   if (socket !== null || document.hidden) return;
@@ -42,7 +44,10 @@ function hear(data) {
   const message = JSON.parse(data);
   if (message.k === "hello") live.hello = message;
   else if (message.k === "state") live.state = message;
-  else if (message.k === "refused") live.refused = message.text;
+  else if (message.k === "stopped") {
+    clearTimeout(stopTimer);
+    live.said = { ok: message.ok, text: message.text, name: "estop" };
+  } else if (message.k === "refused") live.refused = message.text;
   else if (message.k === "pose") live.pose = message;
   for (const listener of listeners[message.k] ?? []) listener(message);
 }
@@ -89,8 +94,13 @@ export async function act(name, value = null) {
   return said;
 }
 
+// By the live channel, which is open already: a browser opens six connections to a place at most,
+// and films may have them all. Where no answer comes, by a request of its own.
 export function engageStop() {
-  return act("estop", true);
+  if (socket?.readyState !== WebSocket.OPEN) return act("estop", true);
+  socket.send(JSON.stringify({ stop: true }));
+  clearTimeout(stopTimer);
+  stopTimer = setTimeout(() => act("estop", true), STOP_ANSWER_MS);
 }
 
 document.addEventListener(
