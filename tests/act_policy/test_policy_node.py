@@ -22,6 +22,7 @@ from act_core.ros import (
     subscription,
 )
 from act_core.timing import to_ns
+from act_policy.chunk import Chunk
 from act_policy.policy_node import PolicyNode
 from diagnostic_msgs.msg import KeyValue
 from rclpy.node import Node
@@ -455,3 +456,15 @@ def test_while_a_person_has_the_arm_it_stands_by_and_says_so(running):
     until(lambda: np.allclose(robot.commands[-1].position, 0.9, atol=0.15))
     tell("policy", "handed back by control/return")
     until(lambda: "standing by" not in robot.reports["/act_policy: control"][1])
+
+
+def test_a_policy_whose_plans_disagree_stops_where_that_is_asked_for(running):
+    node, robot, until = running(enabled=True, disagreement="stop")
+    robot.camera_on = False  # no plans but these
+    for k in range(25):  # on a slow machine too few plans would be made in a second
+        rows = np.full((10, 2), 0.3 if k % 2 else -0.3)
+        node.runner._spread.add(Chunk(to_ns(0.1 * k), 10.0, rows))
+    until(lambda: not node._enabled)
+    until(lambda: "its plans disagree" in node._result.detail)
+    assert "call policy/enable to go on" in node._result.detail
+    assert call(until, robot.enable, SetBool.Request(data=True)).success
