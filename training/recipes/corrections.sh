@@ -54,12 +54,12 @@ learn() {  # NAME WEIGHTS DATA...
 }
 
 measure() {  # NAME BUNDLE: on starts that nothing was trained on
-    [ -e "$out/$1/eval" ] ||
-        act-evaluate --policy "$2" --episodes "$starts" --seed 10000 "${scene[@]}" --out "$out/$1/eval"
+    [ -e "$out/eval/$1" ] ||
+        act-evaluate --policy "$2" --episodes "$starts" --seed 10000 "${scene[@]}" --out "$out/eval/$1"
 }
 
 # 1. What is given, and as many plain demonstrations as there will be corrections.
-mkdir -p "$out/nothing"
+mkdir -p "$out/eval"
 measure nothing "$bundle"
 act-collect --env so101/pick_place --episodes "$episodes" --first-seed 30000 --noise 1.0 \
     "${scene[@]}" --out data/plain_50
@@ -78,4 +78,4 @@ record 2 "$out/corrected/bundle"
 learn corrected_2 "$out/corrected" "$base_data:1" data/corrections_1:3 data/corrections_2:3
 measure corrected_2 "$out/corrected_2/bundle"
 
-act-compare "$out/nothing/eval" "$out/plain/eval" "$out/corrected/eval" "$out/corrected_2/eval"
+act-compare "$out"/eval/{nothing,plain,corrected,corrected_2}
