@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -256,20 +257,22 @@ def test_a_camera_that_makes_no_topic_is_one_line(name, camera, tmp_path, told):
     assert "[FATAL]" in text
 
 
+@pytest.mark.parametrize("kind", [str, float])
 @pytest.mark.parametrize("name", NODES)
-def test_a_text_as_long_as_a_book_is_one_line(name, tmp_path, told):
-    """Found by exploring: a path that is too long for the system."""
+def test_the_longest_texts_and_largest_numbers_are_one_line(name, kind, tmp_path, told):
+    """Found by exploring: a path that is too long for the system, a delay of 1.7e308 s."""
+    most = 5000 * "x" if kind is str else sys.float_info.max
     with NODES[name](tmp_path) as entry:
         fields = entry.parameters_type.__dataclass_fields__ if entry.parameters_type else {}
-        texts = [field.name for field in fields.values() if isinstance(field.default, str)]
+        names = [field.name for field in fields.values() if isinstance(field.default, kind)]
 
         def make() -> Any:
             node = entry.make()
             node.__class__ = type("Once", (type(node),), {"finished": AT_ONCE})
             return node
 
-        for parameter in texts:
-            values = {**entry.parameters, parameter: 5000 * "x"}
+        for parameter in names:
+            values = {**entry.parameters, parameter: most}
             code = ros.run_node(make, parameter_file(values, tmp_path / "given"))
             text = told()
             assert "Traceback" not in text, parameter

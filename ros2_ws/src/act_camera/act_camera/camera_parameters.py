@@ -54,7 +54,9 @@ class CameraParameters:
     jpeg_quality: int = parameter(
         90, "of JPEGs that are not the camera's own", low=1, high=100, settable=True
     )
-    stale_after_s: float = parameter(0.5, "without a frame for so long: an error", low=0.05)
+    stale_after_s: float = parameter(
+        0.5, "without a frame for so long: an error", low=0.05, high=3600.0
+    )
 
     def check(self) -> None:
         """Raises ConfigurationError for values that do not fit together."""

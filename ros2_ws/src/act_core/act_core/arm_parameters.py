@@ -15,12 +15,15 @@ NONE, TRAJECTORY, ARRAY = "none", "trajectory", "array"
 class ArmParameters:
     """Parameters of every node that owns an arm."""
 
-    command_timeout_s: float = parameter(0.2, "hold without a command for so long", low=0.01)
+    command_timeout_s: float = parameter(
+        0.2, "hold without a command for so long", low=0.01, high=60.0
+    )
     clock_tolerance_s: float = parameter(
         TOLERANCE_S,
         "refuse commands whose stamps are further from now; the clocks of two machines differ by "
         "milliseconds, and half a second ago something else was wanted",
         low=0.01,
+        high=86_400.0,
     )
     several_commanders: bool = parameter(
         False, "follow although more than one node sends joint_commands; otherwise hold"

@@ -58,13 +58,19 @@ class PolicyParameters:
     images: str = parameter(
         RAW, f"which topic of a camera is heard: image_raw, or {JPEG}", choices=(RAW, JPEG)
     )
-    max_image_age_s: float = parameter(0.25, "a camera that is silent for longer is dead", low=0.0)
-    max_joint_age_s: float = parameter(0.1, "the same for joint_states", low=0.0)
-    max_skew_s: float = parameter(0.05, "between two cameras, and camera and joints", low=0.0)
-    max_observation_age_s: float = parameter(
-        0.5, "hold when there was no complete observation for so long", low=0.0
+    max_image_age_s: float = parameter(
+        0.25, "a camera that is silent for longer is dead", low=0.0, high=60.0
     )
-    max_plan_age_s: float = parameter(1.0, "hold when there was no new chunk for so long", low=0.0)
+    max_joint_age_s: float = parameter(0.1, "the same for joint_states", low=0.0, high=60.0)
+    max_skew_s: float = parameter(
+        0.05, "between two cameras, and camera and joints", low=0.0, high=60.0
+    )
+    max_observation_age_s: float = parameter(
+        0.5, "hold when there was no complete observation for so long", low=0.0, high=60.0
+    )
+    max_plan_age_s: float = parameter(
+        1.0, "hold when there was no new chunk for so long", low=0.0, high=60.0
+    )
     disagree_rad: float = parameter(
         0.1, "plans of one second that are further apart, for a second, are told; 0: never", low=0.0
     )

@@ -33,7 +33,9 @@ class SimParameters(ArmParameters):
     )
     seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
     episodes: int = parameter(0, "end after so many; 0: never", low=0)
-    pause_s: float = parameter(1.0, "between the end of an episode and the next", low=0.0)
+    pause_s: float = parameter(
+        1.0, "between the end of an episode and the next", low=0.0, high=3600.0
+    )
     mjcf: str = parameter("", "another model file for the arm")
     arm_parameters: str = parameter(
         "", "a file of act-identify: how the servos of your arm really are"
@@ -54,8 +56,12 @@ class SimParameters(ArmParameters):
     camera_rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
     width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
     height: int = parameter(480, "of the images [pixels]", low=16, high=1080)
-    command_delay_s: float = parameter(0.0, "injected: commands act so much later", low=0.0)
-    camera_delay_s: float = parameter(0.0, "injected: images arrive so much later", low=0.0)
+    command_delay_s: float = parameter(
+        0.0, "injected: commands act so much later", low=0.0, high=10.0
+    )
+    camera_delay_s: float = parameter(
+        0.0, "injected: images arrive so much later", low=0.0, high=10.0
+    )
     frame_loss: float = parameter(
         0.0, "injected: share of the images that never arrive", low=0.0, high=1.0
     )

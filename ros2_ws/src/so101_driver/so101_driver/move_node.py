@@ -35,7 +35,9 @@ class MoveParameters:
     position: tuple[float, ...] = parameter((), "six positions [rad]")
     start_of: str = parameter("", "folder of a policy bundle: to where its episodes start")
     speed_rad_s: float = parameter(0.5, "of every joint", low=0.01, high=2.0)
-    timeout_s: float = parameter(20.0, "give up when the arm is not there by then", low=1.0)
+    timeout_s: float = parameter(
+        20.0, "give up when the arm is not there by then", low=1.0, high=3600.0
+    )
 
     def target(self) -> NDArray[np.float64]:
         """(6,) [rad]. Raises ConfigurationError for a wrong number of positions, positions outside
