@@ -16,8 +16,8 @@ PATIENCE_S = 60.0
 # In place of the command `act`: tells what it was given, and waits for Ctrl-C as act-train does.
 PROGRAM = """
 import sys, time
-print("given:", sys.argv[1:], flush=True)
 try:
+    print("given:", sys.argv[1:], flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     print("kept, go on with: act train", flush=True)
@@ -47,6 +47,7 @@ def test_start_stop_and_go_on(training, setup):
         training.start("kitchen", "debug")
         wait_until(lambda: "given:" in log_tail(setup), PATIENCE_S)
         assert training.running == "kitchen"
+        wait_until(lambda: log_tail(setup).endswith("]"), PATIENCE_S)
         assert log_tail(setup) == "given: ['train', 'kitchen', '--preset', 'debug']"
         with pytest.raises(ConfigurationError, match="still running"):
             training.start("kitchen")
