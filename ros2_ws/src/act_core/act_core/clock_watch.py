@@ -11,7 +11,7 @@ BACK_AGAIN_S = 3.0  # a restart, a reset or a bag played in a loop goes back onc
 
 
 class ClockWatch:
-    """Tells a clock that never began, stands still or jumps to and fro from one that runs.
+    """Tells a clock that never began, stands still or jumps back and forth from one that runs.
 
     `look` is called again and again with the present ROS time, by one thread. Example, looks at
     0.0, 0.4 and 0.6 s of the steady clock that all see 12.3 s of ROS time: nothing is wrong at 0.4
