@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ros2cli import discovery
-from ros2cli.entry import ended_by_ctrl_c
 from ros2cli.errors import CliError, printable, unknown
+from ros2cli.interrupts import ended_by_ctrl_c
 
 if TYPE_CHECKING:
     from rclpy.node import Node

@@ -55,6 +55,20 @@ def test_it_lets_go_when_the_arm_is_another_s_and_not_before_it_had_it():
     assert one.wants_arm
 
 
+def test_an_arm_that_was_started_again_is_taken_again_by_its_person_only():
+    """Only the newest owner is sure to be heard: the one before may be missed."""
+    one = hand(None)
+    one.owner("person", "taken over by /leader", "100")
+    one.owner("person", "taken over by /leader", "100")
+    assert one.wants_arm
+    one.owner("person", "taken over by /leader", "250")
+    assert not one.wants_arm
+    assert one.state.startswith("the arm began anew; close its gripper twice")
+    one.start()
+    one.owner("person", "taken over by /leader", "300")
+    assert one.wants_arm
+
+
 def test_the_e_stop_blocks_it_and_its_release_starts_nothing():
     one = hand(None)
     one.block(False)

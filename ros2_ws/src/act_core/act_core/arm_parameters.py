@@ -16,7 +16,7 @@ class ArmParameters:
     """Parameters of every node that owns an arm."""
 
     command_timeout_s: float = parameter(
-        0.2, "hold without a command for so long", low=0.01, high=60.0
+        0.2, "hold without a command for so long", low=0.01, high=3600.0
     )
     clock_tolerance_s: float = parameter(
         TOLERANCE_S,

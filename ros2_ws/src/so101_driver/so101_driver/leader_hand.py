@@ -59,6 +59,7 @@ class LeaderHand:
         self._stopped = reason
         self._blocked = False
         self._had_arm = False
+        self._since = ""  # when the arm became a person's, in the words of the arm
 
     @property
     def state(self) -> str:
@@ -94,9 +95,12 @@ class LeaderHand:
         """Whether the e-stop is engaged."""
         return self._blocked
 
-    def owner(self, owner: str, reason: str) -> None:
-        """Who owns the arm now, and why."""
+    def owner(self, owner: str, reason: str, since: str = "") -> None:
+        """Who owns the arm now, why and since when. A person's arm that became a person's anew was
+        out of this leader's hand in between, as where its driver was started again."""
         if owner == PERSON:
-            self._had_arm = True
+            if self._had_arm and since != self._since and self.wants_arm:
+                self.stop(f"the arm began anew; {HOW}")
+            self._had_arm, self._since = True, since
         elif self._had_arm and self.wants_arm:
             self.stop(f"{owner} owns the arm ({reason}); {HOW}")

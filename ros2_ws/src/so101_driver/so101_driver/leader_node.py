@@ -188,10 +188,11 @@ class LeaderNode(Node):
             self._hand.block(message.data)
 
     def _on_owner(self, message: DiagnosticStatus) -> None:
-        owner = ros.diagnostic_values(message).get("owner", "")
+        values = ros.diagnostic_values(message)
+        owner, since = values.get("owner", ""), values.get("since_ns", "")
         with self._lock:
             self._owner = owner
-            self._hand.owner(clean(owner), clean(message.message, LONGEST_REASON))
+            self._hand.owner(clean(owner), clean(message.message, LONGEST_REASON), clean(since))
 
     def _on_enable(self, request: Any, response: Any) -> Any:
         with self._lock:
