@@ -145,6 +145,22 @@ def test_a_device_that_goes_silent_leaves_the_arm_holding_until_somebody_says_wh
     assert bench.policy(bench.home) is None
 
 
+def test_a_device_whose_name_is_known_late_is_called_by_it(monkeypatch):
+    """The graph knows that somebody sends before it knows who."""
+    bench = Bench()
+    monkeypatch.setitem(NAMES, LEADER, "a node that is not known yet")
+    bench.rest(bench.home, 2)
+    assert bench.helm.ownership.text == "person (a node that is not known yet)"
+    changes = bench.helm.ownership.changes
+    monkeypatch.undo()
+    bench.rest(bench.home, 2)
+    assert bench.helm.ownership.text == f"person ({NAMES[LEADER]})"
+    assert bench.helm.ownership.changes == changes, "it is the same owner"
+    told = bench.helm.ownership
+    bench.rest(bench.home, 2)
+    assert bench.helm.ownership is told, "nothing new to tell"
+
+
 def test_a_device_that_comes_back_takes_the_arm_again_and_is_centred_anew():
     bench = Bench()
     bench.rest(LEADER_AT, 5)

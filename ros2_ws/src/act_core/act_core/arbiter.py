@@ -88,3 +88,8 @@ class Arbiter:
         name = who if after == PERSON else ""
         self.now = Ownership(after, name, reason, now_ns, self.now.changes + 1)
         return True
+
+    def call(self, who: str) -> None:
+        """The person's device is called so: its name may be known a little later than itself."""
+        if self.now.owner == PERSON and who and who != self.now.who:
+            self.now = self.now._replace(who=who)

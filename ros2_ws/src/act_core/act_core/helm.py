@@ -172,6 +172,7 @@ class Helm:
             if (wrong := self._other_calibration(device, where)) is not None:
                 return self._fault(device, name, wrong, now_ns)
             if device.owns:
+                self._arbiter.call(device.name)
                 if (wrong := self._jump(device, last, where, periods)) is not None:
                     return self._fault(device, name, wrong, now_ns)
             elif not fresh:

@@ -11,6 +11,9 @@ from act_core import ros, topics
 from act_core.foreign_text import clean
 from act_core.senders import Senders
 
+# The graph knows publishers before it knows whose they are, for some tenths of a second.
+UNKNOWN = "a node that is not known yet"
+
 
 class TopicPublisher(NamedTuple):
     """One publisher of a topic."""
@@ -27,12 +30,13 @@ def publishers_of(node: Node, topic: topics.Topic) -> list[TopicPublisher]:
     to notice a newcomer, and up to 20 s (the lease of Fast DDS) to forget one that was killed.
     """
     found = node.get_publishers_info_by_topic(node.resolve_topic_name(topic.name))
-    return sorted(
-        TopicPublisher(
-            clean(f"{info.node_namespace.rstrip('/')}/{info.node_name}"), bytes(info.endpoint_gid)
-        )
-        for info in found
-    )
+    return sorted(TopicPublisher(_name(info), bytes(info.endpoint_gid)) for info in found)
+
+
+def _name(info: Any) -> str:
+    if info.node_name == "_NODE_NAME_UNKNOWN_":  # rmw's word for it
+        return UNKNOWN
+    return clean(f"{info.node_namespace.rstrip('/')}/{info.node_name}")
 
 
 def several(node: Node, topic: topics.Topic) -> str | None:
@@ -104,7 +108,7 @@ class PublisherWatch:
         """Who sent a message: an id, and the name of its node. Before Kilted all senders have one
         id; the name is then that of whoever could have been it."""
         gid = ros.publisher_gid(info) or b""
-        if gid not in self._names:
+        if self._names.get(gid, UNKNOWN) == UNKNOWN:
             self.look()
         everybody = " or ".join(sorted(set(self._names.values())))
         return gid, self._names.get(gid) or everybody or "a device"
@@ -126,7 +130,7 @@ class PublisherWatch:
     def _named(self, senders: Iterable[Hashable]) -> list[str]:
         known: dict[Hashable, str] = dict(self._names.items())
         found = known if self._nameless else senders
-        return sorted(known.get(gid, "a node that is not known yet") for gid in found)
+        return sorted(known.get(gid, UNKNOWN) for gid in found)
 
     def at_once(self) -> str | None:
         """What to say while more than one sends; otherwise None."""
