@@ -237,7 +237,29 @@ def test_a_servo_that_runs_when_a_driver_starts_is_stopped_before_the_arm_is_che
     assert ("calibration" in operator.texts("error")) == (wrong is not None)
 
 
-@pytest.mark.parametrize("seed", [361, 447, 474, 639, 867])
+@pytest.mark.parametrize("holds", [True, False], ids=["held by the last driver", "limp"])
+def test_a_servo_that_cannot_read_its_angle_is_not_switched_on_by_a_driver_that_starts(holds):
+    """What it reads is no place to hold; when it reads again, its joint is where it is."""
+    rig = Rig()
+    rig.happen(("encoder", None))
+    rig.watch(0.3)
+    servo = rig.emulated.servo(JOINT)
+    if holds:  # somebody's
+        rig.happen(("torque_off", 0.0))
+    operator = Operator(rig.emulated, rig.emulated.driver())
+    operator.cycles(0.6)
+    assert not servo.memory[reg.TORQUE_ENABLE]
+    assert "cannot read its angle" in operator.texts("error")
+    others = [s.memory[reg.TORQUE_ENABLE] for s in rig.emulated.servos if s is not servo]
+    assert others == [1] * 5
+    here = rig.emulated.positions()[INDEX]
+    rig.happen(("encoder", 0.0))
+    operator.cycles(1.0)
+    assert abs(rig.emulated.positions()[INDEX] - here) < 0.3
+    operator.until(following, HOME_POSE_RAD)
+
+
+@pytest.mark.parametrize("seed", [361, 445, 447, 474, 639, 867])
 def test_scripts_that_moved_a_joint_once(seed):
     soak = Soak(seed, 0.5 + seed % 4, with_people=True)
     soak.run(seconds=12.0)

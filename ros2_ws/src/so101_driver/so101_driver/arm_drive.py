@@ -236,6 +236,7 @@ class ArmDrive:
             tolerance_rad = self._settings.start_tolerance_rad
             arm_checks.check_position(self._leash.here, self.gate.limits, tolerance_rad)
             joints = _names(self.limp)
+            arm.slacken(joints)  # one that was let go of just now may run still
             arm.configure(joints)  # a servo that restarted has forgotten some of it
             arm.enable_torque(joints)
             self.take_over(arm, now_ns)

@@ -16,6 +16,7 @@ from so101_driver.arm import ArmState, HeldGoals, So101Arm
 from so101_driver.arm_faults import lacks_force
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
+from so101_driver.registers import Status
 
 Reading = TypeVar("Reading", bound=tuple[Any, ...])
 
@@ -39,6 +40,7 @@ class Start(NamedTuple):
     here_rad: Vector  # where the joints are
     limp: NDArray[np.bool_]  # torque is off
     strays: NDArray[np.bool_]  # torque is on, at a goal that is not kept
+    blind: NDArray[np.bool_]  # the servo says that it cannot read its angle
     falls: NDArray[np.bool_]  # moves, and not towards a goal
 
 
@@ -58,7 +60,7 @@ def calm(arm: So101Arm) -> None:
         runs = found & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
         confirmed, before = before & runs, runs
         if confirmed.any():
-            arm.slacken([j for j, so in zip(JOINT_NAMES, confirmed, strict=True) if so])
+            arm.slacken(_names(confirmed))
         arm.bus.clock.sleep_until_ns(arm.bus.clock.now_ns() + to_ns(CALM_PAUSE_S))
 
 
@@ -77,40 +79,47 @@ def look(arm: So101Arm) -> Start:
     goals, torque = _twice(arm.read_goals)
     state = _state(arm)
     here = state.position_rad
-    kept = torque & (np.abs(goals - here) <= NO_GOAL_JUMP_RAD) & ~lacks_force(state, goals)
+    blind = np.array([bool(status & Status.ENCODER) for status in state.status])
+    near = np.abs(goals - here) <= NO_GOAL_JUMP_RAD
+    kept = torque & near & ~lacks_force(state, goals) & ~blind
     falls = ~kept & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
-    return Start(np.where(kept, goals, here), here, ~torque, torque & ~kept, falls)
+    return Start(np.where(kept, goals, here), here, ~torque, torque & ~kept, blind, falls)
 
 
 def start(arm: So101Arm) -> Start:
     """What `look` finds, once no servo strays: one that holds a goal which is not kept may be on
     its way there, with a setpoint of its own that a new goal brings back only slowly. Its torque is
-    switched off, and on where the joint is.
+    switched off, and on where the joint is; of one that does not know where that is, only off.
 
     Raises ArmError where readings do not agree.
     """
     found = look(arm)
     if not found.strays.any():
         return found
-    strays = [joint for joint, so in zip(JOINT_NAMES, found.strays, strict=True) if so]
-    arm.slacken(strays)
-    arm.enable_torque(strays)
+    arm.slacken(_names(found.strays))
+    arm.enable_torque(_names(found.strays & ~found.blind))
     again = look(arm)
     return again._replace(falls=again.falls | found.strays)
 
 
 def energise(arm: So101Arm, limits: JointLimits, tolerance_rad: float) -> Start:
-    """Torque on at the present position where it is off, or left on as it was.
+    """Torque on at the present position where it is off, or left on as it was; not of a servo that
+    cannot read its angle.
 
     Raises ArmError for a joint that is further past its limit than ``tolerance_rad``; torque is as
     it was then.
     """
     found = start(arm)
     arm_checks.check_position(found.here_rad, limits, tolerance_rad)
-    if not found.limp.any():
+    limp = found.limp & ~found.blind
+    if not limp.any():
         return found
-    arm.enable_torque([joint for joint, off in zip(JOINT_NAMES, found.limp, strict=True) if off])
+    arm.enable_torque(_names(limp))
     return start(arm)
+
+
+def _names(joints: NDArray[np.bool_]) -> list[str]:
+    return [joint for joint, there in zip(JOINT_NAMES, joints, strict=True) if there]
 
 
 def _state(arm: So101Arm) -> ArmState:
