@@ -246,9 +246,17 @@ def test_a_servo_that_cannot_read_its_angle_is_not_switched_on_by_a_driver_that_
     servo = rig.emulated.servo(JOINT)
     if holds:  # somebody's
         rig.happen(("torque_off", 0.0))
+    heard, switched_on = servo.write, []
+
+    def write(address, data):
+        heard(address, data)
+        switched_on.append(address == reg.TORQUE_ENABLE.address and data[0] == 1)
+
+    servo.write = write
     operator = Operator(rig.emulated, rig.emulated.driver())
     operator.cycles(0.6)
     assert not servo.memory[reg.TORQUE_ENABLE]
+    assert not any(switched_on), "not for a moment"
     assert "cannot read its angle" in operator.texts("error")
     others = [s.memory[reg.TORQUE_ENABLE] for s in rig.emulated.servos if s is not servo]
     assert others == [1] * 5
