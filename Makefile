@@ -30,15 +30,11 @@ BUDGET ?= 3h
 train-demo-policy: training ## make a policy for pick_place: collect, train, export, evaluate (BUDGET=10m, 3h, 12h)
 	$(IN_ENV) training/recipes/pick_place.sh --budget $(BUDGET)
 
-# In two processes, side by side: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed
-# at its end once, and most tests wait more than they work.
+# In two processes: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed at its end once.
 SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
 test: training ## run every test
-	$(IN_ENV) said="$$(mktemp)" || exit; \
-	nice -n 5 python -m pytest $(SECOND_TESTS) > "$$said" 2>&1 & second=$$!; \
-	nice -n 5 python -m pytest tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
-	echo "The other half ($(SECOND_TESTS)):"; \
-	wait $$second; last=$$?; cat "$$said"; rm "$$said"; exit $$((first ? first : last))
+	$(IN_ENV) nice -n 5 python -m pytest tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
+	nice -n 5 python -m pytest $(SECOND_TESTS) && exit $$first
 
 check: training ## lint, format, types, spelling
 	$(IN_ENV) ruff check . && ruff format --check . && mypy && codespell

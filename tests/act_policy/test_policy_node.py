@@ -232,6 +232,7 @@ def test_dead_camera_holds_and_recovers_without_a_jump(running):
     robot.camera_on = False
     until(holding(node, "no_observation", "newest of camera 'front'"))
     robot.position = [0.9, -0.9]  # somebody moves the arm meanwhile
+    until(lambda: node._joints_heard is not None and node._joints_heard[1][0] == 0.9)
     on_ns = robot.now_ns()
     robot.camera_on = True
 

@@ -170,7 +170,8 @@ def test_torque_and_recovery_are_services(emulator):
         answer = client.call(topics.DRIVER_RECOVER)
         assert answer.message == "there is no latched fault to recover from"
         assert client.call(topics.DRIVER_TORQUE, data=False).message == "torque is off"
-        assert torques(emulator) == [0] * 6
+        # Each period its goals follow it, which switches this firmware on until it is off again.
+        wait_until(lambda: torques(emulator) == [0] * 6)
 
 
 def test_diagnostics_tell_what_is_wrong(emulator):
