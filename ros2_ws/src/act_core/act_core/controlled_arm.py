@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from act_core.command_gate import Applied, CommandGate, Motion, Refusal
+from act_core.command_gate import Applied
+from act_core.gated_arm import GatedArm
 from act_core.limits import JointLimits, far_outside
 from act_core.stamps import StampCheck
 from act_core.timing import NS_PER_S, Clock, MonotonicClock
@@ -26,16 +25,11 @@ class Turn(NamedTuple):
     why: str | None
 
 
-class ControlledArm:
+class ControlledArm(GatedArm):
     """A `CommandGate` that begins, and after each silence begins anew, where the arm is measured.
 
-    Its methods may be called from any thread.
-
     Args:
-        limits: of the joints.
-        period_s: of the control loop.
-        timeout_s: without a command for so long it holds.
-        stamps: what judges the stamps of commands.
+        limits, period_s, timeout_s, stamps: as for `GatedArm`.
         clock: monotonic.
     """
 
@@ -47,8 +41,7 @@ class ControlledArm:
         stamps: StampCheck | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._lock = threading.Lock()
-        self._gate = CommandGate(limits, period_s, timeout_s, stamps)
+        super().__init__(limits, period_s, timeout_s, stamps)
         self._clock = clock if clock is not None else MonotonicClock()
         self._measured: tuple[int, Vector] | None = None  # monotonic time, (J,)
         self._is_begun = False
@@ -57,34 +50,6 @@ class ControlledArm:
         """Where the joints (J,) [rad] are."""
         with self._lock:
             self._measured = self._clock.now_ns(), position_rad
-
-    def command(
-        self, names: Sequence[str], position_rad: Sequence[float], stamp_ns: int, now_ns: int
-    ) -> Refusal | None:
-        """See `CommandGate.command`."""
-        with self._lock:
-            return self._gate.command(names, position_rad, stamp_ns, now_ns)
-
-    def estop(self, engage: bool) -> None:
-        """Engages or releases the e-stop."""
-        with self._lock:
-            self._gate.estop(engage)
-
-    def hold(self, reason: str) -> None:
-        """Drops the command in force."""
-        with self._lock:
-            self._gate.hold(reason)
-
-    @property
-    def motion(self) -> Motion:
-        """See `CommandGate.motion`."""
-        with self._lock:
-            return self._gate.motion
-
-    def values(self) -> Mapping[str, str]:
-        """Counts for a diagnostics message, as text."""
-        with self._lock:
-            return self._gate.counts()
 
     def turn(self, now_ns: int) -> Turn:
         """Runs one control period at ``now_ns`` of ROS time."""

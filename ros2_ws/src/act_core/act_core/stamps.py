@@ -77,8 +77,8 @@ class StampCheck:
         self._seen: tuple[int, int] | None = None  # ROS and monotonic time of the last look
         self._doubted = False  # the last look may have been at an old reading
         self._step: _Step | None = None  # the newest one of the own clock
-        self._doubtful = False  # it may have been a look with an old reading
-        self._held: tuple[int, int] | None = None  # the look before that
+        # The look before one that may have had an old reading, until the next one tells.
+        self._held: tuple[int, int] | None = None
         self._first_bad = self._last_bad = _Heard(0, -to_ns(FORGET_S))  # refused ones in a row
 
     def refusal(self, stamp_ns: int, now_ns: int) -> str | None:
@@ -123,7 +123,7 @@ class StampCheck:
             way = "forward" if step.size_ns > 0 else "back"
             size, since = abs(step.size_ns) / NS_PER_S, (steady_ns - step.at_ns) / NS_PER_S
             return f"stamped {text}: this node's clock stepped {way} by {duration(size)}, " + (
-                "or it was too busy to look" if self._doubtful else f"{duration(since)} ago"
+                "or it was too busy to look" if self._held is not None else f"{duration(since)} ago"
             )
         if late_ns < 0:
             return f"stamped {text}: the sender's clock is ahead of this node's"
@@ -146,8 +146,7 @@ class StampCheck:
         second: ``now_ns`` is old then, as if the clock had stepped back. So a step back is certain
         with the second look that sees it.
         """
-        seen, self._doubtful = self._seen, False
-        self._seen = now_ns, steady_ns
+        seen, self._seen = self._seen, (now_ns, steady_ns)
         if seen is None:
             return
         moved_ns, passed_ns = now_ns - seen[0], steady_ns - seen[1]
@@ -163,4 +162,4 @@ class StampCheck:
                 return
         self._step = _Step(step_ns, steady_ns)
         if step_ns < 0 and not self._simulated:
-            self._held, self._doubtful = seen, True
+            self._held = seen

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from so101_driver import arm_checks, arm_start
 from so101_driver.arm import ArmState, HeldGoals, ServoHealth, So101Arm
 from so101_driver.arm_faults import GRIPPER, FaultMonitor
+from so101_driver.arm_start import names_of
 from so101_driver.bus_errors import ArmError
 from so101_driver.calibration import Vector
 from so101_driver.driver_settings import DriverSettings
@@ -169,7 +170,7 @@ class ArmDrive:
         if self.is_released:
             strays |= heard & held.torque
         confirmed, self._strays = strays & self._strays, strays  # twice: a packet may be damaged
-        joints = _names(confirmed)
+        joints = names_of(confirmed)
         if joints:
             arm.slacken(joints)
         return joints, bool(heard.all())
@@ -197,7 +198,7 @@ class ArmDrive:
 
     def see_health(self, joint: str, health: ServoHealth) -> None:
         """One look at one servo: one whose torque is off is limp."""
-        is_limp = joint in _names(self.limp)
+        is_limp = joint in names_of(self.limp)
         self.faults.see_health(joint, health, torque_wanted=self.torque and not is_limp)
         if self.torque and not (health.torque or is_limp):
             self.let_go((joint,))
@@ -205,7 +206,7 @@ class ArmDrive:
     def take_over(self, arm: So101Arm, now_ns: int) -> None:
         """Goes on from the goals that the servos hold, where those are still theirs."""
         start = arm_start.start(arm)
-        for joint in _names(start.limp & ~self.limp):
+        for joint in names_of(start.limp & ~self.limp):
             self.faults.see_health(joint, arm.read_health(joint), torque_wanted=True)
         self._begin(arm, start, now_ns)
 
@@ -235,7 +236,7 @@ class ArmDrive:
             assert self._leash is not None
             tolerance_rad = self._settings.start_tolerance_rad
             arm_checks.check_position(self._leash.here, self.gate.limits, tolerance_rad)
-            joints = _names(self.limp)
+            joints = names_of(self.limp)
             arm.slacken(joints)  # one that was let go of just now may run still
             arm.configure(joints)  # a servo that restarted has forgotten some of it
             arm.enable_torque(joints)
@@ -279,14 +280,10 @@ class ArmDrive:
         if back.any():
             assert self._leash is not None
             self._leash.catch(back)
-            arm.stiffen(_names(back))
+            arm.stiffen(names_of(back))
         if self.limp.any():  # again and again: nobody confirms it; after the goals, because some
-            arm.slacken(_names(self.limp))  # firmwares switch on when they get one
+            arm.slacken(names_of(self.limp))  # firmwares switch on when they get one
 
 
 def _mask(joints: Collection[str]) -> NDArray[np.bool_]:
     return np.array([joint in joints for joint in JOINT_NAMES])
-
-
-def _names(joints: NDArray[np.bool_]) -> list[str]:
-    return [joint for joint, there in zip(JOINT_NAMES, joints, strict=True) if there]

@@ -60,7 +60,7 @@ def calm(arm: So101Arm) -> None:
         runs = found & (np.abs(state.velocity_rad_s) > STANDS_RAD_S)
         confirmed, before = before & runs, runs
         if confirmed.any():
-            arm.slacken(_names(confirmed))
+            arm.slacken(names_of(confirmed))
         arm.bus.clock.sleep_until_ns(arm.bus.clock.now_ns() + to_ns(CALM_PAUSE_S))
 
 
@@ -96,8 +96,8 @@ def start(arm: So101Arm) -> Start:
     found = look(arm)
     if not found.strays.any():
         return found
-    arm.slacken(_names(found.strays))
-    arm.enable_torque(_names(found.strays & ~found.blind))
+    arm.slacken(names_of(found.strays))
+    arm.enable_torque(names_of(found.strays & ~found.blind))
     again = look(arm)
     return again._replace(falls=again.falls | found.strays)
 
@@ -114,11 +114,12 @@ def energise(arm: So101Arm, limits: JointLimits, tolerance_rad: float) -> Start:
     limp = found.limp & ~found.blind
     if not limp.any():
         return found
-    arm.enable_torque(_names(limp))
+    arm.enable_torque(names_of(limp))
     return start(arm)
 
 
-def _names(joints: NDArray[np.bool_]) -> list[str]:
+def names_of(joints: NDArray[np.bool_]) -> list[str]:
+    """The joints that are marked (6,)."""
     return [joint for joint, there in zip(JOINT_NAMES, joints, strict=True) if there]
 
 
