@@ -37,21 +37,27 @@ def run(args: argparse.Namespace) -> int:
 
 def run_executable(command: list[str]) -> int:
     """Run to the end; Ctrl-C reaches the child by the terminal, so it alone decides when to end."""
-    with subprocess.Popen(command) as process:
+    asked_to_end: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-        def forward(signum: int, _: object) -> None:
+    def forward(signum: int, _: object) -> None:
+        asked_to_end.append(signum)  # for a child that is not there yet
+        for process in started:
             process.send_signal(signum)
 
-        previous = signal.signal(signal.SIGTERM, forward)
-        try:
-            while True:
-                try:
-                    code = process.wait()
-                    break
-                except KeyboardInterrupt:
-                    continue
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+    # Both handlers stand before there is a child, which begins with the defaults again.
+    previous = {signal.SIGTERM: signal.signal(signal.SIGTERM, forward)}
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background jobs
+        previous[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with subprocess.Popen(command) as process:
+            started.append(process)
+            if asked_to_end:
+                process.send_signal(asked_to_end[0])
+            code = process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if code < 0:
         print("[ros2run]:", signal.strsignal(-code))
     elif code > 0:

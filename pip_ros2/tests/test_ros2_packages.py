@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from ros2cli import launch, packages
+from ros2cli import launch, packages, run
 from ros2cli.errors import CliError
 
 MOVE = """\
 #!/usr/bin/env python3
 import sys, time
-print("moving", *sys.argv[1:], flush=True)
+if "stay" not in sys.argv:
+    print("moving", *sys.argv[1:], flush=True)
 if "fail" in sys.argv:
     sys.exit(3)
 if "stay" in sys.argv:
     try:
+        print("moving", *sys.argv[1:], flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         print("tidy end", flush=True)
@@ -101,11 +106,14 @@ def test_run_hands_signals_on_and_waits_for_the_end(workspace, start, number, co
     """The terminal sends SIGINT to both; SIGTERM comes to the command alone."""
     process = start("-m", "ros2cli", "run", "demo_arm", "move", "stay")
     process.wait_for("moving stay")
+    children = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children")
+    child = int(children.read_text())
+    process.popen.send_signal(number)
     if number == signal.SIGINT:
-        children = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children")
-        for child in children.read_text().split():
-            os.kill(int(child), number)
-    assert process.end(number) == code
+        time.sleep(0.2)  # it was alone in getting it, and has not ended
+        assert process.popen.poll() is None
+        os.kill(child, number)
+    assert process.wait() == code
     assert ("tidy end" in process.lines) == (number == signal.SIGINT)
     assert "Traceback" not in process.output
 
@@ -179,3 +187,24 @@ def test_a_launch_file_that_is_there_twice_is_refused(workspace):
     other.touch()
     with pytest.raises(CliError, match="is there more than once"):
         launch.locate("demo_arm", "sim.launch.py", [])
+
+
+def test_ctrl_c_while_the_executable_starts_ends_nothing(workspace, monkeypatch):
+    """A slow machine: the child is at work before its starter is back from starting it."""
+    number = {signal.SIGINT: 0, signal.SIGTERM: 128 + 15}
+    real = subprocess.Popen
+
+    class Slow(real):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, stdout=subprocess.PIPE, **kwargs)
+            assert b"moving stay" in self.stdout.readline()
+            signal.raise_signal(sent)
+            if sent == signal.SIGINT:
+                self.send_signal(sent)  # as the terminal does
+
+    monkeypatch.setattr(run.subprocess, "Popen", Slow)
+    handlers = [signal.getsignal(each) for each in number]
+    for sent, code in number.items():
+        path = workspace / "lib" / "demo_arm" / "move"
+        assert run.run_executable([sys.executable, str(path), "stay"]) == code
+    assert [signal.getsignal(each) for each in number] == handlers
