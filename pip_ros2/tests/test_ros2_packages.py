@@ -189,22 +189,20 @@ def test_a_launch_file_that_is_there_twice_is_refused(workspace):
         launch.locate("demo_arm", "sim.launch.py", [])
 
 
-def test_ctrl_c_while_the_executable_starts_ends_nothing(workspace, monkeypatch):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + 15)])
+def test_signals_while_the_executable_starts(workspace, monkeypatch, number, code):
     """A slow machine: the child is at work before its starter is back from starting it."""
-    number = {signal.SIGINT: 0, signal.SIGTERM: 128 + 15}
-    real = subprocess.Popen
 
-    class Slow(real):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, stdout=subprocess.PIPE, **kwargs)
+    class Slow(subprocess.Popen):
+        def __init__(self, command: list[str]) -> None:
+            super().__init__(command, stdout=subprocess.PIPE)
             assert b"moving stay" in self.stdout.readline()
-            signal.raise_signal(sent)
-            if sent == signal.SIGINT:
-                self.send_signal(sent)  # as the terminal does
+            signal.raise_signal(number)
+            if number == signal.SIGINT:
+                self.send_signal(number)  # as the terminal does
 
     monkeypatch.setattr(run.subprocess, "Popen", Slow)
-    handlers = [signal.getsignal(each) for each in number]
-    for sent, code in number.items():
-        path = workspace / "lib" / "demo_arm" / "move"
-        assert run.run_executable([sys.executable, str(path), "stay"]) == code
-    assert [signal.getsignal(each) for each in number] == handlers
+    before = signal.getsignal(number)
+    path = workspace / "lib" / "demo_arm" / "move"
+    assert run.run_executable([sys.executable, str(path), "stay"]) == code
+    assert signal.getsignal(number) == before
