@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from act_core import ros, topics
+from act_core.errors import ConfigurationError
 from act_core.files import read_json
 from act_core.robots.so101 import JOINT_NAMES
 from act_record import episode_recorder
@@ -269,7 +270,10 @@ def _record(folder: Path, takes: int = _TAKES) -> None:
     kinds = dict.fromkeys((message.topic, message.type_name) for message in _messages(0))
     recorder = EpisodeRecorder(bags, [BagTopic(*kind) for kind in kinds], _CONTRACT)
     while (take := next_number(bags)) < takes:
-        recorder.start()
+        try:
+            recorder.start()
+        except ConfigurationError as error:  # as a service's answer tells it
+            raise SystemExit(f"error: {error}") from error
         for message in _messages(take):
             recorder.write(message.topic, bytes(message.data), message.log_ns)
         recording = recorder.stop()

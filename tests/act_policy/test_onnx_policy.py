@@ -100,7 +100,7 @@ def test_a_graph_of_other_names_or_shapes_is_refused_with_every_difference(tmp_p
     with pytest.raises(BundleError) as caught:
         OnnxPolicy(bundle)
     assert str(caught.value).splitlines() == [
-        "the graph does not fit policy.json:",
+        f"{bundle.folder / 'policy.onnx'}: the graph does not fit policy.json:",
         "  input 'joint_position' is not in the graph, which has joints, image_front",
         "  input 'joints' of the graph is not in policy.json",
         "  input 'image_front' is uint8 [3, 8, 3] in the graph, uint8 [6, 8, 3] in policy.json",

@@ -110,7 +110,7 @@ def test_a_disk_that_is_full_at_once_leaves_no_folder(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     recorder = EpisodeRecorder(tmp_path, TOPICS, open_bag=full)
-    with pytest.raises(ConfigurationError, match="No space left on device; choose another folder"):
+    with pytest.raises(ConfigurationError, match="the disk is full; choose another folder"):
         recorder.start()
     assert not recorder.recording
     assert list(tmp_path.iterdir()) == []

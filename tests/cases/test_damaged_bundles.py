@@ -203,10 +203,10 @@ def test_any_value_in_policy_json_is_taken_or_refused(changes):
     ("text", "told"),
     [
         ("[" * 100_000, "is not JSON"),
-        ('{"schema": 1, "schema": 1}', "key 'schema' appears twice"),
+        ('{"schema": 1, "schema": 1}', "the key 'schema' twice"),
         ("[]", "policy.json is list, expected an object"),
         ('{"schema": ' + "9" * 5000 + "}", "is not JSON"),
-        (" " * 5_000_000, "expected at most 4000000"),
+        (" " * 5_000_000, "is larger than 4000000 bytes"),
     ],
 )
 def test_a_policy_json_that_is_none(toy, text, told):
@@ -216,7 +216,7 @@ def test_a_policy_json_that_is_none(toy, text, told):
 
 
 def test_a_folder_of_somebody_unknown():
-    with pytest.raises(BundleError, match="is no folder"):
+    with pytest.raises(BundleError, match="is no path"):
         read_bundle("~nobody_of_this_name/policy")
 
 

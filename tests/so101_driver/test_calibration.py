@@ -52,7 +52,7 @@ def test_both_folder_names_are_searched(home):
     assert cal.known_ids("leader") == []
     assert cal.path_to_write("x", "leader") == home / "teleoperators" / "so_leader" / "x.json"
     with pytest.raises(ConfigurationError, match="unknown follower calibration 'olt'; did you"):
-        cal.find("olt")
+        cal.find("olda")
     with pytest.raises(ConfigurationError, match="no calibration is named; known: new, old"):
         cal.find("")
 
@@ -235,5 +235,5 @@ def test_a_mark_in_front_of_the_text_is_no_fault(tmp_path):
     path.write_text(PUBLISHED, encoding="utf-8-sig")
     assert cal.load(path) == cal.loads(PUBLISHED)
     path.write_bytes(b" " * (cal.LARGEST_FILE + 1))
-    with pytest.raises(ConfigurationError, match="that is no calibration"):
+    with pytest.raises(ConfigurationError, match="it is too large"):
         cal.load(path)

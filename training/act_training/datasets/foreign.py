@@ -8,13 +8,16 @@ through here before it opens or allocates anything.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from act_core import foreign_file
+from act_core.errors import ConfigurationError
+from act_core.foreign_file import POINTER
 
 from act_training.datasets.errors import DatasetError
 
@@ -26,7 +29,6 @@ LARGEST_VECTOR = 4096  # values of a state or an action
 LARGEST_COUNT = 10_000_000  # steps of an episode, episodes of a dataset
 BLOCK = 2**20  # bytes read at once
 SHARE_OF_MEMORY = 0.5  # that one episode may take
-POINTER = b"version https://git-lfs"  # begins the text that Git LFS leaves in place of a file
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _NUMBER_FORMAT = re.compile(r"0?\d{0,2}d?")
 
@@ -34,6 +36,8 @@ _NUMBER_FORMAT = re.compile(r"0?\d{0,2}d?")
 def check_content(path: Path) -> None:
     """DatasetError when there is only a pointer of Git LFS, or nothing, in place of the file."""
     try:
+        if path.exists() and not path.is_file():
+            raise DatasetError(f"{path} is a folder, a pipe or a device, expected a file")
         with path.open("rb") as file:
             start = file.read(len(POINTER))
     except OSError:
@@ -73,22 +77,17 @@ def read_text(path: Path) -> str:
     """The text of a file of bounded size; DatasetError names the file otherwise."""
     check_content(path)
     try:
-        size = path.stat().st_size
-        if size > LARGEST_JSON:
-            raise DatasetError(f"{path} has {size / 1e6:.0f} MB, expected a small file of text")
-        return path.read_text(encoding="utf-8-sig")  # some editors mark the beginning
-    except (OSError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+        return foreign_file.read_text(path, LARGEST_JSON)
+    except ConfigurationError as error:
+        raise DatasetError(f"{path} cannot be read: it {error}") from error
 
 
 def parse_object(path: Path, text: str) -> dict[str, Any]:
     """The JSON object in `text`, which is of `path`."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}: download it again") from error
+        content = foreign_file.parse_json(text, finite=False)
+    except ConfigurationError as error:
+        raise DatasetError(f"{path} cannot be read: it {error}: download it again") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path} holds {type(content).__name__}, expected an object")
     return content

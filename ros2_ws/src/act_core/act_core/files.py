@@ -26,7 +26,6 @@ import errno
 import fcntl
 import json
 import logging
-import math
 import os
 import shutil
 import sys
@@ -36,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.foreign_file import parse_json, read_text
 
 LARGEST_JSON = 256 << 20  # bytes; ten times the record of an evaluation of 100,000 episodes
 _AT_FDCWD = -100
@@ -135,13 +135,11 @@ def read_json(path: Path) -> Any:
 
     Also refused: NaN and infinity, files beyond ``LARGEST_JSON``. OSError where there is no file.
     """
-    size = path.stat().st_size
-    if size > LARGEST_JSON:
-        raise ConfigurationError(f"'{path}' has {size} bytes, expected a file of JSON")
+    path.stat()
     try:
-        return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"'{path}' is damaged or no JSON: {error}") from error
+        return parse_json(read_text(path, LARGEST_JSON))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"'{path}' is damaged or no JSON: it {error}") from error
 
 
 def settle(path: Path) -> None:
@@ -208,13 +206,6 @@ def _is_there(descriptor: int, file: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
     except FileNotFoundError:
         return False
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"it holds the number {text}")
-    return value
 
 
 def _beside(path: Path, kind: str) -> Path:

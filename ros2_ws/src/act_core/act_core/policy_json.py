@@ -6,18 +6,26 @@ The only reader of that file: of the policy node, the launch files, ``move_node`
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
-from act_core.errors import suggest
-from act_core.foreign_text import clean_list
+from act_core.errors import ConfigurationError, suggest
+from act_core.foreign_file import (
+    POINTER,
+    POINTER_REMEDY,
+    expanded,
+    parse_json,
+    read_text,
+    shown_path,
+)
+from act_core.foreign_text import clean, clean_list
 from act_core.policy_spec import (
     LARGEST,
     MAX_NAME_LENGTH,
+    MAX_OBS_STEPS,
+    MAX_ROWS,
     ActionOutput,
     BundleError,
     ExecutionSpec,
@@ -30,6 +38,7 @@ from act_core.policy_spec import (
     VariantSpec,
     check,
     check_number,
+    check_whole,
 )
 
 SPEC_FILE = "policy.json"
@@ -48,24 +57,12 @@ def read_spec(folder: str | Path) -> PolicySpec:
     """
     folder = bundle_folder(folder)
     path = folder / SPEC_FILE
+    if not is_there(path):
+        raise BundleError(f"no {SPEC_FILE} in {shown_path(folder)}: {contents(folder)}")
     try:
-        if not path.is_file():
-            raise BundleError(f"no {SPEC_FILE} in {folder}: {contents(folder)}")
-        size = path.stat().st_size
-        check(
-            size <= MAX_FILE_BYTES,
-            f"{path} has {size} bytes, expected at most {MAX_FILE_BYTES}: it is no policy.json",
-        )
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-    check_is_content(path, raw)
-    try:
-        content = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats)
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is not JSON: {error}") from error
+        content = parse_json(read_text(path, MAX_FILE_BYTES))
+    except ConfigurationError as error:
+        raise BundleError(f"{shown_path(path)} {error}") from error
     try:
         return spec_from_json(content)
     except BundleError as error:
@@ -75,33 +72,36 @@ def read_spec(folder: str | Path) -> PolicySpec:
 def bundle_folder(folder: str | Path) -> Path:
     """The path with ``~`` resolved; BundleError for the home of somebody who is not known."""
     try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:
-        raise BundleError(f"'{folder}' is no folder: {error}") from error
+        path = expanded(folder)
+        path.exists()
+    except ConfigurationError as error:
+        raise BundleError(str(error)) from error
+    except OSError as error:
+        shown = clean(folder)
+        raise BundleError(f"'{shown}' is no folder of a policy: {error.strerror}") from error
+    return path
 
 
 def check_is_content(path: Path, head: bytes) -> None:
     """Raises BundleError for a file of a bundle whose first bytes are not the file itself."""
-    check(
-        not head.startswith(b"version https://git-lfs.github.com/spec/"),
-        f"{path} is a pointer of Git LFS, not the file: run `git lfs install && git lfs pull` in "
-        "its repository, or download the file itself",
-    )
+    check(not head.startswith(POINTER), f"{shown_path(path)} {POINTER_REMEDY}")
+
+
+def is_there(path: Path) -> bool:
+    """Whether something of that name stands in its folder, a link that leads nowhere included."""
+    try:
+        return path.is_symlink() or path.exists()
+    except OSError:
+        return False
 
 
 def contents(folder: Path) -> str:
     """What is there in place of a file that is not; no more than a line of it."""
+    if folder.is_file():
+        return "it is a file, expected the bundle's folder (an archive has to be unpacked first)"
     if not folder.is_dir():
         return "no such folder"
     return f"the folder has {clean_list(sorted(path.name for path in folder.iterdir()))}"
-
-
-def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise BundleError(f"key {_shown.repr(twice)} appears twice")
-    return content
 
 
 def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
@@ -165,7 +165,9 @@ def spec_from_json(content: Any) -> PolicySpec:
     name, rate_hz = top.take("name", str), top.take("rate_hz", (int, float))
     check_number("rate_hz", rate_hz, "above 0", -LARGEST, LARGEST)
     chunk_size = top.take("chunk_size", int)
+    check_whole("chunk_size", chunk_size, MAX_ROWS)
     steps = top.take("n_obs_steps", int, 1)
+    check_whole("n_obs_steps", steps, MAX_OBS_STEPS)
     parsed = [
         _read_input(_Section(f"inputs[{index}]", entry), steps)
         for index, entry in enumerate(top.take("inputs", list))
@@ -262,12 +264,14 @@ def _read_output(section: _Section, chunk_size: int) -> ActionOutput:
 
 def _read_flat(path: str, content: Any, kind: type[Any]) -> Any:
     """A dataclass of plain values from a JSON object with the same keys."""
-    known = {f.name for f in dataclasses.fields(kind)}
-    _refuse_unknown(path, _Section(path, content).content, known)
-    try:
-        return kind(**content)
-    except TypeError as error:
-        raise BundleError(f"{path}: {error}; its keys are {', '.join(sorted(known))}") from error
+    fields = dataclasses.fields(kind)
+    content = _Section(path, content).content
+    _refuse_unknown(path, content, [field.name for field in fields])
+    needed = [field.name for field in fields
+              if field.default is field.default_factory is dataclasses.MISSING]  # fmt: skip
+    missing = [name for name in needed if name not in content]
+    check(not missing, f"{path}: {' and '.join(missing)} missing; it needs {', '.join(needed)}")
+    return kind(**content)
 
 
 class _Section:

@@ -44,7 +44,7 @@ def check_names(what: str, names: tuple[str, ...]) -> None:
     )
     for name in names:
         check(
-            name.isprintable() and len(name) <= MAX_NAME_LENGTH,
+            name.isprintable() and name.strip() != "" and len(name) <= MAX_NAME_LENGTH,
             f"{what}: {name[:MAX_NAME_LENGTH]!r} is no name, expected printable text of at most "
             f"{MAX_NAME_LENGTH} characters",
         )
@@ -70,8 +70,21 @@ def check_number(what: str, value: Any, expected: str, low: float, high: float) 
     check(number and low <= value <= high, f"{what} is {value!r:.60}, expected {expected}")
 
 
+def check_whole(what: str, value: Any, high: int) -> None:
+    """``value`` is a whole number from 1 to ``high``."""
+    fits = type(value) is int and 1 <= value <= high
+    check(fits, f"{what} is {value!r:.60}, expected 1 to {high}")
+
+
 SMALLEST = 5e-324  # for "above 0"
+MAX_TOLERANCE = 1.0  # in the output's unit: a gate that all pass is none
+MAX_DECAY = 1000.0  # of an ensemble: one chunk has all the weight long before
 LARGEST = 1.7976931348623157e308  # for "finite"
+
+
+def check_tolerance(what: str, value: Any) -> None:
+    expected = f"above 0 and at most {MAX_TOLERANCE:g}"
+    check_number(what, value, expected, SMALLEST, MAX_TOLERANCE)
 
 
 @dataclass(frozen=True)
@@ -182,7 +195,9 @@ class ExecutionSpec:
             isinstance(self.options, Mapping),
             f"execution.options is {self.options!r:.60}, expected an object",
         )
-        check_number("execution.m", self.m, "a finite number", -LARGEST, LARGEST)
+        check_number(
+            "execution.m", self.m, f"-{MAX_DECAY:g} to {MAX_DECAY:g}", -MAX_DECAY, MAX_DECAY
+        )
         rows = self.open_loop_rows
         check(
             rows is None or (type(rows) is int and rows >= 1),
@@ -201,7 +216,7 @@ class ParitySpec:
 
     def __post_init__(self) -> None:
         check_file("parity.file", self.file)
-        check_number("parity.tolerance", self.tolerance, "above 0", SMALLEST, LARGEST)
+        check_tolerance("parity.tolerance", self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -213,7 +228,7 @@ class VariantSpec:
 
     def __post_init__(self) -> None:
         check_file("variant file", self.file)
-        check_number(f"tolerance of '{self.file}'", self.tolerance, "above 0", SMALLEST, LARGEST)
+        check_tolerance(f"tolerance of '{self.file}'", self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -226,7 +241,12 @@ class StartRange:
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
-            values = tuple(getattr(self, name))[: MAX_NAMES + 1]
+            listed = getattr(self, name)
+            check(
+                isinstance(listed, (list, tuple)),
+                f"start.{name} is {listed!r:.60}, expected a number for each joint",
+            )
+            values = tuple(listed)[: MAX_NAMES + 1]
             for value in values:
                 check_number(f"start.{name}", value, "finite numbers", -LARGEST, LARGEST)
             object.__setattr__(self, name, tuple(map(float, values)))
@@ -262,15 +282,9 @@ class PolicySpec:
         check_number(
             "rate_hz", self.rate_hz, f"above 0 ({low_hz:g} to {high_hz:g})", low_hz, high_hz
         )
-        check(
-            1 <= self.chunk_size <= MAX_ROWS,
-            f"chunk_size is {self.chunk_size!r:.60}, expected 1 to {MAX_ROWS}",
-        )
+        check_whole("chunk_size", self.chunk_size, MAX_ROWS)
         check_names("name of the policy", (self.name,))
-        check(
-            type(self.n_obs_steps) is int and 1 <= self.n_obs_steps <= MAX_OBS_STEPS,
-            f"n_obs_steps is {self.n_obs_steps!r:.60}, expected 1 to {MAX_OBS_STEPS}",
-        )
+        check_whole("n_obs_steps", self.n_obs_steps, MAX_OBS_STEPS)
         check(
             (self.n_obs_steps - 1) / self.rate_hz <= MAX_HISTORY_S,
             f"n_obs_steps is {self.n_obs_steps} at {self.rate_hz:g} Hz, expected a history of at "
@@ -284,6 +298,7 @@ class PolicySpec:
         if self.variants:
             check_names("variants", tuple(self.variants))
         check("fp32" not in self.variants, "a variant is named 'fp32', which is policy.onnx")
+        check("auto" not in self.variants, "a variant is named 'auto', which chooses among them")
         joints = len(self.joint_input.joints)
         check(
             self.start is None or len(self.start.lower) == joints,

@@ -33,6 +33,8 @@ import yaml
 
 from act_core.errors import ConfigurationError, suggest
 from act_core.files import write_file
+from act_core.foreign_file import expanded, shown_path
+from act_core.foreign_text import clean
 from act_core.yaml_file import read_yaml
 
 FILE = "setup.yaml"
@@ -41,7 +43,10 @@ CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # becomes part of a topic's 
 REAL, EMULATED = "real", "emulated"
 SOURCE_KEYS = ("device", "topic", "file", "source")  # where a camera's pictures come from
 FILE_KEYS = ("calibration", "calibration_file", "file")
+TEXT_KEYS = (*SOURCE_KEYS, "port", "calibration", "calibration_file")
 MOST_BYTES = 100_000
+MOST_LETTERS = 100  # of a name
+MOST_EPISODES = 1_000_000
 
 Value = bool | int | float | str
 
@@ -123,7 +128,7 @@ class Setup:
 def home() -> Path:
     """The folder of all set-ups: ``$ACT_HOME``, else ``~/act``."""
     named = os.environ.get("ACT_HOME")
-    return Path(named).expanduser() if named else Path.home() / "act"
+    return expanded(named or "~/act")
 
 
 def names() -> list[str]:
@@ -133,9 +138,10 @@ def names() -> list[str]:
 
 def folder_of(name: str) -> Path:
     """Where the set-up of that name is or will be; ConfigurationError for what cannot be a name."""
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name) > MOST_LETTERS:
         raise ConfigurationError(
-            f"'{name}' cannot be the name of a set-up, expected letters, digits, '_' and '-'"
+            f"'{clean(name)}' cannot be the name of a set-up, expected letters, digits, '_' and "
+            f"'-', at most {MOST_LETTERS}"
         )
     return home() / name
 
@@ -147,7 +153,7 @@ def read_setup(name: str) -> Setup:
     there are.
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
-        path = Path(name).expanduser().absolute()
+        path = expanded(name).absolute()
         file = path if path.suffix in (".yaml", ".yml") else path / FILE
     else:
         file = folder_of(name) / FILE
@@ -162,7 +168,7 @@ def read_setup(name: str) -> Setup:
     try:
         return _setup(file, _content(file))
     except ConfigurationError as error:
-        raise ConfigurationError(f"set-up {file}: {error}") from error
+        raise ConfigurationError(f"set-up {shown_path(file)}: {error}") from error
 
 
 def _content(file: Path) -> dict[str, Any]:
@@ -185,9 +191,10 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
     leader = _values("leader", content.get("leader"))
     _check_keys("key of leader", leader, ("port", "calibration"))
     cameras = {
-        str(name): _camera(str(name), entry)
+        name: _camera(name, entry)
         for name, entry in _mapping("cameras", content.get("cameras")).items()
     }
+    _check_devices(cameras)
     if hardware == EMULATED and (cameras or "port" in arm or leader):
         raise ConfigurationError(
             f"hardware is {EMULATED}: cameras, ports and leader are the emulation's; leave them out"
@@ -197,17 +204,33 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
     if leader and leader.get("port", arm.get("port")) == arm.get("port"):
         raise ConfigurationError("the leader needs a port of its own")
     task, episodes = content.get("task", ""), content.get("episodes", 50)
-    if not isinstance(task, str) or "\n" in task:
+    if not isinstance(task, str) or not task.isprintable():
         raise ConfigurationError(f"task is {task!r:.40}, expected one line of words")
-    if type(episodes) is not int or episodes < 1:
-        raise ConfigurationError(f"episodes is {episodes!r:.40}, expected a number of at least 1")
+    if type(episodes) is not int or not 1 <= episodes <= MOST_EPISODES:
+        raise ConfigurationError(
+            f"episodes is {episodes!r:.40}, expected a number of at least 1 and at most "
+            f"{MOST_EPISODES}"
+        )
     return Setup(file, hardware, arm, leader, cameras, task, episodes)
 
 
+def _check_devices(cameras: Mapping[str, Mapping[str, Value]]) -> None:
+    """One device is not opened twice."""
+    owners: dict[str, str] = {}
+    for name, entry in cameras.items():
+        device = str(entry.get("device", ""))
+        if device and owners.setdefault(device, name) != name:
+            raise ConfigurationError(
+                f"cameras {owners[device]} and {name} have the same device {device}, expected one "
+                "for each"
+            )
+
+
 def _camera(name: str, entry: Any) -> dict[str, Value]:
-    if not CAMERA_NAME.fullmatch(name):
+    if not CAMERA_NAME.fullmatch(name) or len(name) > MOST_LETTERS:
         raise ConfigurationError(
-            f"'{name}' cannot be the name of a camera, expected letters, digits and '_'"
+            f"'{clean(name)}' cannot be the name of a camera, expected letters, digits and '_', at "
+            f"most {MOST_LETTERS}"
         )
     values = _values(f"camera {name}", entry)
     given = [key for key in SOURCE_KEYS if key in values]
@@ -216,8 +239,7 @@ def _camera(name: str, entry: Any) -> dict[str, Value]:
         raise ConfigurationError(
             f"camera {name}: expected one of {', '.join(SOURCE_KEYS)}, found {found}"
         )
-    text = str(values[given[0]])
-    if not text or "," in text:  # `cameras:=` parts its entries there
+    if "," in (text := str(values[given[0]])):  # `cameras:=` parts its entries there
         raise ConfigurationError(f"camera {name}: {given[0]} is '{text}', expected no comma in it")
     return values
 
@@ -233,17 +255,39 @@ def _mapping(what: str, value: Any) -> Mapping[Any, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{what} is {value!r:.40}, expected names with a value each")
+    for name in value:
+        if not isinstance(name, str):  # YAML reads on, off, yes, no, 1 and 1:30 as other things
+            raise ConfigurationError(
+                f"{what}: a name is {name!r:.40}, expected text: put it in quotes"
+            )
     return value
 
 
 def _values(what: str, value: Any) -> dict[str, Value]:
     """Of parameters."""
-    values = {str(key): given for key, given in _mapping(what, value).items()}
+    values = dict(_mapping(what, value))
     for key, given in values.items():
+        is_text = isinstance(given, str) and given.isprintable()
+        is_list = isinstance(given, (list, Mapping))
+        if (
+            key in TEXT_KEYS
+            and not is_list
+            and not (is_text and given.strip())
+            and not _is_index(key, given)
+        ):
+            quotes = "" if isinstance(given, str) else ": put it in quotes"
+            raise ConfigurationError(f"{what}: {key} is {given!r:.40}, expected text{quotes}")
+        if isinstance(given, str) and not is_text:
+            raise ConfigurationError(f"{what}: {key} is {given!r:.40}, expected one line of text")
         is_value = isinstance(given, bool | int | float | str)
         if not is_value or (isinstance(given, float) and not math.isfinite(given)):
             raise ConfigurationError(f"{what}: {key} is {given!r:.40}, expected a number or text")
     return values
+
+
+def _is_index(key: str, value: Any) -> bool:
+    """A camera's number, as OpenCV counts them."""
+    return key == "device" and type(value) is int and 0 <= value < 1000
 
 
 def _check_keys(kind: str, content: Mapping[Any, Any], known: list[str] | tuple[str, ...]) -> None:

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 from act_core.errors import suggest
 from act_core.files import replacing, settle, write_json
+from act_core.foreign_file import shown_path
 from act_core.policy_json import (
     SPEC_FILE,
     bundle_folder,
     check_is_content,
     contents,
+    is_there,
     read_spec,
     spec_to_json,
 )
@@ -82,6 +84,16 @@ class Bundle:
             raise BundleError(suggest("variant", variant, [FP32, *self.spec.variants]))
         return self.folder / self.spec.variants[variant].file
 
+    def lost_variants(self) -> dict[str, str]:
+        """The variants whose files are not there, with what is wrong."""
+        lost = {}
+        for variant in self.spec.variants:
+            try:
+                check_file_is_there(self.graph_file(variant))
+            except BundleError as error:
+                lost[variant] = str(error)
+        return lost
+
     def checked_graph(self, variant: str) -> Path:
         """`graph_file`, which is there and complete; BundleError says what it is instead."""
         path = self.graph_file(variant)
@@ -102,8 +114,9 @@ class Bundle:
 
 
 def read_bundle(folder: str | Path) -> Bundle:
-    """Reads ``policy.json`` and checks that every file it names is there.
+    """Reads ``policy.json`` and checks that graph and parity file are there.
 
+    A variant whose file is not there is no obstacle to the others: see `Bundle.lost_variants`.
     Raises BundleError with the value, what was expected and what exists.
     """
     folder = bundle_folder(folder)
@@ -116,13 +129,19 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 def check_file_is_there(path: Path) -> None:
     """Raises BundleError where a file of a bundle is missing, cannot be read or is a pointer."""
+    if not is_there(path):
+        where = shown_path(path.parent)
+        raise BundleError(f"'{path.name}' is missing in {where}: {contents(path.parent)}")
     if not path.is_file():
-        raise BundleError(f"'{path.name}' is missing in {path.parent}: {contents(path.parent)}")
+        kind = "a folder" if path.is_dir() else "no file, or a link that leads to none"
+        raise BundleError(f"{shown_path(path)} is {kind}, expected a file")
     try:
         with path.open("rb") as file:
             check_is_content(path, file.read(64))
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise BundleError(
+            f"{shown_path(path)} cannot be read: {error.strerror or error}"
+        ) from error
 
 
 def write_bundle(
@@ -173,19 +192,19 @@ def _sample_types(spec: PolicySpec) -> dict[str, ArrayType]:
 def _check_sample(
     spec: PolicySpec, content: Mapping[str, NDArray[Any]], path: Path
 ) -> ParitySample:
-    types = _sample_types(spec)
+    types, file = _sample_types(spec), shown_path(path)
     if set(content) != set(types):
-        raise BundleError(f"{path.name} has {sorted(content)}, expected {sorted(types)}")
+        raise BundleError(f"{file} has {sorted(content)}, expected {sorted(types)}")
     count = len(content[spec.output.name])
     if count < 1:
-        raise BundleError(f"{path.name} holds no sample, expected at least one")
+        raise BundleError(f"{file} holds no sample, expected at least one")
     for key, (shape, dtype) in types.items():
         array = content[key]
         if array.shape != (count, *shape) or array.dtype != dtype:
-            raise BundleError(f"{path.name}: '{key}' is {array.dtype} {array.shape}, expected "
+            raise BundleError(f"{file}: '{key}' is {array.dtype} {array.shape}, expected "
                               f"{dtype} {(count, *shape)}")  # fmt: skip
         if not np.isfinite(array).all():
-            raise BundleError(f"{path.name}: '{key}' has values that are not finite")
+            raise BundleError(f"{file}: '{key}' has values that are not finite")
     images = {image.camera: content[image.name] for image in spec.image_inputs}
     noise = {noise.name: content[noise.name] for noise in spec.noise_inputs}
     return ParitySample(content[spec.joint_input.name], images, content[spec.output.name], noise)

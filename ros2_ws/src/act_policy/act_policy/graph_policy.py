@@ -6,9 +6,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from act_core.foreign_file import shown_path
 from act_core.policy_spec import BundleError, PolicySpec
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ from act_policy.chunk import Chunk
 from act_policy.noise import noise_of
 from act_policy.observation import Observation
 from act_policy.policy import Inference, PolicyError
+
+LONGEST_REASON = 400  # characters of what an engine says
 
 
 class Tensor(NamedTuple):
@@ -100,19 +104,18 @@ class GraphPolicy(ABC):
         sample = self.bundle.parity_sample()
         tolerance = self.bundle.tolerance(self.variant)
         worst = 0.0
+        what = f"{shown_path(self.bundle.folder)}: variant '{self.variant}' on {self.engine}"
         for index in range(len(sample)):
             try:
                 rows = self.infer(sample.observation(index)).chunk.rows
             except Exception as error:  # the engines' exceptions have no common base but this
-                raise BundleError(
-                    f"variant '{self.variant}' on {self.engine}: parity sample {index}: {error}"
-                ) from error
+                raise BundleError(f"{what}: parity sample {index}: {error}") from error
             difference = np.abs(rows - sample.chunks[index])
             worst = max(worst, float(difference.max()))
             if not worst <= tolerance:
                 row, value = np.unravel_index(int(difference.argmax()), difference.shape)
                 raise BundleError(
-                    f"variant '{self.variant}' on {self.engine}: parity sample {index} is "
+                    f"{what}: parity sample {index} is "
                     f"{worst:.3g} {self._spec.output.unit} from the trainer's at row {row}, "
                     f"'{self._spec.output.joints[value]}' (tolerance {tolerance:g})"
                 )
@@ -120,7 +123,9 @@ class GraphPolicy(ABC):
         return self.parity
 
 
-def check_graph(spec: PolicySpec, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+def check_graph(
+    graph: Path, spec: PolicySpec, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> None:
     """Raises BundleError with every difference between a graph and what policy.json says of it."""
     expected_inputs = [Tensor(name, *array) for name, array in spec.input_types.items()]
     expected_outputs = [Tensor(spec.output.name, spec.chunk_shape, "float32")]
@@ -129,7 +134,8 @@ def check_graph(spec: PolicySpec, inputs: Sequence[Tensor], outputs: Sequence[Te
         *_differences("output", expected_outputs, outputs),
     ]
     if differences:
-        raise BundleError("the graph does not fit policy.json:\n  " + "\n  ".join(differences))
+        told = "\n  ".join(differences)
+        raise BundleError(f"{shown_path(graph)}: the graph does not fit policy.json:\n  {told}")
 
 
 def _differences(kind: str, expected: Sequence[Tensor], actual: Sequence[Tensor]) -> list[str]:

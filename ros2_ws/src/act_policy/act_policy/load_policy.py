@@ -41,7 +41,7 @@ def load_policy(
     choices = [(engine, variant)] if variant != "auto" else _fastest_first(bundle, engine)
     if choices == [("auto", BF16)]:
         choices = [("openvino_bf16", BF16)]  # which says itself what it lacks
-    warnings: list[str] = []
+    warnings = [] if variant != "auto" else _lost_beyond(bundle, choices)
     while True:
         chosen_engine, chosen = choices.pop(0)
         try:
@@ -54,6 +54,14 @@ def load_policy(
             continue
         policy.warnings = tuple(warnings)
         return policy
+
+
+def _lost_beyond(bundle: Bundle, choices: list[tuple[str, str]]) -> list[str]:
+    """What is said of variants without their file that are not among the choices: of those the
+    search tells itself."""
+    tried = [variant for _, variant in choices]
+    lost = bundle.lost_variants().items()
+    return [f"variant '{variant}': {text}" for variant, text in lost if variant not in tried]
 
 
 def _fastest_first(bundle: Bundle, engine: str) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ _PARTS: dict[str, dict[int, str]] = {
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "elsewhere"},  # external_data
+    "tensor": {13: "elsewhere"},  # external_data: a key, 1, and its value, 2
     "elsewhere": {},
 }
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
@@ -49,12 +49,18 @@ def _first_reference(data: mmap.mmap) -> str | None:
     while waiting:
         message, start, end = waiting.pop()
         if message == "elsewhere":
-            return data[start:end].decode("utf-8", "replace")
+            return _value(data, start, end)
         for number, begin, stop in _fields(data, start, end):
             part = _PARTS[message].get(number)
             if part is not None:
                 waiting.append((part, begin, stop))
     return None
+
+
+def _value(data: mmap.mmap, start: int, end: int) -> str:
+    """Of an entry with a key and a value, such as location: weights.bin."""
+    texts = [data[begin:stop] for number, begin, stop in _fields(data, start, end) if number == 2]
+    return b" ".join(texts).decode("utf-8", "replace")
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from act_core.errors import ConfigurationError, suggest
+from act_core.foreign_text import clean
 from act_core.policy_spec import BundleError
 from numpy.typing import NDArray
 
 from act_policy.bundle import BF16, FP32, Bundle
-from act_policy.graph_policy import GraphPolicy, Tensor, check_graph
+from act_policy.graph_policy import LONGEST_REASON, GraphPolicy, Tensor, check_graph
 from act_policy.policy import PolicyError
 
 # Best first. TensorRT is only taken when asked for: it builds its engine for minutes.
@@ -83,6 +84,7 @@ class OnnxPolicy(GraphPolicy):
             )
         self.engine = f"onnxruntime {self.provider}"
         check_graph(
+            path,
             bundle.spec,
             [_tensor(node) for node in self._session.get_inputs()],
             [_tensor(node) for node in self._session.get_outputs()],
@@ -109,7 +111,7 @@ def _bound_memory(most: int) -> None:
 def _reason(error: Exception) -> str:
     if "Available memory of" in str(error):  # of bfc_arena.cc; it has no type of its own
         return f"the graph needs more than the {MOST_MEMORY / 2**30:.0f} GB of memory it may have"
-    return str(error)
+    return clean(" ".join(str(error).split()), LONGEST_REASON)
 
 
 def has_cuda() -> bool:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
+from act_core.foreign_text import clean
 from act_core.policy_spec import BundleError
 from numpy.typing import NDArray
 
 from act_policy.bundle import BF16, FP32, Bundle
-from act_policy.graph_policy import GraphPolicy, Tensor, check_graph
+from act_policy.graph_policy import LONGEST_REASON, GraphPolicy, Tensor, check_graph
 
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
@@ -88,11 +89,12 @@ class OpenVinoPolicy(GraphPolicy):
         try:
             model = openvino.Core().compile_model(str(path), "CPU", settings)
         except RuntimeError as error:
-            raise BundleError(f"{path} does not load: {error}") from error
+            reason = clean(" ".join(str(error).split()), LONGEST_REASON)
+            raise BundleError(f"{path} does not load: {reason}") from error
         self.engine = f"openvino {precision}"
         spec = bundle.spec
         expected = {*spec.input_types, spec.output.name}
-        check_graph(spec, [_tensor(p, expected) for p in model.inputs],
+        check_graph(path, spec, [_tensor(p, expected) for p in model.inputs],
                     [_tensor(p, expected) for p in model.outputs])  # fmt: skip
         self._request = model.create_infer_request()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from act_core.foreign_file import shown_path
 from act_core.foreign_text import clean, clean_list
 from act_core.policy_spec import ArrayType, BundleError
 from numpy.typing import NDArray
@@ -31,25 +32,26 @@ def read_arrays(path: Path, expected: Mapping[str, ArrayType]) -> dict[str, NDAr
 
     Raises BundleError for other names, types or shapes and for a file that is damaged.
     """
+    shown = shown_path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()[:MAX_ENTRIES]}
             names = {name.removesuffix(".npy") for name in entries}
             if names != set(expected):
                 found = clean_list(sorted(names))
-                raise BundleError(f"{path.name} has {found}; expected {clean_list(expected)}")
+                raise BundleError(f"{shown} has {found}; expected {clean_list(expected)}")
             room, arrays = MAX_BYTES, {}
             for name, wanted in expected.items():
                 entry = entries[f"{name}.npy"]
                 if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise BundleError(f"{path.name}: '{name}' is packed as numpy never does")
+                    raise BundleError(f"{shown}: '{name}' is packed as numpy never does")
                 with archive.open(entry) as file:
-                    arrays[name] = _read_array(file, f"{path.name}: '{name}'", wanted, room)
+                    arrays[name] = _read_array(file, f"{shown}: '{name}'", wanted, room)
                 room -= arrays[name].nbytes
     except BundleError:
         raise
     except DAMAGED as error:
-        raise BundleError(f"{path} cannot be read: {clean(error, 200) or error!r}") from error
+        raise BundleError(f"{shown} cannot be read: {clean(error, 200) or error!r}") from error
     return arrays
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
-from act_core.policy_spec import ExecutionSpec, PolicySpec
+from act_core.policy_spec import MAX_DECAY, ExecutionSpec, PolicySpec
 
 from act_policy.load_policy import ENGINES
 from act_policy.modes import MODES, option_names
@@ -44,7 +44,10 @@ class PolicyParameters:
         f"how chunks become commands: {', '.join(MODES.names())}, or one of your own "
         f"(file.py:Class); {FROM_BUNDLE}: as policy.json says",
     )
-    m: float = parameter(0.01, "ensemble: weights are exp(-m i), i = 0 for the oldest chunk")
+    m: float = parameter(
+        0.01, "ensemble: weights are exp(-m i), i = 0 for the oldest chunk",
+        low=-MAX_DECAY, high=MAX_DECAY,
+    )  # fmt: skip
     open_loop_rows: int = parameter(0, "open_loop: rows played of a chunk; 0 for all", low=0)
     engine: str = parameter("auto", "what computes", choices=ENGINES)
     variant: str = parameter("auto", "graph of the bundle: auto, fp32 or a variant's name")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import rosbag_lite
 from act_core.errors import ConfigurationError
+from act_core.foreign_file import parse_json, read_text
 from rosbag_lite import BagMessage
 from rosbag_lite.bag import SUFFIXES
 
@@ -61,9 +61,10 @@ class Bag(rosbag_lite.Bag):
         if not path.is_file():
             return {}
         try:
-            if path.stat().st_size > MAX_OUTCOME_BYTES:
-                raise ValueError(f"it has {path.stat().st_size} bytes")
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(read_text(path, MAX_OUTCOME_BYTES), finite=False)
+        except ConfigurationError as error:
+            raise BagError(f"{path} is damaged: it {error}") from None
+        try:
             if not isinstance(values, dict):
                 raise ValueError("expected an object")
             verdict = values.get("verdict")
@@ -71,7 +72,7 @@ class Bag(rosbag_lite.Bag):
             for name in ("success", "keep"):
                 if not isinstance(told.get(name), bool | None):
                     raise ValueError(f"{name} is {told[name]!r}, expected true, false or null")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise BagError(f"{path} is damaged: {error}") from None
         return values
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.foreign_file import expanded, parse_json, read_text, shown_path
 
 CONTRACT, CALIBRATION = "contract.json", "calibration.json"
 VERSION = 1
 MAX_RATE_HZ = 1000.0
+MAX_CALIBRATION_BYTES = 1 << 20
 
 
 def contract_text(
@@ -74,10 +75,11 @@ def attachments(contract: str, calibration: str) -> dict[str, str]:
     """
     if not calibration:
         return {CONTRACT: contract}
-    path = Path(calibration).expanduser()
+    path = expanded(calibration)
+    shown = shown_path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        json.loads(text)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"no calibration can be read from {path}: {error}") from None
+        text = read_text(path, MAX_CALIBRATION_BYTES)
+        parse_json(text, finite=False)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"no calibration can be read from {shown}: it {error}") from None
     return {CONTRACT: contract, CALIBRATION: text}

@@ -7,6 +7,7 @@ is counted.
 
 from __future__ import annotations
 
+import errno
 import queue
 import re
 import shutil
@@ -96,9 +97,12 @@ class EpisodeRecorder:
                 raise ConfigurationError(little)
             self._writing = self._begun(new_folder(self._out))
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            reason = "the disk is full" if full else error.strerror or error
+            remedy = "make room there" if full else "make this one writable"
             raise ConfigurationError(
-                f"nothing can be recorded to {self._out}: {error.strerror or error}; choose "
-                "another folder (out), or make this one writable"
+                f"nothing can be recorded to {self._out}: {reason}; choose another folder (out), "
+                f"or {remedy}"
             ) from error
         return self._writing.folder
 

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
 from act_core.files import write_file
+from act_core.foreign_file import expanded, parse_json, read_text, shown_path
+from act_core.foreign_text import clean
 from act_core.limits import JointLimits, clip
 from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +32,7 @@ RAD_PER_COUNT = 2 * math.pi / COUNTS_PER_TURN
 SMALLEST_RANGE = 100  # counts, 9 degrees: less is a joint that was not moved during calibration
 
 LARGEST_FILE = 1 << 20  # bytes; LeRobot's has about a thousand
+LARGEST_ID = 200  # bytes of a name
 
 HOW_TO_CALIBRATE = "`so101-setup calibrate` makes one; a path to a file will do as well"
 
@@ -54,7 +57,7 @@ class JointCalibration:
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value) is not int:
-                raise ConfigurationError(f"{field.name} is {value!r}, expected a whole number")
+                raise ConfigurationError(f"{field.name} is {value!r:.60}, expected a whole number")
         if not 0 <= self.id <= 253:
             raise ConfigurationError(f"id is {self.id}, expected 0 to 253")
         if self.drive_mode not in (0, 1):
@@ -120,9 +123,9 @@ class Calibration(Mapping[str, JointCalibration]):
 def loads(text: str, source: str = "calibration") -> Calibration:
     """A calibration from LeRobot's JSON. Raises ConfigurationError that names ``source``."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{source} is not JSON: {error}") from error
+        content = parse_json(text, finite=False)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source} {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: expected an object with a key for each joint")
     known = [field.name for field in fields(JointCalibration)]
@@ -143,7 +146,7 @@ def loads(text: str, source: str = "calibration") -> Calibration:
                 raise ConfigurationError(f"{', '.join(missing)} missing")
             joints[name] = JointCalibration(**values)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{source}: {name}: {error}") from error
+            raise ConfigurationError(f"{source}: {clean(name)}: {error}") from error
     try:
         calibration = Calibration(joints)
         calibration_checks.check_travel(calibration)
@@ -154,30 +157,35 @@ def loads(text: str, source: str = "calibration") -> Calibration:
 
 def load(path: Path) -> Calibration:
     """Reads LeRobot's file. Raises ConfigurationError where there is none or it is damaged."""
+    source = shown_path(path)
     try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise ConfigurationError(f"{path} has {size} bytes: that is no calibration")
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark in front
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"no calibration can be read from {path}: {error}") from error
-    return loads(text, str(path))
+        text = read_text(path, LARGEST_FILE)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"no calibration can be read from {source}: it {error}") from error
+    return loads(text, source)
 
 
 def calibration_root() -> Path:
     """Where LeRobot keeps its calibrations on this machine, by its own environment variables."""
     if folder := os.environ.get("HF_LEROBOT_CALIBRATION"):
-        return Path(folder).expanduser()
+        return expanded(folder)
     cache = os.environ.get("HF_HOME", "~/.cache/huggingface")
     home = os.environ.get("HF_LEROBOT_HOME", f"{cache}/lerobot")
-    return Path(home).expanduser() / "calibration"
+    return expanded(home) / "calibration"
 
 
 def path_to_write(name: str, role: str = "follower") -> Path:
     """Where a calibration of that name belongs; ``role`` is follower or leader.
 
     That is where it is already; else LeRobot's folder of today, or its older one where only that
-    exists: then an older LeRobot is in use, which looks nowhere else.
+    exists: then an older LeRobot is in use, which looks nowhere else. Raises ConfigurationError for
+    a name that `find` would take for a path, or that no file can have.
     """
+    if not _is_id(name):
+        raise ConfigurationError(
+            f"'{clean(name)}' cannot be the name of a calibration, expected a short name without "
+            "'/', such as my_arm: the folder and .json come by themselves"
+        )
     today, older = (calibration_root() / folder for folder in FOLDERS[role])
     for folder in (today, older):
         if (folder / f"{name}.json").is_file():
@@ -195,9 +203,9 @@ def find(name: str, role: str = "follower") -> Path:
             f"no calibration is named; known: {_known_text(role)}. {HOW_TO_CALIBRATE}"
         )
     if "/" in name or name.endswith(".json"):
-        return Path(name).expanduser()
+        return expanded(name)
     folders = [calibration_root() / folder for folder in FOLDERS[role]]
-    for folder in folders:
+    for folder in folders if _is_id(name) else []:
         if (path := folder / f"{name}.json").is_file():
             return path
     searched = " and ".join(map(str, folders))
@@ -215,6 +223,11 @@ def known_ids(role: str = "follower") -> list[str]:
         for path in (calibration_root() / folder).glob("*.json")
     }
     return sorted(found)
+
+
+def _is_id(name: str) -> bool:
+    fits = name.isprintable() and 0 < len(name.encode()) <= LARGEST_ID
+    return fits and "/" not in name and not name.startswith(".") and not name.endswith(".json")
 
 
 def _known_text(role: str) -> str:

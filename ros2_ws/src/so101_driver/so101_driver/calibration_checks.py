@@ -20,6 +20,8 @@ LESS_SHARE = 0.5  # of it: not moved to both ends, or kept from there on purpose
 ODD_MIDDLE_DEG, WRONG_MIDDLE_DEG = 30.0, 60.0
 AGAIN = "calibrate again (so101-setup calibrate)"
 
+SERVO_OF = {joint.servo_id: joint.name for joint in JOINTS}
+
 # What other programs' files have at the top, and what they are.
 LAYOUTS: dict[frozenset[str], str] = {
     frozenset({"homing_offset", "start_pos", "end_pos", "calib_mode", "motor_names"}): (
@@ -39,6 +41,9 @@ NAMES: dict[tuple[str, ...], str] = {
 
 class StoredJoint(Protocol):
     """What is looked at of a joint's calibration; see `calibration.JointCalibration`."""
+
+    @property
+    def id(self) -> int: ...
 
     @property
     def drive_mode(self) -> int: ...
@@ -105,6 +110,12 @@ def doubts(calibration: Mapping[str, StoredJoint]) -> list[str]:
                 f"{joint.name}: the middle of the range {_range(stored)} is "
                 f"{abs(_middle_deg(stored)):.0f} degrees from count {MIDDLE_COUNT}, where "
                 f"calibration puts it; if the arm is not where it is shown to be: {AGAIN}"
+            )
+        if stored.id != joint.servo_id and stored.id in SERVO_OF:
+            texts.append(
+                f"{joint.name}: its servo is {stored.id}, which LeRobot always has as "
+                f"{SERVO_OF[stored.id]}: unless the servos were given their ids in another order, "
+                "the joints are mixed up in this file; so101-setup scan shows which is which"
             )
         if stored.drive_mode:
             texts.append(

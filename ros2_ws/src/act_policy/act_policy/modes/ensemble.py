@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from act_core.parameters import parameter
-from act_core.policy_spec import PolicySpec
+from act_core.policy_spec import MAX_DECAY, PolicySpec
 
 from act_policy.modes import execution_mode
 from act_policy.temporal_ensemble import TemporalEnsemble
@@ -15,7 +15,9 @@ from act_policy.temporal_ensemble import TemporalEnsemble
 class EnsembleOptions:
     """How the chunks are weighted."""
 
-    m: float = parameter(0.01, "weights are exp(-m i), i = 0 for the oldest chunk")
+    m: float = parameter(
+        0.01, "weights are exp(-m i), i = 0 for the oldest chunk", low=-MAX_DECAY, high=MAX_DECAY
+    )
 
 
 @execution_mode("ensemble")
