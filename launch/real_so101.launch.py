@@ -112,7 +112,15 @@ ARGUMENTS = (
 SIM_ARGUMENTS = tuple(
     (name, default, f"emulated: {description}")
     for name, default, description in arguments_of(
-        SimParameters, "task", "level", "seed", "episodes", "pause_s", "arm_parameters", "viewer"
+        SimParameters,
+        "task",
+        "level",
+        "seed",
+        "episodes",
+        "pause_s",
+        "arm_parameters",
+        "camera_alignment",
+        "viewer",
     )
 )
 

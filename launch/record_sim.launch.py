@@ -31,7 +31,9 @@ from launch_ros.actions import Node
 
 # Handed on to the sim node as they are.
 SIM_ARGUMENTS = (
-    *arguments_of(SimParameters, "task", "level", "seed", "arm_parameters", "viewer"),
+    *arguments_of(
+        SimParameters, "task", "level", "seed", "arm_parameters", "camera_alignment", "viewer"
+    ),
     *IMAGE_ARGUMENTS,
 )
 # Likewise, to the recorder.

@@ -36,7 +36,8 @@ DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_
 SIM_ARGUMENTS = (
     *arguments_of(
         SimParameters, "task", "level", "seed", "episodes", "real_time_factor",
-        "command_delay_s", "camera_delay_s", "frame_loss", "pause_s", "arm_parameters", "viewer",
+        "command_delay_s", "camera_delay_s", "frame_loss", "pause_s", "arm_parameters",
+        "camera_alignment", "viewer",
     ),
     *IMAGE_ARGUMENTS,
 )  # fmt: skip

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import rclpy
 import yaml
+from act_camera.calibration import read_calibration
 from act_camera.camera_node import CameraNode
 from act_camera.camera_parameters import parameters_of
+from act_camera.rectification import Rectification
 from act_camera.sources import SOURCES
 from act_camera.sources.synthetic import SyntheticSource, frame_index
 from act_core import ros, topics
@@ -27,6 +29,7 @@ from sensor_msgs.srv import SetCameraInfo
 
 from tests.act_camera.scripted_source import Script, ScriptedSource
 from tests.act_camera.test_calibration import CONTENT
+from tests.act_core.test_camera_alignment import write_alignment
 from tests.ros_rig import Rig, ros_arguments
 
 SMALL = {"source": "synthetic", "width": 64, "height": 48, "rate_hz": 50.0}
@@ -125,6 +128,47 @@ def test_images_are_turned_clockwise(degrees, clockwise, back):
             frame_index(cv2.rotate(image, back))
         )
         assert np.array_equal(image, cv2.rotate(upright, clockwise))
+
+
+def test_rectified_images_and_their_calibration(tmp_path):
+    """Of an alignment made with images ten times as large."""
+    file = write_alignment(tmp_path / "cameras.yaml")
+    with running(calibration_file=str(file), rectify=True) as rig:
+        rig.wait_for(lambda: len(rig.client.images) >= 2 and len(rig.client.infos) >= 1)
+        info = rig.client.infos[-1]
+        assert list(info.d) == [0.0] * 5
+        assert info.k[0] == pytest.approx(57.94)
+        straight = ros.image_to_array(rig.client.images[-1])
+        number = frame_index(straight)
+        drawn = SyntheticSource(parameters_of("synthetic")(**SMALL))._draw(number)
+        calibration = read_calibration(file, "front", (64, 48))
+        assert np.array_equal(straight, Rectification(calibration).apply(drawn))
+
+
+def test_what_is_rectified_is_not_calibrated(tmp_path):
+    file = write_alignment(tmp_path / "cameras.yaml")
+    before = file.read_bytes()
+    for rectify, text in ((True, "the images are rectified"), (False, "tells more than this")):
+        with running(calibration_file=str(file), rectify=rectify) as rig:
+            client = rig.client.create_client(SetCameraInfo, "camera/front/set_camera_info")
+            rig.wait_for(client.service_is_ready)
+            request = SetCameraInfo.Request()
+            request.camera_info.width, request.camera_info.height = 64, 48
+            request.camera_info.distortion_model = "plumb_bob"
+            request.camera_info.d = [0.0] * 5
+            request.camera_info.k = [60.0, 0.0, 31.5, 0.0, 60.0, 23.5, 0.0, 0.0, 1.0]
+            future = client.call_async(request)
+            rig.wait_for(future.done)
+            assert not future.result().success
+            assert text in future.result().status_message
+    assert file.read_bytes() == before
+
+
+def test_nothing_to_rectify_with(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROS_HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="no calibration to rectify with"):
+        with running(rectify=True):
+            pass
 
 
 def test_without_a_calibration_the_camera_info_says_so():

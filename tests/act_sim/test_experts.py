@@ -34,8 +34,9 @@ def demonstrate(sim: Simulation, seed: int) -> np.ndarray:
 def test_succeeds(task, level):
     """200 of 200 at every level with seeds 0 to 199 (python -m act_sim.expert_success)."""
     sim = Simulation(task, level=level)
-    reports = [run_episode(sim, seed) for seed in range(4)]
-    assert [report.reason for report in reports] == ["success"] * 4
+    seeds = range(4 if sim.task.time_limit_s < 30.0 else 1)
+    reports = [run_episode(sim, seed) for seed in seeds]
+    assert [report.reason for report in reports] == ["success"] * len(seeds)
 
 
 def test_demonstrations_are_short_and_win_their_grasp():

@@ -28,6 +28,7 @@ from act_record.record_node import RecordNode
 from act_record.record_parameters import RecordParameters
 from act_record.replay_node import ReplayNode, ReplayParameters
 from act_record.teleop_node import TeleopNode
+from act_sim.overlay_node import OverlayNode, OverlayParameters
 from act_sim.sim_node import SimNode, SimParameters
 from so101_driver.driver_node import DriverNode
 from so101_driver.driver_parameters import DriverParameters
@@ -38,6 +39,7 @@ from so101_driver.emulator_node import EmulatorNode, EmulatorParameters
 from so101_driver.leader_node import LeaderNode, LeaderParameters
 from so101_driver.move_node import MoveNode, MoveParameters
 
+from tests.act_core.test_camera_alignment import write_alignment
 from tests.act_policy.policies import make_bundle
 from tests.act_record import bags
 
@@ -83,6 +85,13 @@ def _inference(folder: Path) -> Iterator[Entry]:
 def _sim(_folder: Path) -> Iterator[Entry]:
     parameters = {"task": "reach", "width": 64, "height": 48, "camera_rate_hz": 2.0}
     yield Entry(SimNode, parameters, SimParameters)
+
+
+@contextmanager
+def _overlay(folder: Path) -> Iterator[Entry]:
+    write_alignment(folder / "cameras.yaml")
+    parameters = {"alignment": str(folder / "cameras.yaml")}
+    yield Entry(OverlayNode, parameters, OverlayParameters)
 
 
 @contextmanager
@@ -190,6 +199,7 @@ NODES: dict[str, Callable[[Path], Any]] = {
     "policy_node inference": _inference,
     "controlled_arm_node": _controlled,
     "sim_node": _sim,
+    "overlay_node": _overlay,
     "sim_node in lockstep": _lockstep,
     "driver_node": _driver,
     "leader_node": _leader,

@@ -63,6 +63,8 @@ class CollectOptions:
     """How the so101 tasks are drawn, plain or room; None: as the level is (docs/simulation.md)."""
     arm_parameters: Path | None = None
     """A file of act-identify: the so101 tasks with the servos of your arm, and levels around it."""
+    camera_alignment: Path | None = None
+    """A file of act-align-camera: the so101 tasks seen from where your cameras stand."""
     noise: float = 0.0
     """Command noise in units of the environment's scale (DART: disturbed steps, clean labels), so
     that demonstrations show how to recover. 1.0 is a centimetre of MetaWorld's hand, or 0.02 rad
@@ -82,7 +84,8 @@ class CollectOptions:
     """Processes."""
 
     def environment_options(self) -> dict[str, object]:
-        names = ("cameras", "height", "width", "level", "look", "arm_parameters")
+        names = ("cameras", "height", "width", "level", "look", "arm_parameters",
+                 "camera_alignment")  # fmt: skip
         options = {name: getattr(self, name) for name in names}
         return {name: value for name, value in options.items() if value is not None}
 
@@ -202,9 +205,11 @@ def _settings(options: CollectOptions) -> dict[str, object]:
     settings = asdict(options)
     if options.policy is None:
         del settings["policy_s"]
-    for name in ("policy", "arm_parameters"):
+    for name in ("policy", "arm_parameters", "camera_alignment"):
         path = getattr(options, name)
         settings[name] = path and shared_path(path, options.out)
+    if options.camera_alignment is None:  # as datasets have it that are older than the option
+        del settings["camera_alignment"]
     for name in ("out", "episodes", "workers", "allow_identical_starts"):
         del settings[name]
     return json.loads(json.dumps(settings))  # as it is read back: tuples are lists

@@ -88,6 +88,8 @@ class EvaluateOptions:
     as the level is (docs/simulation.md)."""
     arm_parameters: Path | None = None
     """A file of act-identify: the so101 tasks with the servos of your arm."""
+    camera_alignment: Path | None = None
+    """A file of act-align-camera: the so101 tasks seen from where your cameras stand."""
     variant: str = "fp32"
     """Graph of a bundle: fp32, bf16 (with OpenVINO), fast or auto."""
     videos: int = 0
@@ -286,6 +288,7 @@ def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment
         "level": options.level,
         "look": options.look or spec.provenance.get("look"),
         "arm_parameters": options.arm_parameters,
+        "camera_alignment": options.camera_alignment,
         "rate_hz": options.control_rate_hz,
     }
     given = {name: value for name, value in extra.items() if value is not None}

@@ -21,6 +21,7 @@ setup(
         "console_scripts": [
             "excite_node = act_core.entry:main_of.act_sim.excite_node",
             "mock_arm_node = act_core.entry:main_of.act_sim.mock_arm_node",
+            "overlay_node = act_core.entry:main_of.act_sim.overlay_node",
             "sim_node = act_core.entry:main_of.act_sim.sim_node",
         ]
     },

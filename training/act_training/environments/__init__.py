@@ -21,12 +21,12 @@ def open_environment(name: str, **options: Any) -> Environment:
 
     Args:
         name: e.g. "metaworld/shelf-place-v3".
-        options: `cameras`, `height`, `width`; for so101 also `level`, `rate_hz`, `look` and
-            `arm_parameters`. The family's defaults where they are left out.
+        options: `cameras`, `height`, `width`; for so101 also `level`, `rate_hz`, `look`,
+            `arm_parameters` and `camera_alignment`. The family's defaults where they are left out.
     """
     family, _, task = name.partition("/")
     if family == "metaworld":
-        if options.keys() & {"level", "rate_hz", "look", "arm_parameters"}:
+        if options.keys() & {"level", "rate_hz", "look", "arm_parameters", "camera_alignment"}:
             raise ConfigurationError(f"{name} has no randomization levels and one rate, 80 Hz")
         from act_training.environments.metaworld import MetaWorld  # heavy, and not always installed
 

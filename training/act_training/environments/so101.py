@@ -39,6 +39,7 @@ class So101:
             than what noise and lens do (docs/simulation.md).
         look: "plain" or "room" (see `act_sim.scene`); None: that of the level.
         arm_parameters: a file of `act-identify` (see `act_sim.identified_arm`); None: nominal.
+        camera_alignment: a file of `act-align-camera`; None: where the simulation has its cameras.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class So101:
         render_height: int | None = None,
         look: str | None = None,
         arm_parameters: str | Path | None = None,
+        camera_alignment: str | Path | None = None,
     ) -> None:
         self.name = f"so101/{task}"
         self._sim = Simulation(
-            task, level=level, control_hz=rate_hz, look=look, arm_parameters=arm_parameters
-        )
+            task, level=level, control_hz=rate_hz, look=look, arm_parameters=arm_parameters,
+            camera_alignment=camera_alignment,
+        )  # fmt: skip
         self.look = self._sim.look
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 from act_core import files
-from act_core.errors import ConfigurationError
+from act_core.camera_alignment import is_alignment, parse_alignment
+from act_core.errors import ConfigurationError, suggest
 from act_core.yaml_file import read_yaml
 
 MATRICES = {"camera_matrix": 9, "rectification_matrix": 9, "projection_matrix": 12}
@@ -61,6 +62,11 @@ class Calibration:
                 "above 0"
             )
 
+    @property
+    def is_straight(self) -> bool:
+        """Whether straight lines are straight in its pictures."""
+        return not any(self.d)
+
     def check_size(self, width: int, height: int) -> None:
         """Raises ConfigurationError if it is not for images of this size."""
         if (self.width, self.height) != (width, height):
@@ -70,14 +76,22 @@ class Calibration:
             )
 
 
-def read_calibration(file: str | Path) -> Calibration:
+def read_calibration(
+    file: str | Path, camera: str = "", size: tuple[int, int] | None = None
+) -> Calibration:
     """Reads a YAML file with image_width, image_height, distortion_model and the matrices
     camera_matrix, distortion_coefficients, rectification_matrix and projection_matrix, each with
-    ``data``. Raises ConfigurationError with what is missing or wrong."""
+    ``data``; or one of act-align-camera, of which ``camera`` is taken, for images of ``size``
+    (width, height). Raises ConfigurationError with what is missing or wrong."""
     try:
         content = read_yaml(Path(file), MOST_BYTES)
     except ConfigurationError as error:
         raise ConfigurationError(f"camera calibration '{file}': it {error}") from error
+    if is_alignment(content):
+        try:
+            return _of_alignment(content, camera, size)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"'{file}': {error}") from None
     try:
         return Calibration(
             int(content["image_width"]),
@@ -90,6 +104,35 @@ def read_calibration(file: str | Path) -> Calibration:
         raise ConfigurationError(f"'{file}': {error} is missing") from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigurationError(f"'{file}' is not a camera calibration: {error}") from error
+
+
+def is_alignment_file(file: Path) -> bool:
+    """Whether a file is there and one of act-align-camera, which is not to be written over."""
+    try:
+        return is_alignment(read_yaml(file, MOST_BYTES))
+    except ConfigurationError:
+        return False
+
+
+def _of_alignment(content: Any, camera: str, size: tuple[int, int] | None) -> Calibration:
+    """A camera of an alignment. It may be seen in images of another size, if of the same shape."""
+    cameras = parse_alignment(content)
+    if camera not in cameras:
+        raise ConfigurationError(suggest("camera", camera, cameras))
+    found = cameras[camera]
+    width, height = size or (found.width, found.height)
+    if abs(width * found.height - height * found.width) > width:  # by less than a pixel's row
+        raise ConfigurationError(
+            f"camera {camera} was aligned with images of {found.width}x{found.height}; "
+            f"{width}x{height} has another shape, so that it shows something else: align again"
+        )
+    scale = width / found.width
+    fx, fy = (scale * value for value in found.focal_px)
+    cx, cy = (scale * (value + 0.5) - 0.5 for value in found.principal_px)
+    k = (fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
+    p = (fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0)
+    level = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    return Calibration(width, height, "plumb_bob", found.distortion, k, level, p)
 
 
 def write_calibration(file: Path, camera: str, calibration: Calibration) -> None:

@@ -22,11 +22,17 @@ from act_core.traffic import Traffic
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
-from act_camera.calibration import Calibration, read_calibration, write_calibration
+from act_camera.calibration import (
+    Calibration,
+    is_alignment_file,
+    read_calibration,
+    write_calibration,
+)
 from act_camera.camera_parameters import CameraParameters, parameters_of
 from act_camera.camera_report import camera_report
 from act_camera.capture import Capture
 from act_camera.frame_source import Frame
+from act_camera.rectification import Rectification
 
 WAIT_S = 0.1  # at most so much later it is noticed that the node ends
 
@@ -45,6 +51,15 @@ class CameraNode(Node):
         p.check()
         self._calibration_file, is_named = p.calibration_path(_share_of)
         self._calibration = self._stored_calibration(is_named)
+        self._rectification: Rectification | None = None
+        if p.rectify:
+            if self._calibration is None:
+                raise ConfigurationError(
+                    "parameter rectify: there is no calibration to rectify with; name one "
+                    f"(calibration_file), or put it at {self._calibration_file}"
+                )
+            self._rectification = Rectification(self._calibration)
+            self._calibration = self._rectification.calibration
         self._frame_id = p.frame_id or f"{p.camera}_optical_frame"
         self._monotonic = MonotonicClock()
         self._clock_watch = ClockWatch()
@@ -90,9 +105,11 @@ class CameraNode(Node):
         age_ns = self._monotonic.now_ns() - frame.captured_ns + to_ns(self.params.delay_s)
         stamp_ns = max(self.get_clock().now().nanoseconds - age_ns, 0)
         pixels = np.rot90(frame.image, -self.params.rotate_deg // 90)  # rot90 turns to the left
+        if self._rectification is not None:
+            pixels = self._rectification.apply(pixels)
         if self.params.compressed and self._jpegs.get_subscription_count():
             jpeg = frame.jpeg
-            if jpeg is None or self.params.rotate_deg:
+            if jpeg is None or self.params.rotate_deg or self._rectification is not None:
                 jpeg = images.compress(pixels, "rgb8", self.params.jpeg_quality)
             self._jpegs.publish(ros.jpeg_to_compressed(jpeg, stamp_ns, self._frame_id))
         image = ros.array_to_image(pixels, stamp_ns, self._frame_id)
@@ -152,8 +169,9 @@ class CameraNode(Node):
         if not (is_named or self._calibration_file.is_file()):
             return None
         try:
-            calibration = read_calibration(self._calibration_file)
-            if size := p.image_size():
+            size = p.image_size()
+            calibration = read_calibration(self._calibration_file, p.camera, size)
+            if size:
                 calibration.check_size(*size)
         except ConfigurationError as error:
             if is_named:
@@ -173,6 +191,13 @@ class CameraNode(Node):
             )
             if size := self.params.image_size():
                 calibration.check_size(*size)
+            if self._rectification is not None:
+                raise ConfigurationError("the images are rectified; calibrate with rectify:=false")
+            if is_alignment_file(self._calibration_file):
+                raise ConfigurationError(
+                    f"'{self._calibration_file}' tells more than this camera's calibration: start "
+                    "the node with another calibration_file"
+                )
             write_calibration(self._calibration_file, self.params.camera, calibration)
         except (ConfigurationError, OSError) as error:
             response.success, response.status_message = False, f"not stored: {error}"

@@ -41,12 +41,16 @@ class CameraParameters:
     )  # fmt: skip
     frame_id: str = parameter("", "of the images; empty: <camera>_optical_frame")
     calibration_file: str = parameter(
-        "", "YAML of ROS' camera_calibration; empty: $ROS_HOME/camera_info/<camera>.yaml, if it is "
-        "there, where set_camera_info puts it",
+        "", "YAML of ROS' camera_calibration, or of act-align-camera; empty: "
+        "$ROS_HOME/camera_info/<camera>.yaml, if it is there, where set_camera_info puts it",
     )  # fmt: skip
     camera_info_url: str = parameter(
         "", "the same as a URL: file:///path or package://package/path, with ${NAME}, ${ROS_HOME}"
     )
+    rectify: bool = parameter(
+        False, "publish images without the lens' distortion, as the simulation draws them; needs a "
+        "calibration",
+    )  # fmt: skip
     compressed: bool = parameter(
         True, "also publish JPEG on image_raw/compressed, while somebody listens: the camera's own "
         "bytes where it sends Motion JPEG and is not rotated",

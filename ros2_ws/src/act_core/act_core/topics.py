@@ -67,6 +67,11 @@ def camera_compressed(camera: str) -> Topic:
     )
 
 
+def camera_overlay(camera: str) -> Topic:
+    """A camera's images with the simulated arm drawn over them."""
+    return Topic(f"camera/{camera}/overlay", "sensor_msgs/msg/Image", SENSOR, 5.0)
+
+
 @dataclass(frozen=True)
 class Service:
     """A service: its name and type."""

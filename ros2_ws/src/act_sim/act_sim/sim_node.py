@@ -294,6 +294,7 @@ class SimNode(ArmNode):
             mjcf=p.mjcf or None,
             look=p.look or None,
             arm_parameters=self._arm(),
+            camera_alignment=p.camera_alignment or None,
         )
 
     def _arm(self) -> IdentifiedArm | None:

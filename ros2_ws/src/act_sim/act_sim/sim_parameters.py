@@ -34,11 +34,14 @@ class SimParameters(ArmParameters):
     seed: int = parameter(0, "of the first episode; the next ones count up", low=0)
     episodes: int = parameter(0, "end after so many; 0: never", low=0)
     pause_s: float = parameter(
-        1.0, "between the end of an episode and the next", low=0.0, high=3600.0
+        1.0, "between the end of an episode and the next", low=0.0, high=1_000_000.0
     )
     mjcf: str = parameter("", "another model file for the arm")
     arm_parameters: str = parameter(
         "", "a file of act-identify: how the servos of your arm really are"
+    )
+    camera_alignment: str = parameter(
+        "", "a file of act-align-camera: where your cameras stand, and how they see"
     )
     pacing: str = parameter(
         REAL_TIME,

@@ -28,11 +28,13 @@ from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
+from act_core.camera_alignment import AlignedCamera, read_alignment
 from act_core.errors import ConfigurationError, suggest
 from act_core.limits import JointLimits
 from act_core.robots import find_robot
 from numpy.typing import ArrayLike, NDArray
 
+from act_sim.aligned_cameras import place_cameras
 from act_sim.arm_model import FIXED_PAD, GRASP_SITE, MOVING_PAD
 from act_sim.camera_effects import add_effects
 from act_sim.chosen_start import check_record, checked_pose, with_objects
@@ -109,6 +111,8 @@ class Simulation:
     look: "plain" or "room" (see `scene`); None: that of the level. Level 3 needs "room".
     arm_parameters: how the servos of one arm really are, or the file that tells it
         (`identified_arm`); what a level draws is around that. None: nominal servos.
+    camera_alignment: where the cameras of one arm stand, or the file that tells it
+        (`act_core.camera_alignment`); what a level draws is around that.
 
     Raises ConfigurationError for a value outside these.
     """
@@ -123,6 +127,7 @@ class Simulation:
         mjcf: str | Path | None = None,
         look: str | None = None,
         arm_parameters: IdentifiedArm | str | Path | None = None,
+        camera_alignment: Mapping[str, AlignedCamera] | str | Path | None = None,
     ) -> None:
         if control_hz <= 0 or PHYSICS_HZ % control_hz:
             divisors = [str(hz) for hz in range(1, PHYSICS_HZ + 1) if PHYSICS_HZ % hz == 0]
@@ -140,12 +145,16 @@ class Simulation:
         # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
-        if arm_parameters is not None and arms != 1:
+        if not (arm_parameters is None and camera_alignment is None) and arms != 1:
             raise ConfigurationError(
-                f"arm_parameters are those of one arm; this simulation has {arms}"
+                "arm_parameters and camera_alignment are those of one arm; this simulation has "
+                f"{arms}"
             )
         if isinstance(arm_parameters, (str, Path)):
             arm_parameters = read_arm(arm_parameters)
+        if isinstance(camera_alignment, (str, Path)):
+            camera_alignment = read_alignment(camera_alignment)
+        place_cameras(self.model, camera_alignment or {})
         self._randomization = Randomization(self.model, self.task, arm_parameters)
         self._substeps = PHYSICS_HZ // control_hz
 

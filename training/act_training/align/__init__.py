@@ -1,0 +1,1 @@
+"""Where cameras stand and how they see, from pictures of a board: ``act-align-camera``."""
