@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_modes_that_ship():
-    assert MODES.names() == ["ensemble", "newest", "open_loop"]
+    assert MODES.names() == [
+        "append", "blended", "ensemble", "newest", "open_loop", "replan", "weighted"
+    ]  # fmt: skip
     assert text_of(ExecutionSpec("ensemble", m=-0.1)) == "ensemble m=-0.1"
     assert text_of(ExecutionSpec("newest")) == "newest chunk"
     assert text_of(ExecutionSpec("open_loop")) == "open loop, all rows"
@@ -33,7 +35,10 @@ def test_the_documentation_and_the_launch_files_know_them_all():
 def test_how_long_a_chunk_is_played():
     spec = make_spec()  # 4 rows at 10 Hz
     played = {mode: make_mode(ExecutionSpec(mode), spec).plays_s for mode in MODES.names()}
-    assert played == {"ensemble": 0.0, "newest": 0.0, "open_loop": 0.4}
+    assert played == {
+        "append": 0.4, "blended": 0.0, "ensemble": 0.0, "newest": 0.0, "open_loop": 0.4,
+        "replan": 0.4, "weighted": 0.2,
+    }  # fmt: skip
     assert make_mode(ExecutionSpec("open_loop", open_loop_rows=3), spec).plays_s == pytest.approx(
         0.3
     )
@@ -43,7 +48,10 @@ def test_how_long_a_chunk_is_played():
     ("execution", "text"),
     [
         (ExecutionSpec("ensembel"), "unknown execution mode 'ensembel'; did you mean 'ensemble'"),
-        (ExecutionSpec("ensembel"), "known: ensemble, newest, open_loop; one of your own"),
+        (
+            ExecutionSpec("ensembel"),
+            "newest, open_loop, replan, weighted; one of your own",
+        ),
         (ExecutionSpec("nowhere.of:Mine"), "cannot import 'nowhere.of'"),
         (ExecutionSpec("pathlib:Path"), "pathlib:Path lacks clear"),
         (ExecutionSpec("newest", options={"share": 1.0}), "unknown parameter 'share'"),

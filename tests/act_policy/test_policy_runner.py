@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from act_core.policy_spec import ActionOutput, BundleError, ExecutionSpec
 from act_policy.inference_worker import VirtualWorker
+from act_policy.modes import MODES
 from act_policy.policy_runner import HOLD_REASONS, Action, Hold, PolicyRunner, RunnerLimits
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_rows_are_chosen_by_time_so_latency_shifts_nothing():
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    mode=st.sampled_from(["ensemble", "newest", "open_loop"]),
+    mode=st.sampled_from(MODES.names()),
     control_ms=st.sampled_from([2, 5, 10, 33, 100]),
     latency_ms=st.integers(1, 250),
 )
@@ -296,7 +297,8 @@ def test_a_chunk_from_before_the_reset_is_dropped_whoever_hands_it_over():
 
 
 @pytest.mark.parametrize(
-    ("mode", "options"), [("ensemble", {}), ("newest", {}), ("open_loop", {"open_loop_rows": 4})]
+    ("mode", "options"),
+    [(m, {"open_loop_rows": 4} if m == "open_loop" else {}) for m in MODES.names()],
 )
 def test_while_others_drive_there_is_always_a_plan_of_where_the_arm_is(mode, options):
     """The arm is moved by 1 rad/s from elsewhere; a plan to stand still is never older than its

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from act_core.errors import ConfigurationError
 from act_core.policy_spec import ActionOutput, ExecutionSpec, ImageInput, JointInput, PolicySpec
 from act_training import evaluate as evaluate_module
 from act_training.evaluate import ConditionResult, EvaluateOptions, evaluate
@@ -63,6 +64,37 @@ def test_conditions_are_modes_times_latencies(options):
         "open loop, 5 rows, latency 0 ms",
         "open loop, 5 rows, latency 100 ms",
     ]
+
+
+def test_modes_have_options_and_conditions_a_network(options):
+    chosen = options(
+        spec(), mode=("replan,replan_rows=5", "ensemble,m=-0.1", "open_loop,open_loop_rows=3"),
+        latency_ms=(100.0,), jitter=(0.0, 0.5), loss=(0.02,), max_jump=0.0,
+    )  # fmt: skip
+    conditions = evaluate_module._conditions(chosen, spec())
+    assert [str(condition) for condition in conditions] == [
+        "replan, after 5 rows, latency 100 ms, loss 0.02",
+        "replan, after 5 rows, latency 100 ms, jitter 50%, loss 0.02",
+        "ensemble m=-0.1, latency 100 ms, loss 0.02",
+        "ensemble m=-0.1, latency 100 ms, jitter 50%, loss 0.02",
+        "open loop, 3 rows, latency 100 ms, loss 0.02",
+        "open loop, 3 rows, latency 100 ms, jitter 50%, loss 0.02",
+    ]
+    assert {condition.execution.max_jump for condition in conditions} == {None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"mode": ("replan,rows=5",)}, "unknown parameter 'rows'; did you mean 'replan_rows'"),
+        ({"mode": ("replan,5",)}, "--mode replan,5: '5' is no option, expected e.g. replan,"),
+        ({"jitter": (2.0,)}, "jitter is 2, expected a share, 0 to 1"),
+        ({"loss": (1.0,)}, "loss is 1, expected a share below 1"),
+    ],
+)
+def test_what_no_condition_can_be(options, changes, text):
+    with pytest.raises(ConfigurationError, match=text):
+        evaluate_module._conditions(options(spec(), **changes), spec())
 
 
 def test_without_a_mode_the_policys_own_execution_is_kept(options):

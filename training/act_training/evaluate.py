@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +25,6 @@ from act_core.policy_json import spec_to_json
 from act_core.policy_spec import PolicySpec
 from act_policy.bundle import RECORD_FOLDER, SPEC_FILE, read_bundle
 from act_policy.load_policy import check_recorded, cpu_engine, load_policy
-from act_policy.modes import make_mode
 from act_policy.policy import Policy
 from tqdm import tqdm
 
@@ -39,7 +40,9 @@ from act_training.evaluation_record import (
     read_rows,
     write_record,
 )
+from act_training.execution import execution_of
 from act_training.hub import on_disk
+from act_training.network import Network
 from act_training.rollout import (
     Condition,
     Result,
@@ -70,13 +73,30 @@ class EvaluateOptions:
     first_seed: Annotated[int, tyro.conf.arg(aliases=["--seed"])] = FIRST_SEED
     """Seeds are this one and the following."""
     mode: tuple[str, ...] = ()
-    """Any of ensemble, newest, open_loop and modes of your own (file.py:Class), one after the
-    other; none takes the policy's own."""
+    """Any of ensemble, newest, open_loop, blended, weighted, append, replan and modes of your own
+    (file.py:Class), one after the other, with options behind commas (replan,replan_rows=15); none
+    takes the policy's own."""
     m: float | None = None
     """Ensemble weights exp(-m i); None takes the policy's own."""
     open_loop_rows: int | None = None
+    max_jump: float | None = None
+    """What a command may move beyond the policy's own motion; 0: no limit, as the modes of others
+    have it; None takes the policy's own."""
     latency_ms: tuple[float, ...] = (0.0,)
     """Inference latencies to inject, one after the other."""
+    network_ms: float = 0.0
+    """On the wire, there and back together, beyond inference."""
+    jitter: tuple[float, ...] = (0.0,)
+    """Latency and wire vary by up to this share of themselves (0.5: ± 50 %), one after the
+    other."""
+    loss: tuple[float, ...] = (0.0,)
+    """Share of the chunks that the network loses, one after the other."""
+    burst: float = 0.0
+    """Chunks that are lost in a row, on average; 0: independently."""
+    stall_every_s: float = 0.0
+    """Every so often the network stands still; 0: never."""
+    stall_ms: float = 0.0
+    """For so long."""
     camera_rate_hz: float | None = None
     """None: an image for every row of the policy's chunks."""
     control_rate_hz: int | None = None
@@ -235,26 +255,21 @@ def held_out(policy: Path, dataset: Path) -> tuple[str, ...]:
 
 
 def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
-    """Every wanted mode with every wanted latency; what is not given is the policy's own."""
-    own = spec.execution
-    conditions = []
-    for mode in options.mode or (own.mode,):
-        changes: dict[str, Any] = {"mode": mode}
-        if mode != own.mode:
-            changes["options"] = {}  # they are of the mode that it has
-        if mode != "open_loop":
-            changes["open_loop_rows"] = None
-        elif options.open_loop_rows is not None:
-            changes["open_loop_rows"] = options.open_loop_rows
-        if options.m is not None:
-            changes["m"] = options.m
-        execution = dataclasses.replace(own, **changes)
-        make_mode(execution, spec)  # raises for one that is not there
-        conditions += [
-            Condition(execution, latency / 1e3, options.camera_rate_hz)
-            for latency in options.latency_ms
-        ]
-    return conditions
+    """Every wanted mode with every wanted latency and network; what is not given is the policy's
+    own."""
+    executions = [
+        execution_of(mode, spec, m=options.m, rows=options.open_loop_rows, jump=options.max_jump)
+        for mode in options.mode or (spec.execution.mode,)
+    ]
+    wire_s, stall_s = options.network_ms / 1e3, options.stall_ms / 1e3
+    networks = [
+        Network(wire_s, jitter, loss, options.burst, options.stall_every_s, stall_s)
+        for jitter, loss in product(options.jitter, options.loss)
+    ]
+    return [
+        Condition(execution, latency_ms / 1e3, options.camera_rate_hz, network)
+        for execution, latency_ms, network in product(executions, options.latency_ms, networks)
+    ]
 
 
 def _load(options: EvaluateOptions) -> Policy:
@@ -322,11 +337,17 @@ def _film(
             for seed in chosen:
                 frames: list[dict[str, np.ndarray]] = []
                 run_episode(env, policy, condition, seed, frames)
-                mode, latency = condition.execution.mode, round(condition.latency_s * 1e3)
-                path = options.out / f"{label}_{seed}_{mode}_{latency}ms.mp4"
+                path = options.out / f"{label}_{seed}_{_file_name(condition)}.mp4"
                 write_video(path, frames, condition.camera_rate_hz or policy.spec.rate_hz)
                 print(f"video {path}")
     env.close()
+
+
+def _file_name(condition: Condition) -> str:
+    """Words without spaces, commas and slashes."""
+    mode, latency = condition.execution.mode, round(condition.latency_s * 1e3)
+    name = f"{mode} {latency}ms{condition.network.words}"
+    return re.sub(r"[^\w.%+-]+", "_", name)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     step k    time k / rate         the environment's
     camera    every n-th step       n = rate / camera rate; the observation goes to the runner
-    inference takes `latency_s`     of virtual time, whatever it takes here
+    inference takes `latency_s`     of virtual time, whatever it takes here; then comes `network`
     command   every step            what `PolicyRunner.act` says for that instant; a hold repeats
                                     the last command
 
@@ -11,7 +11,7 @@ So 100 ms of latency can be asked for on any machine, and the same seed is the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +19,7 @@ from act_core.errors import ConfigurationError
 from act_core.policy_fit import misfits
 from act_core.policy_spec import ExecutionSpec, PolicySpec
 from act_core.policy_units import check_units
-from act_policy.inference_worker import VirtualWorker
-from act_policy.modes import text_of
+from act_policy.modes import make_mode, text_of
 from act_policy.observation import Observation
 from act_policy.policy import Policy
 from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from act_training.bundle_spec import meeting
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
+from act_training.network import Network, VirtualNetwork
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,13 @@ class Condition:
     latency_s: float = 0.0
     camera_rate_hz: float | None = None
     """None: an image for every row of the policy's chunks."""
+    network: Network = field(default_factory=Network)
+    """Between the policy and the arm."""
 
     def __str__(self) -> str:
         camera = f", camera {self.camera_rate_hz:g} Hz" if self.camera_rate_hz else ""
-        return f"{text_of(self.execution)}, latency {self.latency_s * 1e3:.0f} ms{camera}"
+        network = self.network.words
+        return f"{text_of(self.execution)}, latency {self.latency_s * 1e3:.0f} ms{network}{camera}"
 
 
 class Result(NamedTuple):
@@ -56,6 +59,9 @@ class Result(NamedTuple):
     inferences: int
     holds: int  # steps without a plan
     failure: str | None  # text of the last inference that failed
+    lost: int = 0  # chunks that the network lost, or brought after later ones
+    largest_step: float | None = None  # of any value from one command to the next, in its unit
+    jerk: float | None = None  # of the commands, root mean square over time and values, unit/s^3
 
 
 def run_episode(
@@ -67,14 +73,17 @@ def run_episode(
 ) -> Result:
     """Run the episode of `seed`; the images of every observation are appended to `frames`."""
     env.reset(seed)
-    driver = PolicyDriver(env, policy, condition, frames)
+    driver = PolicyDriver(env, policy, condition, frames, seed)
+    commands: list[NDArray[np.floating]] = [env.hold_action()]  # from where the robot is
     grasped: bool | None = None
     while True:
-        outcome = env.step(driver.act())
+        commands.append(driver.act())
+        outcome = env.step(commands[-1])
         grasped = outcome.grasped if grasped is None else grasped or bool(outcome.grasped)
         if outcome.finished or driver.steps >= env.max_steps:
             break
     status = driver.status()
+    largest_step, jerk = smoothness(np.array(commands), env.features.rate_hz)
     return Result(
         seed=seed,
         success=outcome.success,
@@ -84,7 +93,17 @@ def run_episode(
         inferences=status.inferences,
         holds=driver.holds,
         failure=status.last_failure,
+        lost=driver.worker.lost,
+        largest_step=largest_step,
+        jerk=jerk,
     )
+
+
+def smoothness(commands: NDArray[np.floating], rate_hz: float) -> tuple[float | None, float | None]:
+    """Largest step and jerk, as in `Result`, of commands (T, A); None for too few of them."""
+    step = float(np.abs(np.diff(commands, axis=0)).max()) if len(commands) > 1 else None
+    third = np.diff(commands, n=3, axis=0) * rate_hz**3
+    return step, float(np.sqrt(np.mean(third**2))) if len(third) else None
 
 
 class PolicyDriver:
@@ -94,6 +113,7 @@ class PolicyDriver:
         env: asked for an observation whenever a camera's image is due.
         policy, condition: what is executed, and how.
         frames: takes the images of every observation.
+        seed: of the network's chance.
     """
 
     def __init__(
@@ -102,10 +122,12 @@ class PolicyDriver:
         policy: Policy,
         condition: Condition,
         frames: list[dict[str, NDArray[np.uint8]]] | None = None,
+        seed: int = 0,
     ) -> None:
-        worker = VirtualWorker(policy, condition.latency_s)
+        waits = make_mode(condition.execution, policy.spec).plays_s > 0
+        self.worker = VirtualNetwork(policy, condition.latency_s, condition.network, seed, waits)
         self._env, self._frames = env, frames
-        self._runner = PolicyRunner(policy.spec, worker, condition.execution)
+        self._runner = PolicyRunner(policy.spec, self.worker, condition.execution)
         self._runner.start(0)
         rate_hz = env.features.rate_hz
         camera_rate_hz = min(condition.camera_rate_hz or policy.spec.rate_hz, rate_hz)
