@@ -1,6 +1,7 @@
 """Which execution mode for which network: modes x latency x jitter x loss, in virtual time.
 
-    python -m bench.execution_table --out FOLDER [--seconds 600] [--status]
+    python -m bench.execution_table --out FOLDER [--rounds 3] [--seconds 600] [--status]
+    python -m bench.execution_table --out FOLDER --latency-ms 0 100 --jitter 0 --loss 0
 
 One line of JSON an episode is added to FOLDER/episodes.jsonl, so that whatever stops it, it goes on
 where it was. Episodes are run in rounds, one of every cell a round: the table is balanced whenever
@@ -15,7 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,14 +78,12 @@ class Job(NamedTuple):
     seed: int
 
 
-def jobs() -> Iterator[Job]:
-    """For ever, round by round."""
-    round_ = 0
-    while True:
+def jobs(ways: Collection[Way], rounds: int) -> Iterator[Job]:
+    """Round by round; the starts of a network are its own, whichever others are asked for."""
+    for round_ in range(rounds):
         for index, way in enumerate(WAYS):
-            for mode in modes():
+            for mode in modes() if way in ways else ():
                 yield Job(mode, way, FIRST_SEED + 1000 * index + round_)
-        round_ += 1
 
 
 def read_episodes(folder: Path) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def condition_of(job: Job, spec: PolicySpec) -> Condition:
     return Condition(execution, job.way.latency_ms / 1e3, network=network)
 
 
-def run(folder: Path, bundle: Path, seconds: float) -> None:
+def run(folder: Path, bundle: Path, wanted: Iterable[Job], seconds: float) -> None:
     """Runs episodes that are not there yet."""
     policy = load_policy(bundle, engine="cpu", variant="fp32", threads=1)
     env = open_environment_for(policy.spec, str(policy.spec.provenance["task"]))
@@ -116,7 +116,7 @@ def run(folder: Path, bundle: Path, seconds: float) -> None:
         write_file(path, "".join(json.dumps(e) + "\n" for e in read_episodes(folder)))
     end = time.monotonic() + seconds
     with path.open("a") as file:
-        for job in jobs():
+        for job in wanted:
             if time.monotonic() >= end:
                 break
             if job in done:
@@ -214,11 +214,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("out/execution_table"))
     parser.add_argument("--bundle", type=Path, default=Path("policies/so101_pick_place"))
-    parser.add_argument("--seconds", type=float, default=600.0, help="stop after so long")
+    parser.add_argument("--rounds", type=int, default=3, help="episodes of each cell")
+    parser.add_argument("--latency-ms", type=float, nargs="+", default=LATENCY_MS)
+    parser.add_argument("--jitter", type=float, nargs="+", default=JITTER)
+    parser.add_argument("--loss", type=float, nargs="+", default=LOSS)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
     parser.add_argument("--status", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     if not arguments.status:
-        run(arguments.out, arguments.bundle, arguments.seconds)
+        chosen = product(arguments.latency_ms, arguments.jitter, arguments.loss)
+        wanted = jobs({Way(*way) for way in chosen}, arguments.rounds)
+        run(arguments.out, arguments.bundle, wanted, arguments.seconds)
     episodes = read_episodes(arguments.out)
     cells = len(WAYS) * len(modes())
     per_cell = {job_of(e)._replace(seed=0): 0 for e in episodes}

@@ -23,5 +23,6 @@ act_evaluate = main_of.act_training.evaluate
 act_compare = main_of.act_training.compare
 act_import = main_of.act_training.import_dataset
 act_export_lerobot = main_of.act_training.export_lerobot
+act_sweep = main_of.act_training.sweep
 act_identify = main_of.act_training.identify.command
 act_align_camera = main_of.act_training.align.command
