@@ -141,15 +141,23 @@ def cell(episodes: Iterable[dict[str, Any]]) -> str:
     return f"{count}/{len(found)} [{low:.0%}, {high:.0%}]"
 
 
+def _having(least_ms: float = 0.0, **values: float) -> Choice:
+    """Whether an episode has these values; nothing jitters where there is no latency."""
+
+    def has(episode: dict[str, Any]) -> bool:
+        return episode["latency_ms"] >= least_ms and all(
+            episode[name] == value for name, value in values.items()
+        )
+
+    return has
+
+
 def format_table(episodes: list[dict[str, Any]]) -> str:
     """Markdown: every mode over latency, jitter and loss, and how it moves."""
-    columns: list[tuple[str, Choice]] = [("all", lambda _: True)]
-    columns += [(f"{ms} ms", lambda e, ms=ms: e["latency_ms"] == ms) for ms in LATENCY_MS]
-    columns += [
-        (f"jitter {jitter:.0%}", lambda e, j=jitter: e["jitter"] == j and e["latency_ms"] > 0)
-        for jitter in JITTER
-    ]
-    columns += [(f"loss {loss:.0%}", lambda e, loss=loss: e["loss"] == loss) for loss in LOSS]
+    columns = [("all", _having())]
+    columns += [(f"{ms} ms", _having(latency_ms=ms)) for ms in LATENCY_MS]
+    columns += [(f"jitter {jitter:.0%}", _having(1, jitter=jitter)) for jitter in JITTER]
+    columns += [(f"loss {loss:.0%}", _having(loss=loss)) for loss in LOSS]
     names = list(modes())
     lines = [f"| mode | {' | '.join(name for name, _ in columns)} |"]
     lines.append("|---" * (len(columns) + 1) + "|")

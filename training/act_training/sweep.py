@@ -129,13 +129,13 @@ def plan(options: SweepOptions) -> list[Run]:
     for name, value in (("--seeds", options.seeds), ("--preset", options.preset)):
         if not value or len(set(value)) != len(value):
             raise ConfigurationError(f"{name} is {value}, expected different ones")
-    for name, value in (("--episodes", options.episodes), ("--jobs", options.jobs)):
-        if value < 1:
-            raise ConfigurationError(f"{name} is {value}, expected at least 1")
+    for name, count in (("--episodes", options.episodes), ("--jobs", options.jobs)):
+        if count < 1:
+            raise ConfigurationError(f"{name} is {count}, expected at least 1")
     axes = [_axis(text) for text in options.vary]
     runs = []
-    for seed in options.seeds:
-        for preset, *chosen in product(options.preset, *axes):
+    for seed, preset in product(options.seeds, options.preset):
+        for chosen in product(*axes):
             words = tuple(tuple(each.words(_kind(preset, each))) for each in chosen)
             varied = [s for s, axis in zip(chosen, axes, strict=True) if len(axis) > 1]
             kind = ",".join([preset, *(f"{s.name.partition('.')[2]}={s.value}" for s in varied)])

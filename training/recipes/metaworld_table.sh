@@ -4,10 +4,10 @@
 #     source env.sh; training/recipes/metaworld_table.sh [--status] [FOLDER]
 #
 # Interrupted, the same command goes on where it was; --status runs nothing, prints the table and says what is missing.
-# About 32 hours on two idle cores with these settings, which the environment may change:
+# About 30 hours on two idle cores, by what metaworld.sh takes. The environment may change the settings:
 #
 #     TASKS="shelf-place" DEMONSTRATIONS=200 SEEDS="0 1 2" EPISODES=100 PRESET=compact STEPS=9000
-#     SIZE="96 128"    height and width of the pictures
+#     SIZE="48 64"     height and width of the pictures
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -21,7 +21,10 @@ if [ $# -gt 1 ] || [[ "${1:-}" == -* ]]; then
     exit 2
 fi
 out=${1:-out/metaworld_table}
-read -r height width <<< "${SIZE:-96 128}"
+size=()
+if [ -n "${SIZE:-}" ]; then
+    size=(--height "${SIZE% *}" --width "${SIZE#* }")
+fi
 read -ra seeds <<< "${SEEDS:-0 1 2}"
 failed=0
 
@@ -30,7 +33,7 @@ for task in ${TASKS:-shelf-place bin-picking box-close button-press}; do
     if [ ${#status[@]} = 0 ]; then
         # Noise adds up there: with 0.1 the expert itself fails a quarter of the time.
         act-collect --env "metaworld/$task-v3" --episodes "${DEMONSTRATIONS:-200}" --noise 0.05 \
-            --height "$height" --width "$width" --out "$data"
+            "${size[@]}" --out "$data"
     fi
     echo "## $task: $(find "$data" -name 'episode_*.hdf5' 2>/dev/null | wc -l) of ${DEMONSTRATIONS:-200} demonstrations"
     act-sweep --data "$data" --preset "${PRESET:-compact}" --seeds "${seeds[@]}" \
