@@ -127,23 +127,22 @@ def act_sweep(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
 
 
-def test_a_run_that_fails_is_told_and_tried_again_and_never_mixed(tmp_path, dataset):
-    """The toy data is of no simulation, so that each run is trained and then cannot be judged."""
-    pytest.importorskip("mujoco", reason="MuJoCo is not installed")
-    words = ("--data", dataset, "--preset", "debug", "--vary", "training.steps=2", "--seeds", 0,
-             "--out", tmp_path / "sweep")  # fmt: skip
-    first = act_sweep(*words)
-    folder = tmp_path / "sweep/debug/seed0"
-    assert first.returncode == 1
-    assert "1 of 1 runs failed" in first.stderr
-    assert "the same command tries them again" in first.stderr
-    assert "no simulation" in (folder / "log.txt").read_text()
-    assert "seed 0: not judged" in first.stdout
-    trained = (folder / "run/final").stat().st_mtime_ns
-    assert act_sweep(*words).returncode == 1
-    assert (folder / "run/final").stat().st_mtime_ns == trained
-    other = act_sweep(*words, "--level", 2)
-    assert "was begun with level None, not 2: give another --out" in other.stderr
+def test_a_run_that_fails_is_told_and_tried_again_and_never_mixed(tmp_path):
+    """The data is not there, so that no run gets anywhere."""
+    asked = options(tmp_path, seeds=(0,))
+    words = ("--data", *asked.data, "--preset", "debug", "--seeds", 0, "--out", asked.out)
+    log = asked.out / "debug/seed0/log.txt"
+    tried = []
+    for _ in range(2):
+        failed = act_sweep(*words)
+        assert failed.returncode == 1
+        assert "1 of 1 runs failed" in failed.stderr
+        assert "the same command tries them again" in failed.stderr
+        assert "seed 0: not begun" in failed.stdout
+        tried.append(log.read_text().count("error: "))
+    assert tried == [1, 2]
+    with pytest.raises(ConfigurationError, match="was begun with level None, not 2: give another"):
+        sweep(options(tmp_path, seeds=(0,), level=2))
 
 
 def test_from_data_to_the_table_and_nothing_twice(tmp_path):
