@@ -83,7 +83,7 @@ def test_a_training_that_was_interrupted_is_resumed(tmp_path):
         ({"vary": ("model.kl-weight=1,1",)}, "expected different values"),
         ({"vary": ("model.kl-weight=",)}, "expected different values"),
         ({"vary": ("training.seed=1,2",)}, "that is what --seeds is for"),
-        ({"preset": ("debgu",)}, "unknown preset 'debgu'; did you mean 'debug'"),
+        ({"preset": ("debugx",)}, "unknown preset 'debugx'; did you mean 'debug'"),
         ({"seeds": (1, 1)}, r"--seeds is \(1, 1\), expected different ones"),
         ({"seeds": ()}, "--seeds is"),
         ({"data": ()}, "--data: no dataset is given"),
