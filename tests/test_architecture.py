@@ -147,6 +147,7 @@ KEYS = {
     "cv2": "python3-opencv",
     "matplotlib": "python3-matplotlib",
     "numpy": "python3-numpy",
+    "rich": "python3-rich",
     "scipy": "python3-scipy",
     "serial": "python3-serial",
     "yaml": "python3-yaml",
@@ -156,7 +157,7 @@ KEYS = {
 # Those that rosdep has no key for on every distribution: setup.sh installs them with pip.
 FROM_PIP = {
     "av", "fast_simplification", "fastapi", "glfw", "gymnasium", "mink", "mujoco", "nicegui",
-    "onnxruntime", "openvino", "rosbag_lite", "uvicorn",
+    "onnxruntime", "openvino", "rosbag_lite", "segno", "uvicorn",
 }  # fmt: skip
 
 

@@ -81,6 +81,18 @@ def test_what_is_saved_is_what_is_read(home):
     assert read_setup("lab").arm == setup.arm
 
 
+def test_an_emulated_arm_may_say_how_it_is_simulated(home):
+    (home / "shed").mkdir(parents=True)
+    file = home / "shed" / "setup.yaml"
+    file.write_text("hardware: emulated\ntask: reach\nsimulation: {width: 128, height: 96}\n")
+    setup = read_setup("shed")
+    assert setup.launch_arguments() == {
+        "hardware": "emulated", "task": "reach", "width": "128", "height": "96",
+    }  # fmt: skip
+    setup.save()
+    assert read_setup("shed") == setup
+
+
 def test_an_emulated_arm_needs_nothing(home):
     setup = read_setup(made(home, {"hardware": EMULATED, "task": "pick_place"}))
     assert setup.launch_arguments() == {"hardware": "emulated", "task": "pick_place"}
@@ -98,6 +110,8 @@ def test_an_emulated_arm_needs_nothing(home):
         ({"leader": {"port": "/dev/ttyACM0"}}, "the leader needs a port of its own"),
         ({"leader": {"calibration": "x"}}, "the leader needs a port of its own"),
         ({"hardware": "reel"}, "hardware is 'reel', expected real or emulated"),
+        ({"simulation": {"width": 99}}, "hardware is real: there is no simulation"),
+        ({"simulation": {"widht": 99}}, "'widht'; did you mean 'width'"),
         ({"hardware": "emulated"}, "hardware is emulated: cameras, ports and leader"),
         ({"cameras": {"front cam": {"device": "a"}}}, "'front cam' cannot be the name of a camera"),
         ({"cameras": {"front": {}}}, "camera front: expected one of device, .*, found none"),

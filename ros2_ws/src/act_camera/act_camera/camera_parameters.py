@@ -17,6 +17,8 @@ from act_camera.calibration import file_of_url, ros_home
 from act_camera.frame_source import FrameSource
 from act_camera.sources import SOURCES
 
+MOTION_JPEG = "MJPG"  # a camera's pixel format, by its FourCC
+
 
 @dataclass(frozen=True)
 class CameraParameters:

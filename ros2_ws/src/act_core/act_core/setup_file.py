@@ -15,7 +15,10 @@ trained with it lies beside its file, ``setup.yaml``:
     task: put the cube into the bowl          # what is shown, in words
     episodes: 50                              # how many demonstrations are meant
 
-``hardware: emulated`` stands for an emulated arm, with the cameras of the simulation.
+``hardware: emulated`` stands for an emulated arm, with the cameras of the simulation:
+
+    hardware: emulated
+    simulation: {width: 320, height: 240}     # arguments of the launch files, `SIMULATION_KEYS`
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # becomes part of a topic's name
 REAL, EMULATED = "real", "emulated"
 SOURCE_KEYS = ("device", "topic", "file", "source")  # where a camera's pictures come from
+SIMULATION_KEYS = ("level", "seed", "width", "height", "camera_rate_hz")
 FILE_KEYS = ("calibration", "calibration_file", "file")
 TEXT_KEYS = (*SOURCE_KEYS, "port", "calibration", "calibration_file")
 MOST_BYTES = 100_000
@@ -57,6 +61,7 @@ class Setup:
 
     arm, leader: parameters of the driver and of the leader's node; empty: there is none.
     cameras: name -> parameters of its node, with one of `SOURCE_KEYS`.
+    simulation: of emulated hardware, some of `SIMULATION_KEYS`.
     task: what is demonstrated; with emulated hardware the name of a simulated task.
     episodes: how many demonstrations are meant.
     """
@@ -66,6 +71,7 @@ class Setup:
     arm: Mapping[str, Value] = field(default_factory=dict)
     leader: Mapping[str, Value] = field(default_factory=dict)
     cameras: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    simulation: Mapping[str, Value] = field(default_factory=dict)
     task: str = ""
     episodes: int = 50
 
@@ -94,7 +100,8 @@ class Setup:
 
     def launch_arguments(self) -> dict[str, str]:
         """Names and values of the launch arguments that the set-up stands for."""
-        values: dict[str, Value] = {"hardware": self.hardware, **self._found(self.arm)}
+        values: dict[str, Value] = {"hardware": self.hardware, **self.simulation}
+        values |= self._found(self.arm)
         values |= {f"leader_{key}": value for key, value in self._found(self.leader).items()}
         if self.cameras:
             values["cameras"] = self.cameras_text
@@ -190,6 +197,8 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
     arm = _values("arm", content.get("arm"))
     leader = _values("leader", content.get("leader"))
     _check_keys("key of leader", leader, ("port", "calibration"))
+    simulation = _values("simulation", content.get("simulation"))
+    _check_keys("key of simulation", simulation, SIMULATION_KEYS)
     cameras = {
         name: _camera(name, entry)
         for name, entry in _mapping("cameras", content.get("cameras")).items()
@@ -199,6 +208,8 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
         raise ConfigurationError(
             f"hardware is {EMULATED}: cameras, ports and leader are the emulation's; leave them out"
         )
+    if hardware == REAL and simulation:
+        raise ConfigurationError(f"hardware is {REAL}: there is no simulation; leave it out")
     if hardware == REAL and "port" not in arm:
         raise ConfigurationError("arm has no port, e.g. arm: {port: /dev/ttyACM0}")
     if leader and leader.get("port", arm.get("port")) == arm.get("port"):
@@ -211,7 +222,7 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
             f"episodes is {episodes!r:.40}, expected a number of at least 1 and at most "
             f"{MOST_EPISODES}"
         )
-    return Setup(file, hardware, arm, leader, cameras, task, episodes)
+    return Setup(file, hardware, arm, leader, cameras, simulation, task, episodes)
 
 
 def _check_devices(cameras: Mapping[str, Mapping[str, Value]]) -> None:

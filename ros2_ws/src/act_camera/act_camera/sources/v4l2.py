@@ -27,12 +27,12 @@ from act_core.timing import NS_PER_S, Clock, MonotonicClock
 from numpy.typing import NDArray
 
 from act_camera.camera_jpeg import camera_jpeg
+from act_camera.camera_parameters import MOTION_JPEG
 from act_camera.frame_source import CameraLostError, Frame
 from act_camera.sources import camera_source
 
 # V4L2_CID_EXPOSURE_AUTO (linux/v4l2-controls.h).
 EXPOSURE_MANUAL, EXPOSURE_APERTURE_PRIORITY = 1, 3
-MOTION_JPEG = "MJPG"
 EXPOSURE_UNITS_PER_MS = 10  # V4L2_CID_EXPOSURE_ABSOLUTE counts in 100 us
 MAX_DAMAGED_IN_A_ROW = 30
 
