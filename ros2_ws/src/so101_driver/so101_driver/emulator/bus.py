@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from act_core.timing import NS_PER_S, to_ns
 
 from so101_driver.emulator.faults import FaultEvent, FaultScript, ReplyFaults
+from so101_driver.emulator.hand import Hand
 from so101_driver.emulator.joint import LocalJoint
 from so101_driver.emulator.motor import STEP_S
 from so101_driver.emulator.servo import EmulatedServo
@@ -44,6 +45,7 @@ class EmulatedBus:
         baud: of the host; servos that are set to another rate hear nothing.
         faults: what goes wrong.
         latency_s: replies reach the host so much later, as through a USB adapter.
+        hand: what moves limp joints.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class EmulatedBus:
         baud: int = 1_000_000,
         faults: FaultScript | None = None,
         latency_s: float = 0.0,
+        hand: Hand | None = None,
     ) -> None:
+        self.hand = hand
         self.servos = list(servos)
         self.baud = baud
         self.port_gone = False
@@ -80,6 +84,8 @@ class EmulatedBus:
             self._physics_ns = now_ns - CATCH_UP_NS
         while self._physics_ns + STEP_NS <= now_ns:
             self._physics_ns += STEP_NS
+            if self.hand is not None:
+                self.hand.step()
             for servo in self.servos:
                 servo.step()
 

@@ -6,7 +6,9 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from act_core.errors import ConfigurationError
@@ -15,13 +17,19 @@ from act_core.realtime import prepare_process
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import EVENTS, RATES, FaultScript, load_script
+from so101_driver.emulator.hand import KEYS_HELP, Hand, KeysHand, SweepHand, servos_for_a_hand
 from so101_driver.emulator.pty_port import PtyPort
+from so101_driver.emulator.servo import EmulatedServo
+from so101_driver.emulator.terminal_keys import keys_of_terminal
+
+SWEEP, KEYS = "sweep", "keys"
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     rates = "\n".join(f"  {kind:<12}{text}" for kind, text in RATES.items())
     events = "\n".join(f"  {kind:<12}{text}" for kind, text in EVENTS.items())
-    parser = argparse.ArgumentParser(
+    top = argparse.ArgumentParser(
         prog="so101-emulator",
         description="An SO-101's servo bus on a pseudo-terminal: whatever speaks to Feetech STS\n"
         "servos over a serial port can be pointed at it.",
@@ -29,24 +37,29 @@ def _parser() -> argparse.ArgumentParser:
         f"events in a script (--faults FILE; form: so101_driver/emulator/faults.py):\n{events}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pty", type=Path, required=True, metavar="PATH", help="name of the port")
-    parser.add_argument("--faults", type=Path, metavar="FILE", help="YAML script of faults")
-    parser.add_argument(
+    top.add_argument("--pty", type=Path, required=True, metavar="PATH", help="name of the port")
+    top.add_argument("--faults", type=Path, metavar="FILE", help="YAML script of faults")
+    top.add_argument(
         "--rate", action="append", default=[], metavar="KIND=SHARE", help="e.g. lost=0.01"
     )
-    parser.add_argument("--seed", type=int, help="of the random faults")
-    parser.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
-    parser.add_argument(
+    top.add_argument("--seed", type=int, help="of the random faults")
+    top.add_argument("--echo", action="store_true", help="an adapter that hears what it sends")
+    top.add_argument(
         "--latency-ms", type=float, default=0.0, help="of the adapter: 1 to 2 for USB CDC"
     )
-    parser.add_argument(
+    top.add_argument(
+        "--hand", choices=(SWEEP, KEYS),
+        help="moves the joints while they are limp: sweep does what `so101-setup calibrate` asks "
+        "for, and plays with a leader; keys are those of this terminal",
+    )  # fmt: skip
+    top.add_argument(
         "--priority", type=int, default=0,
         help="SCHED_FIFO, where that is granted, so that replies are never late; 0: none",
     )  # fmt: skip
-    parser.add_argument(
+    top.add_argument(
         "--save-calibration", type=Path, metavar="FILE", help="write the arm's calibration, too"
     )
-    return parser
+    return top
 
 
 def _script(arguments: argparse.Namespace) -> FaultScript:
@@ -68,13 +81,31 @@ def _script(arguments: argparse.Namespace) -> FaultScript:
     )
 
 
+def _hand(kind: str | None, servos: Sequence[EmulatedServo], ending: ExitStack) -> Hand | None:
+    """The hand that was asked for; the terminal is as it was when `ending` is closed."""
+    if kind == SWEEP:
+        return SweepHand(servos, partial(print, flush=True))
+    if kind == KEYS:
+        print(KEYS_HELP)
+        return KeysHand(servos, keys_of_terminal(ending))
+    return None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs until SIGINT or SIGTERM."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
+    ending = ExitStack()
+    with ending:
+        return _run(arguments, ending)
+
+
+def _run(arguments: argparse.Namespace, ending: ExitStack) -> int:
+    servos = servos_for_a_hand() if arguments.hand else emulated_servos()
     try:
         bus = EmulatedBus(
-            emulated_servos(), faults=_script(arguments), latency_s=arguments.latency_ms / 1000
-        )
+            servos, faults=_script(arguments), latency_s=arguments.latency_ms / 1000,
+            hand=_hand(arguments.hand, servos, ending),
+        )  # fmt: skip
         port = PtyPort(bus, arguments.pty, arguments.priority)
     except ConfigurationError as error:
         print(f"so101-emulator: {error}", file=sys.stderr)
