@@ -93,16 +93,16 @@ def test_compressed_images_are_recorded_as_they_come(nodes, spin_until, tmp_path
 def test_the_screen_tells_how_it_goes(nodes, spin_until):
     node, robot = nodes(episodes=2)
     spin_until(lambda: heard(node), node, robot)
-    number, rates, disk = node.gauges().split(" | ")
+    number, rates, disk = str(node.gauges()).split(" | ")
     assert number == "episode 1 of 2"
     assert [word for word in rates.split() if word.isalpha()] == ["joint", "front", "wrist", "Hz"]
     assert disk.startswith("disk for ")
     node.start()
     verdict = node.stop()
     assert not verdict.keep  # too short
-    assert node.gauges().startswith("episode 2 of 2 | 1 to redo | ")
+    assert str(node.gauges()).startswith("episode 2 of 2 | 1 to redo | ")
     node.discard()
-    assert node.gauges().startswith("episode 1 of 2 | joint ")
+    assert str(node.gauges()).startswith("episode 1 of 2 | joint ")
 
 
 def test_what_comes_while_python_is_busy_is_recorded(nodes, spin_until, tmp_path):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from shutil import get_terminal_size
 from typing import Any
 
 from act_core import ros
@@ -12,10 +10,11 @@ from rclpy.logging import LoggingSeverity
 
 from act_record.keyboard import Keyboard
 from act_record.record_node import RecordNode
+from act_record.screen import Screen
 from act_record.session import HELP, Session
 
 POLL_S = 0.05
-CLEAR = "\r\033[2K"
+SHOW_EVERY = 4  # polls: five times a second
 
 
 class ConsoleNode(RecordNode):
@@ -28,6 +27,8 @@ class ConsoleNode(RecordNode):
     def __init__(self, keyboard: Keyboard, pause_s: float, **overrides: Any) -> None:
         super().__init__(**overrides)
         self._keyboard = keyboard
+        self._screen = Screen()
+        self._polls = 0
         self.session = Session(self, self._say, pause_s)
         # What the log would tell a person is said here already.
         self.get_logger().set_level(LoggingSeverity.WARN)
@@ -41,20 +42,22 @@ class ConsoleNode(RecordNode):
 
     def close(self) -> None:
         super().close()
+        self._screen.close()
+        gauges = self.gauges()
+        self._say(f"to redo {gauges.redo}, failed {gauges.failed}, {gauges.disk}")
         self._say(self.ending())
 
     def _say(self, text: str) -> None:
-        sys.stdout.write(f"{CLEAR}{text}\n")
-        sys.stdout.flush()
+        self._screen.say(text)
 
     def _poll(self) -> None:
         now_s = time.monotonic()
         for key in self._keyboard.read():
             self.session.key(key, now_s)
         self.session.tick(now_s)
-        line = f"{self.session.status(now_s)} | {self.gauges()}"
-        sys.stdout.write(CLEAR + line[: get_terminal_size().columns - 1])
-        sys.stdout.flush()
+        if self._polls % SHOW_EVERY == 0:
+            self._screen.show(self.session.status(now_s), self.recording, self.gauges())
+        self._polls += 1
 
 
 def run(pause_s: float, parameters: dict[str, str]) -> int:

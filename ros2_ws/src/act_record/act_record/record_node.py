@@ -18,6 +18,7 @@ from act_core.report import Report
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_publishers import PublisherWatch
 from act_core.topics import Topic
+from act_core.traffic import Traffic
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -31,6 +32,7 @@ from act_record.bag_topics import bag_topic
 from act_record.contract import attachments, contract_text
 from act_record.episode_recorder import EpisodeRecorder, Recording, write_outcome
 from act_record.episode_watch import Began, Ended, EpisodeWatch
+from act_record.gauges import Gauges, StreamGauge
 from act_record.record_parameters import RecordParameters
 from act_record.record_status import SILENT_S, RecordStatus, Stream
 from act_record.verdict import Verdict, judge
@@ -62,6 +64,9 @@ class RecordNode(Node):
         self.redo = 0  # of them, those that should be made again
         self.last: Recording | None = None
         self._last_redo = False
+        self.last_verdict: Verdict | None = None
+        self._failed: set[str] = set()  # names of those that a person called failures
+        self._leader = Traffic()
         self._names = {topic: self.resolve_topic_name(topic.name) for topic in p.topics()}
         contract = contract_text(p.task, p.cameras, p.images, p.rate_hz, p.joint_names())
         self._recorder = EpisodeRecorder(
@@ -171,6 +176,9 @@ class RecordNode(Node):
         self.kept += recording.problem is None
         self.redo += not verdict.keep
         self._last_redo = not verdict.keep
+        self.last_verdict = verdict
+        if success is False:
+            self._failed.add(recording.folder.name)
         name = recording.folder.name
         self.get_logger().info(f"{name}: {verdict}")
         lost = []
@@ -208,6 +216,8 @@ class RecordNode(Node):
             self._recorder.delete(folder)
             self.last, self.kept = None, self.kept - 1
             self.redo -= self._last_redo
+            self.last_verdict = None
+            self._failed.discard(folder.name)
         else:
             raise ConfigurationError("there is no episode to discard")
         self.get_logger().info(f"{folder.name} discarded")
@@ -223,21 +233,26 @@ class RecordNode(Node):
             raise ConfigurationError(
                 f"{self.last.folder.name} could not be marked: {error.strerror or error}"
             ) from error
+        self._failed.discard(self.last.folder.name)
+        if not success:
+            self._failed.add(self.last.folder.name)
         return self.last.folder.name
 
-    def gauges(self) -> str:
-        """How the recording goes, in a few words for the person who makes it."""
-        number, wanted = self.kept + 1, self.params.episodes
-        parts = [f"episode {min(number, wanted)} of {wanted}" if wanted else f"episode {number}"]
-        if self.redo:
-            parts.append(f"{self.redo} to redo")
-        parts.append(
-            " ".join(f"{_short(s.name)} {s.traffic.rate_hz:.0f}" for s in self._streams.values())
-            + " Hz"
+    def gauges(self) -> Gauges:
+        """How the recording goes, for the person who makes it."""
+        verdict = self.last_verdict
+        return Gauges(
+            number=self.kept + 1,
+            wanted=self.params.episodes,
+            kept=self.kept,
+            redo=self.redo,
+            failed=len(self._failed),
+            streams=tuple(_gauge(s.name, s.traffic) for s in self._streams.values()),
+            leader=_gauge("leader", self._leader) if self._leader.total else None,
+            disk_s=self._recorder.free_bytes() / self._bytes_per_s(),
+            verdict=None if verdict is None else str(verdict),
+            problems=() if verdict is None else verdict.problems,
         )
-        free_s = self._recorder.free_bytes() / self._bytes_per_s()
-        parts.append(f"disk for {min(free_s / 60, 9999):.0f} min")
-        return " | ".join(parts)
 
     def _bytes_per_s(self) -> float:
         """Of the last episode; before the first one as much as raw images of 640x480 need."""
@@ -256,6 +271,8 @@ class RecordNode(Node):
         if topic.type_name in STAMPED:
             with suppress(ValueError):  # it is recorded all the same, and the status tells
                 stamp_ns = cdr.stamp_ns(data)
+        if topic is topics.LEADER_JOINT_STATES:
+            self._leader.count()
         if topic in self._streams:
             self._streams[topic].saw(stamp_ns, now_ns)
         if topic in self._senders:
@@ -455,6 +472,10 @@ def _short(topic: str) -> str:
     """A topic as a person calls it: front for ``camera/front/image_raw``."""
     parts = topic.split("/")
     return parts[1] if parts[0] == "camera" else parts[0].partition("_")[0]
+
+
+def _gauge(topic: str, traffic: Traffic) -> StreamGauge:
+    return StreamGauge(_short(topic), traffic.rate_hz, traffic.age_s)
 
 
 def main() -> int:
