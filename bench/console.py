@@ -6,7 +6,9 @@ An arm without physics at 100 Hz, two synthetic cameras of 640x480 at 30 Hz and 
 a process of its own; pages are web sockets that take all they get. Prints one JSON line: cores that
 the console's process takes with no page open, with one and with three (twin at 20 Hz, two pictures
 at 10 Hz), and the time from a click in a headless Chromium to the e-stop's state, which the arm's
-node tells once it is engaged; the arm holds in the control period after that, 10 ms at most.
+node tells once it is engaged; the arm holds in the control period after that, 10 ms at most. For
+pages that fall silent while they drag: the time from their last word to the last command that
+moves the arm.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import numpy as np
 import rclpy
 from act_core import ros, topics
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from bench._machine import cpu_name
@@ -47,6 +50,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--stops", type=int, default=200, help="clicks; 0: no browser is needed")
+    parser.add_argument(
+        "--vanish", type=int, default=20, help="pages that fall silent while they drag; 0: none"
+    )
     parser.add_argument(
         "--plain", action="store_true", help="without WebGL, which in software takes a core or more"
     )
@@ -72,6 +78,11 @@ def main() -> int:
             found |= {"stop_median_ms": round(float(np.median(stops)), 1),
                       "stop_p99_ms": round(float(np.percentile(stops, 99)), 1),
                       "stop_worst_ms": round(max(stops), 1)}  # fmt: skip
+        if arguments.vanish:
+            late = vanish_times_ms(port, arguments.vanish)
+            found |= {"vanished": len(late),
+                      "last_motion_median_ms": round(float(np.median(late)), 1),
+                      "last_motion_worst_ms": round(max(late), 1)}  # fmt: skip
         found["load"] = round(os.getloadavg()[0], 1)
     print(json.dumps(found))
     return 0
@@ -198,6 +209,64 @@ def stop_times_ms(port: int, stops: int, plain: bool) -> list[float]:
     return found
 
 
+class Followed(Node):
+    """Notes when a command last moved the arm, by the system's clock."""
+
+    def __init__(self) -> None:
+        super().__init__("followed")
+        self.moved_ms = 0.0
+        self.position: list[float] = []
+        ros.subscription(self, topics.JOINT_COMMANDS_APPLIED, self._on_applied)
+
+    def _on_applied(self, message: JointState) -> None:
+        moves = np.abs(np.subtract(message.position, self.position or message.position)) > 1e-4
+        if moves.any():
+            self.moved_ms = self.get_clock().now().nanoseconds / 1e6
+        self.position = list(message.position)
+
+
+def vanish_times_ms(port: int, times: int) -> list[float]:
+    """From the last word of a page that drags, whose connection stays open, to the last command
+    that moves the arm. What the limiter needs to brake is part of it."""
+    from websockets.sync.client import connect
+
+    rclpy.init()
+    arm = Followed()
+    ending = threading.Event()
+
+    def spin() -> None:
+        while not ending.is_set():
+            rclpy.spin_once(arm, timeout_sec=0.1)
+
+    spinner = threading.Thread(target=spin)
+    spinner.start()
+    found: list[float] = []
+    try:
+        for number in range(times):
+            act(port, "return")
+            with connect(f"ws://127.0.0.1:{port}/live", max_size=None) as page:
+                threading.Thread(target=lambda p=page: [None for _ in p], daemon=True).start()
+                wait_for(lambda: bool(arm.position))
+                goal = [1.5 if number % 2 else -1.5, *arm.position[1:]]
+                begun_ms = arm.get_clock().now().nanoseconds / 1e6
+                wait_for(
+                    lambda g=goal, p=page, b=begun_ms: (
+                        p.send(json.dumps({"drag": g}))
+                        or time.sleep(0.05)
+                        or arm.moved_ms > b + 500.0
+                    )
+                )
+                silent_ms = arm.get_clock().now().nanoseconds / 1e6
+                time.sleep(1.0)
+                found.append(max(0.0, arm.moved_ms - silent_ms))
+    finally:
+        ending.set()
+        spinner.join()
+        arm.destroy_node()
+        rclpy.try_shutdown()
+    return found
+
+
 def wait_for(condition: Any, again: Any = None, patience_s: float = 30.0) -> None:
     """``again``: done every second in which the condition does not hold."""
     began_s = time.monotonic()
@@ -205,7 +274,7 @@ def wait_for(condition: Any, again: Any = None, patience_s: float = 30.0) -> Non
     while not condition():
         now_s = time.monotonic()
         if now_s > began_s + patience_s:
-            raise TimeoutError("the e-stop was not told of")
+            raise TimeoutError("what is waited for has not come")
         if again is not None and now_s > next_s:
             again()
             next_s = now_s + 1.0
@@ -213,9 +282,13 @@ def wait_for(condition: Any, again: Any = None, patience_s: float = 30.0) -> Non
 
 
 def release(port: int) -> None:
+    act(port, "estop", "false")
+
+
+def act(port: int, name: str, value: str = "null") -> None:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/do/estop",
-        b'{"value": false}',
+        f"http://127.0.0.1:{port}/do/{name}",
+        b'{"value": %s}' % value.encode(),
         {"Content-Type": "application/json"},
     )
     urllib.request.urlopen(request, timeout=30.0).read()

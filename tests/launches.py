@@ -37,8 +37,13 @@ def launch(file: str, *arguments: str) -> subprocess.Popen:
         text=True,
         start_new_session=True,
     )
-    _started.append(process)
+    started(process)
     return process
+
+
+def started(process: subprocess.Popen) -> None:
+    """Of a test: what it leaves is ended."""
+    _started.append(process)
 
 
 def end_left_over() -> None:

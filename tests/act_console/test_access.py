@@ -129,6 +129,7 @@ def test_what_is_no_action_is_refused_with_the_reason(local, path, body, headers
 @pytest.mark.parametrize(
     "path",
     ["/films/..%2f..%2fetc%2fpasswd.mp4", "/films/../../etc/passwd.mp4", "/films/none.mp4",
+     "/tracks/none.json", "/tracks/..%2f..%2fetc%2fpasswd.json",
      "/films/%2e%2e.mp4", "/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
      "/static/../console_node.py", "/twin.json/../../etc/passwd", "/etc/passwd",
      "/console_node.py"],

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,8 @@ pytest.importorskip("rclpy", reason="run `make setup`: rclpy is not installed")
 from tests.act_record import bags
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-PATIENCE_MS = 1000 * PATIENCE_S
+PATIENCE_MS = 5000 * PATIENCE_S  # browser, nodes and WebGL in software share the machine
+NO_GL = ("--disable-gpu", "--disable-3d-apis")
 MARKUP = "<img src=x onerror='window.executed = true'>"
 
 
@@ -73,7 +77,7 @@ def until(page, script: str) -> None:
 
 
 def test_it_shows_the_arm_a_picture_and_what_the_nodes_say(page):
-    until(page, "Number(document.querySelector('.ac-twin').dataset.drawn) > 3")
+    until(page, "Number(document.querySelector('.ac-twin').dataset.drawn) > 1")
     until(page, "document.querySelector('.ac-picture img')?.naturalWidth > 0")
     page.get_by_text("front", exact=True).wait_for()
     page.locator("summary", has_text="/mock_arm: control").first.wait_for()
@@ -113,6 +117,48 @@ def test_a_slider_moves_the_arm_and_it_holds_when_the_page_is_closed(page, chrom
     page.get_by_text("handed back by").wait_for()
 
 
+def test_a_browser_that_falls_asleep_lets_go_and_holds_up_nobody(page, browsers, robot):
+    """A laptop that is shut while its page drags: three browsers, of which one sleeps."""
+    third = browsers(*NO_GL).new_page()
+    third.goto(robot.url, timeout=PATIENCE_MS)
+    sleeper = browsers(*NO_GL, "--act-sleeper")
+    dragging = sleeper.new_page()
+    dragging.set_default_timeout(PATIENCE_MS)
+    dragging.goto(robot.url)
+    dragging.get_by_role("tab", name="Teach").click()
+    dragging.locator("#take:enabled").click()
+    page.get_by_text("taken over by").wait_for()
+    dragging.locator("#joint-shoulder_pan").fill("1.5")
+    with asleep("--act-sleeper"):
+        page.get_by_text("it holds").first.wait_for()
+        page.get_by_role("tab", name="Teach").click()
+        page.locator("#take:enabled").click()
+        page.locator("#joint-wrist_flex").fill("0.9")
+        shown = "document.querySelector('#joint-wrist_flex + output').innerText"
+        until(page, f"Math.abs(Number({shown}.split(' ')[0]) - 0.9) < 0.1")
+        for other in (page, third):
+            other.locator("#estop:not(.stopped)").wait_for()
+    page.get_by_role("button", name="Hand it back").click()
+    sleeper.close()
+
+
+@contextmanager
+def asleep(argument: str):
+    """The browser that was started with that argument gets no processor, nor do its children."""
+    browser = next(
+        int(file.parent.name)
+        for file in Path("/proc").glob("[0-9]*/cmdline")
+        if argument.encode() in file.read_bytes() and b"--type=" not in file.read_bytes()
+    )
+    group = os.getpgid(browser)
+    assert group != os.getpgid(0)
+    os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(group, signal.SIGCONT)
+
+
 def test_an_episode_is_recorded_judged_and_redone(page):
     page.get_by_role("tab", name="Teach").click()
     page.locator("#record-start:enabled").click()
@@ -136,6 +182,50 @@ def test_an_episode_is_played_thrown_away_and_taken_out_again(page):
     binned = page.locator(".ac-buttons", has_text="episode_000000")
     binned.get_by_role("button", name="Take it out").click()
     row.wait_for()
+
+
+def test_an_episode_is_replayed_in_place_of_the_arm(page):
+    page.get_by_role("tab", name="Episodes").click()
+    page.get_by_role("row", name="episode_000000").get_by_role("checkbox").click()
+    page.get_by_role("button", name="Replay in 3D").click()
+    page.get_by_text("A recording, not the arm: episode_000000").wait_for()
+    page.locator("#replay-time").fill("1.5")
+    page.get_by_text("1.5 of 1.9").or_(page.get_by_text("1.5 of 2.0")).wait_for()
+    until(page, "Math.abs(document.querySelector('.ac-replay video').currentTime - 1.5) < 0.2")
+    until(page, "document.querySelector('.ac-replay video').readyState >= 2")
+    page.locator("#replay-play").click()
+    until(page, "document.querySelector('#replay-play').innerText === 'Play'")  # at its end
+    page.locator("#estop").click()  # is the arm's, whatever is shown
+    page.locator("#estop.stopped").wait_for()
+    page.locator("#release").click()
+    page.locator("#estop:not(.stopped)").wait_for()
+    page.locator("#replay-end").click()
+    page.locator(".ac-replay").wait_for(state="detached")
+
+
+def test_the_gripper_is_dragged_in_the_3d_view(page):
+    page.get_by_role("tab", name="Teach").click()
+    page.locator("#take:enabled").click()
+    until(page, "document.querySelector('.ac-twin').dataset.handle")
+    x, y = map(float, page.locator(".ac-twin").get_attribute("data-handle").split(","))
+    box = page.locator(".ac-twin canvas").bounding_box()
+    ball = box["x"] + (1 + x) / 2 * box["width"], box["y"] + (1 - y) / 2 * box["height"]
+    goal = "[...document.querySelectorAll('.ac-joint input')].map((one) => Number(one.value))"
+    before = page.evaluate(goal)
+    page.mouse.move(*ball)
+    page.mouse.down()
+    page.mouse.move(ball[0] - 60, ball[1] - 40, steps=4)
+    page.mouse.up()
+    until(page, f"{goal}.some((value, i) => Math.abs(value - {before}[i]) > 0.1)")
+    after = page.evaluate(goal)
+    assert after[-1] == pytest.approx(before[-1], abs=0.01), "the jaw is not the arm's reach"
+    page.mouse.move(box["x"] + 20, box["y"] + 20)  # beside the ball the view turns
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 60, steps=4)
+    page.mouse.up()
+    assert page.evaluate(goal) == after
+    page.get_by_role("button", name="Hand it back").click()
+    page.get_by_text("handed back by").wait_for()
 
 
 def test_what_others_wrote_is_text(page):
@@ -187,7 +277,7 @@ OVERLAPS = """() => {
 
 
 def test_a_browser_without_webgl_keeps_everything_else(browsers, robot):
-    page = browsers("--disable-gpu", "--disable-3d-apis").new_page()
+    page = browsers(*NO_GL).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(robot.url)
     page.get_by_text("this browser has no WebGL").wait_for()

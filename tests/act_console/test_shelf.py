@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import av
+import numpy as np
 import pytest
 from act_console.shelf import Shelf
 from act_core.errors import ConfigurationError
@@ -93,3 +94,33 @@ def test_a_damaged_episode_is_named_with_what_is_wrong(shelf):
         with pytest.raises(ConfigurationError, match="episode_000000"):
             work("episode_000000")
     assert names(shelf) == ["episode_000000", "episode_000001"]
+
+
+def test_a_track_is_what_was_measured_and_sent_in_the_time_of_its_film(shelf):
+    track = shelf.track("episode_000000")
+    json.dumps(track, allow_nan=False)
+    assert list(track["names"]) == list(bags.JOINT_NAMES)
+    q = np.array(track["q"])
+    assert len(q) == pytest.approx(2.0 * track["rate_hz"], abs=1)
+    late_s = 0.04  # the arm of these recordings
+    times = np.arange(len(q)) / track["rate_hz"]
+    expected = np.array([bags.target(t - late_s) for t in times])
+    assert q[4:] == pytest.approx(expected[4:], abs=0.02)
+    assert track["film_s"] == pytest.approx(0.0, abs=0.04)
+
+
+def test_a_track_tells_who_had_the_arm(shelf):
+    bags.write_bag(shelf.folder / "helped", bags.taken_over(2.0, [(0.5, "person")]), {})
+    track = shelf.track("helped")
+    assert [0.5, "person"] in track["owners"]
+    assert len(track["a"]) == len(track["q"])
+
+
+def test_what_has_no_track_says_so(shelf):
+    for name in ("../elsewhere/episode_000009", "..", "", "none"):
+        with pytest.raises(ConfigurationError, match="there is no episode"):
+            shelf.track(name)
+    pictures = [bags.image("front", bags.T0 + k * 33 * bags.MS, bags.picture(k)) for k in range(9)]
+    bags.write_bag(shelf.folder / "blind", pictures, {})
+    with pytest.raises(ConfigurationError, match="blind: no joints were recorded"):
+        shelf.track("blind")

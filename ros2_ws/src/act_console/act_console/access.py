@@ -59,6 +59,11 @@ class Access:
             token = secrets.token_urlsafe(16)
         return Access(host, token)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether other computers reach it."""
+        return not is_loopback(self.host)
+
     def link(self, port: int) -> str:
         """What a person opens."""
         name = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host

@@ -2,6 +2,7 @@
 
 act                        # how far each set-up has come, and what to type next
 act save kitchen           # what stands on the table, once
+act console kitchen        # all of what follows in the browser
 act teach kitchen          # record demonstrations
 act train kitchen          # a policy from them
 act run kitchen            # let it act
@@ -19,14 +20,13 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from act_bringup.setup_check import checked
-from act_camera.sources.v4l2 import MOTION_JPEG
+from act_bringup.setup_check import checked, sends_jpegs
 from act_core.errors import ConfigurationError
 from act_core.files import write_file
 from act_core.policy_json import SPEC_FILE
@@ -53,6 +53,7 @@ FINE, REFUSED, INTERRUPTED = 0, 2, 130
 MARKS = {DONE: "✓", OPEN: "·", WRONG: "✗"}
 IMAGE_SIZE = ("--height", "96", "--width", "128")  # what the preset `compact` is made for
 MOST_ROUNDS = 5  # of recording again what was not worth keeping
+OTHERS = ("save", "completion")  # commands that take no set-up that there is
 ENDS_WITHIN_S = 40.0  # after Ctrl-C a launch may be moving an arm to rest
 
 
@@ -124,16 +125,6 @@ def run_teach(arguments: argparse.Namespace) -> int:
     return code or told_next(setup)
 
 
-def sends_jpegs(camera: Mapping[str, object]) -> bool:
-    """Whether its own JPEGs can be recorded: no loss, and a twentieth of the space."""
-    return (
-        "device" in camera
-        and camera.get("fourcc", MOTION_JPEG) == MOTION_JPEG
-        and not camera.get("rotate_deg")
-        and camera.get("compressed", True) is True
-    )
-
-
 def teach_by_expert(setup: Setup, out: Path, wanted: int) -> int:
     """The simulated task's expert shows it; what has to be recorded again, is, with other seeds."""
     for _ in range(MOST_ROUNDS):
@@ -150,16 +141,41 @@ def teach_by_expert(setup: Setup, out: Path, wanted: int) -> int:
     return FINE
 
 
-def run_train(arguments: argparse.Namespace) -> int:
-    """Makes a policy of the demonstrations, or goes on; more options are those of act-train."""
+def run_up(arguments: argparse.Namespace) -> int:
+    """Starts arm, cameras and a recorder that a console drives. No policy acts; Ctrl-C ends it."""
     setup = chosen(arguments.name)
-    dataset, policy = setup.folder / DATASET, setup.folder / POLICY
+    with_recorder = "policy:=none", "console_record:=true"
+    return call(launch("real_so101.launch.py", setup, *with_recorder, *arguments.options))
+
+
+def run_console(arguments: argparse.Namespace) -> int:
+    """Opens the page from which a set-up is taught, trained and run. Ctrl-C ends it."""
+    setup = chosen(arguments.name)
+    return call(launch("console.launch.py", setup, *arguments.options))
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Makes the dataset of the demonstrations, as `act train` does first."""
+    setup = chosen(arguments.name)
+    return convert(setup) or told_next(setup)
+
+
+def convert(setup: Setup) -> int:
+    """Demonstrations to dataset; those that are in it already stay as they are."""
     episodes = setup.folder / EPISODES
     if not demonstrations(episodes).kept:
         raise ConfigurationError(
             f"there is no demonstration in {episodes} yet: act teach {setup.name}"
         )
-    code = call(["act-import", "bag", str(episodes), "--out", str(dataset), *IMAGE_SIZE])
+    out = str(setup.folder / DATASET)
+    return call(["act-import", "bag", str(episodes), "--out", out, *IMAGE_SIZE])
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Makes a policy of the demonstrations, or goes on; more options are those of act-train."""
+    setup = chosen(arguments.name)
+    dataset, policy = setup.folder / DATASET, setup.folder / POLICY
+    code = convert(setup)
     if code:
         return code
     run, is_new = newest_run(setup)
@@ -223,6 +239,24 @@ def run_judge(arguments: argparse.Namespace) -> int:
 def label(bundle: str) -> str:
     """A policy as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", str(Path(bundle).absolute().name))
+
+
+def run_completion(arguments: argparse.Namespace) -> int:
+    """Prints what completes these commands: eval "$(act completion)" in ~/.bashrc or ~/.zshrc."""
+    from act_record.command import parser as of_record  # only here: `act` itself is to be quick
+    from so101_driver.emulator.command import parser as of_emulator
+    from so101_driver.setup.command import parser as of_setup
+
+    from act_console import completion
+    from act_console.check.command import parser as of_check
+
+    parsers = {
+        "act": parser(), "act-check": of_check(), "act-record": of_record(),
+        "so101-setup": of_setup(), "so101-emulator": of_emulator(),
+    }  # fmt: skip
+    taking = [name for name in dict(completion.subcommands(parsers["act"])) if name not in OTHERS]
+    print(completion.script(parsers, tuple(taking)), end="")
+    return FINE
 
 
 def chosen(name: str | None) -> Setup:
@@ -317,6 +351,9 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     command("status", run_status)
+    commands.add_parser(
+        "completion", help="prints a shell's completion", description=run_completion.__doc__
+    ).set_defaults(run=run_completion)
     save = command("save", run_save)
     save.add_argument("--emulated", action="store_true", help="no arm: an emulated one")
     save.add_argument("--port", default="", help="of the arm; otherwise it is looked for")
@@ -325,6 +362,9 @@ def parser() -> argparse.ArgumentParser:
     save.add_argument("--episodes", type=int, help="how many demonstrations are meant")
     teach = command("teach", run_teach)
     teach.add_argument("--episodes", type=int, help="so many more, whatever is there")
+    command("up", run_up)
+    command("console", run_console)
+    command("convert", run_convert)
     command("train", run_train)
     judging = command("judge", run_judge)
     judging.add_argument("bundles", nargs="*", help="of the policies; none: the set-up's own")
@@ -339,7 +379,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0: fine; 2: refused, with the reason; otherwise the exit code of the command that failed."""
     known, options = parser().parse_known_args(argv)
     known.options = options
-    if options and known.run not in (run_train, run_run, run_check):
+    if options and known.run not in (run_train, run_run, run_check, run_up, run_console):
         parser().error(f"unrecognized arguments: {' '.join(options)}")
     try:
         return known.run(known)

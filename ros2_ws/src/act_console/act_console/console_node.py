@@ -36,6 +36,7 @@ from act_console.drag import PERIOD_S, Drag
 from act_console.heard import LEVELS, MOST_VALUES, Heard
 from act_console.live import Pages, picture_message
 from act_console.plans import Plans
+from act_console.qr_code import qr_lines
 from act_console.thumbnails import small_jpeg
 
 LOOK_S = 0.2  # so often it is seen whether anybody looks
@@ -43,8 +44,10 @@ DRAW_S = 0.05  # the twin: 20 times a second
 PICTURES_EVERY = 2  # turns of drawing
 STATE_EVERY = 10
 GRAPH_EVERY = 20
+ARM_SILENT_S = 2.0  # then its node has ended
 ANSWER_S = 3.0  # a service may take so long
 MOST_CAMERAS = 6
+OTHER_CLOCK_NS = 3600 * NS_PER_S
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 Vector = NDArray[np.float64]
@@ -90,7 +93,11 @@ class ConsoleNode(Node):
         if self.access.token:
             self.get_logger().warning(
                 "others in the network reach it; whoever has this link moves the arm"
+                if self.access.is_open
+                else "whoever has this link moves the arm"
             )
+        if self.access.is_open:
+            print("\n".join(qr_lines(link)), flush=True)
 
     def close(self) -> None:
         """Ends the page; the arm holds if it was dragged."""
@@ -141,6 +148,11 @@ class ConsoleNode(Node):
     def let_go(self, page: object) -> None:
         """A page has let go of the arm, or is gone: the arm holds where it is."""
         self.drag.let_go(page)
+
+    def arm_is_heard(self) -> bool:
+        """Whether an arm's node runs, whoever has started it."""
+        age_s = self.heard.joints_age_s()
+        return age_s is not None and age_s < ARM_SILENT_S
 
     async def _follow_drag(self) -> None:
         """Sends targets for as long as a page drags."""
@@ -287,7 +299,9 @@ class ConsoleNode(Node):
             return
         self.heard.problems.pop(camera, None)
         age_ns = self.get_clock().now().nanoseconds - ros.stamp_ns(message.header.stamp)
-        header = json.dumps({"camera": camera, "age_ms": round(age_ns / 1e6)}).encode()
+        # A simulation may have a clock of its own, by which the console does not go.
+        age_ms = round(age_ns / 1e6) if abs(age_ns) < OTHER_CLOCK_NS else None
+        header = json.dumps({"camera": camera, "age_ms": age_ms}).encode()
         self.pages.publish(f"picture {camera}", picture_message(header, jpeg))
 
     def _look_at_graph(self) -> None:

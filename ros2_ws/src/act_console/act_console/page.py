@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nicegui.elements.scene  # noqa: F401  (registers three.js as the module nicegui-scene)
 from act_core.console_parameters import ConsoleParameters
 from nicegui import ui
 
+from act_console.setups_tab import SetupsTab
 from act_console.shelf import Shelf
-from act_console.tabs import EpisodesTab, SetupsTab, TrainTab
+from act_console.tabs import EpisodesTab, TrainTab
 from act_console.training_run import Training
+from act_console.work import Robot
 
 _HERE = Path(__file__).parent
-TRAINING_S = 2.0  # so often the curve is looked at
+LOOK_S = 2.0  # so often it is seen how far a command has come
 
 
 class _Stop(ui.element, component="elements/stop.js", esm={"act-console": "static"}):
@@ -28,12 +31,26 @@ class _Watch(ui.element, component="elements/watch.js"):
     """What the robot sees, does and says."""
 
 
+class _Replay(ui.element, component="elements/replay.js"):
+    """A recording in place of the arm."""
+
+
 class _Teach(ui.element, component="elements/teach.js"):
     """Recording, and moving the arm."""
 
 
-def build_page(params: ConsoleParameters, shelf: Shelf, training: Training) -> None:
-    """Declares the page at ``/``."""
+def build_page(
+    params: ConsoleParameters,
+    shelf: Shelf,
+    training: Training,
+    robot: Robot,
+    arm_is_heard: Callable[[], bool],
+    link: str,
+) -> None:
+    """Declares the page at ``/``.
+
+    link: to it for a telephone; empty where none reaches it.
+    """
     style = (_HERE / "static" / "console.css").read_text()
 
     @ui.page("/", title=f"console: {params.robot}")
@@ -53,15 +70,16 @@ def build_page(params: ConsoleParameters, shelf: Shelf, training: Training) -> N
                 panels = ui.tab_panels(tabs, value=watch, animated=False).classes("ac-panels")
                 with panels:
                     with ui.tab_panel(watch):
+                        _Replay()
                         _Watch()
                     with ui.tab_panel(teach):
                         _Teach()
                     with ui.tab_panel(kept):
-                        episodes = EpisodesTab(shelf)
+                        episodes = EpisodesTab(shelf, lambda: tabs.set_value(watch))
                     with ui.tab_panel(train):
                         training_tab = TrainTab(training, params.setup)
                     with ui.tab_panel(known):
-                        set_ups = SetupsTab()
+                        set_ups = SetupsTab(robot, arm_is_heard, link)
         _Stop()
         shown = {"Episodes": episodes.show, "Train": training_tab.show, "Set up": set_ups.show}
 
@@ -70,9 +88,11 @@ def build_page(params: ConsoleParameters, shelf: Shelf, training: Training) -> N
             if tabs.value in shown:
                 await shown[tabs.value]()
 
-        async def show_training() -> None:
+        async def look() -> None:
             if tabs.value == "Train":
                 await training_tab.show()
+            elif tabs.value == "Set up":
+                await set_ups.show_robot()
 
         tabs.on_value_change(show)
-        ui.timer(TRAINING_S, show_training)
+        ui.timer(LOOK_S, look)

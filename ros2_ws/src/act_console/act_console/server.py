@@ -27,6 +27,7 @@ from act_console.live import Page, Pages, read_text
 from act_console.page import build_page
 from act_console.shelf import Shelf
 from act_console.training_run import Training
+from act_console.work import Robot
 
 MOST_BYTES = 10_000  # of a request to do something
 ENDS_WITHIN_S = 3.0
@@ -45,6 +46,8 @@ class RobotSide(Protocol):
 
     def let_go(self, page: object) -> None: ...
 
+    def arm_is_heard(self) -> bool: ...
+
 
 class Server:
     """Runs in a thread of its own from the start until `close`.
@@ -60,9 +63,9 @@ class Server:
         self.port = int(listening.getsockname()[1])
         self._films = tempfile.TemporaryDirectory(prefix="act_console_")
         folder = Path(robot.params.recordings).expanduser().absolute()
-        self._training = Training()
+        self._training, self._robot = Training(), Robot()
         shelf = Shelf(folder, Path(self._films.name))
-        app = Guard(_app_of(robot, shelf, self._training), robot.access)
+        app = Guard(_app_of(robot, shelf, self._training, self._robot, self.port), robot.access)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -84,6 +87,7 @@ class Server:
         self._server.should_exit = True
         self._thread.join(ENDS_WITHIN_S)
         self._training.close()
+        self._robot.close()
         self._films.cleanup()
 
 
@@ -106,7 +110,9 @@ def _listening(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _app_of(robot: RobotSide, shelf: Shelf, training: Training) -> FastAPI:
+def _app_of(
+    robot: RobotSide, shelf: Shelf, training: Training, started: Robot, port: int
+) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     twin = _Twin(robot.params.robot)
 
@@ -131,10 +137,19 @@ def _app_of(robot: RobotSide, shelf: Shelf, training: Training) -> FastAPI:
         except OSError as error:
             return PlainTextResponse(f"the film cannot be made: {error.strerror or error}", 507)
 
-    build_page(robot.params, shelf, training)
+    @app.get("/tracks/{name}.json")
+    def track(name: str) -> Response:
+        try:
+            return JSONResponse(shelf.track(name))
+        except ConfigurationError as error:
+            return PlainTextResponse(str(error), 404)
+
+    link = robot.access.link(port) if robot.access.is_open else ""
+    build_page(robot.params, shelf, training, started, robot.arm_is_heard, link)
+    # A computer that is busy for a while is no reason for a page to begin anew.
     ui.run_with(
         app, title="console", dark=None, tailwind=False, show_welcome_message=False,
-        binding_refresh_interval=None, reconnect_timeout=10.0,
+        binding_refresh_interval=None, reconnect_timeout=60.0,
     )  # fmt: skip
     return app
 

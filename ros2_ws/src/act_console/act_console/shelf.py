@@ -8,8 +8,11 @@ from typing import Any
 
 from act_core.errors import ConfigurationError
 from act_record import episodes
-from act_record.bag_reader import BagError, bag_errors
+from act_record.bag_reader import BagError, bag_errors, open_bag
 from act_record.episodes import Episode
+from act_record.timeline import Timeline
+
+from act_console.replay_track import track_of
 
 
 class Shelf:
@@ -57,6 +60,15 @@ class Shelf:
         """Says of an episode whether it succeeded."""
         episodes.relabel(self._named(name).folder, success=success)
         return f"{name} was {'a success' if success else 'a failure'}"
+
+    def track(self, name: str) -> dict[str, Any]:
+        """Its joints, as `replay_track.track_of` has them."""
+        with self._lock, bag_errors():
+            timeline = Timeline.of(open_bag(self._named(name).folder))
+        try:
+            return track_of(timeline)
+        except ValueError as error:
+            raise ConfigurationError(f"{name}: {error}") from error
 
     def film(self, name: str) -> Path:
         """The film of an episode; ConfigurationError for one that has no pictures."""

@@ -1,8 +1,9 @@
-"""The tabs about files: episodes, training and set-ups. They work without a robot."""
+"""The tabs about episodes and training. They work without a robot."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,54 +11,26 @@ from act_core.errors import ConfigurationError
 from act_core.setup_file import home, names, read_setup
 from nicegui import ui
 
-from act_console.journey import DONE, OPEN, WRONG, journey, next_command
+from act_console.controls import button, card, told
 from act_console.score_sheet import read_sheet
 from act_console.shelf import Shelf
-from act_console.training_run import FIGURES, PRESETS, Training, curves, log_tail
+from act_console.training_run import FIGURES, PRESETS, Training, curves
 
 COLUMNS = {
     "name": "episode", "said": "verdict", "length": "length", "size": "size", "task": "task",
     "why": "why, and what is unusual",
 }  # fmt: skip
-MARKS = {DONE: "✓", OPEN: "·", WRONG: "✗"}
-LEVELS = {DONE: "ok", OPEN: "warn", WRONG: "error"}
-
-
-async def told(work: Callable[..., str], *arguments: Any) -> bool:
-    """Does something beside the server's thread and says what came of it; whether it was done."""
-    try:
-        text, done = await asyncio.to_thread(work, *arguments), True
-    except ConfigurationError as error:
-        text, done = str(error), False
-    except OSError as error:
-        text, done = f"not done: {error.strerror or error} (is the disk full?)", False
-    ui.notify(text, type="info" if done else "negative", timeout=4000 if done else 12000,
-              close_button="close", multi_line=True)  # fmt: skip
-    return done
-
-
-def button(text: str, action: Callable[..., Any], *, go: bool = False) -> ui.element:
-    """A button that looks like the others of the page."""
-    one = ui.element("button").classes("ac-button go" if go else "ac-button")
-    with one:
-        ui.label(text)
-    one.on("click", action)
-    return one
-
-
-def card(title: str) -> ui.element:
-    """A part of a tab."""
-    section = ui.element("section").classes("ac-card")
-    with section:
-        ui.label(title).classes("ac-title")
-    return section
 
 
 class EpisodesTab:
-    """What was recorded, and what a person does with it. Nothing is gone from here."""
+    """What was recorded, and what a person does with it. Nothing is gone from here.
 
-    def __init__(self, shelf: Shelf) -> None:
+    to_watch: shows the tab Watch, where an episode is replayed.
+    """
+
+    def __init__(self, shelf: Shelf, to_watch: Callable[[], object]) -> None:
         self._shelf = shelf
+        self._to_watch = to_watch
         columns = [
             {"name": key, "label": label, "field": key, "align": "left", "sortable": True}
             for key, label in COLUMNS.items()
@@ -70,6 +43,7 @@ class EpisodesTab:
             ).props("flat dense wrap-cells").classes("ac-episodes")  # fmt: skip
             with ui.element("div").classes("ac-buttons"):
                 button("Play", self._play, go=True)
+                button("Replay in 3D", self._replay)
                 button("A success", lambda: self._do(self._shelf.mark, True))
                 button("A failure", lambda: self._do(self._shelf.mark, False))
                 button("To the bin", lambda: self._do(self._shelf.trash))
@@ -131,6 +105,14 @@ class EpisodesTab:
             return
         await self._do(self._shelf.trim, float(begin), float(end))
 
+    async def _replay(self) -> None:
+        name = self._name()
+        if name is not None:
+            self._to_watch()
+            await asyncio.sleep(0.2)  # until the tab is there
+            detail = json.dumps({"detail": name})
+            ui.run_javascript(f"window.dispatchEvent(new CustomEvent('ac-replay', {detail}))")
+
     async def _play(self) -> None:
         name = self._name()
         if name is None:
@@ -157,8 +139,13 @@ class TrainTab:
                 self._name = ui.select(known, label="set-up", value=first).props("dense")
                 presets = {preset: preset or "as it comes" for preset in PRESETS}
                 self._preset = ui.select(presets, label="preset", value="").props("dense")
+                button("Convert only", self._convert)
                 button("Start, or go on", self._start, go=True)
                 button("Stop", self._stop)
+            ui.label(
+                "A training converts the episodes to a dataset first, and ends with a policy for "
+                "the tab Set up."
+            ).classes("dim")
             self._state = ui.label()
             self._chart = ui.echart(_options({})).classes("ac-chart")
             self._chart.set_visibility(False)
@@ -173,8 +160,9 @@ class TrainTab:
     async def show(self) -> None:
         """What the training has come to."""
         name = self._training.running or self._name.value
-        running = f"{self._training.running} is being trained" if self._training.running else ""
-        self._state.set_text(running or self._training.ended() or "no training runs")
+        doing, ended = self._training.doing, self._training.ended()
+        running = f"{doing}: it runs" if self._training.running else ""
+        self._state.set_text(running or (f"{doing}: {ended}" if ended else "no training runs"))
         if name is None:
             return
         try:
@@ -183,7 +171,7 @@ class TrainTab:
             self._state.set_text(str(error))
             return
         found = await asyncio.to_thread(curves, setup)
-        self._tail.set_text(await asyncio.to_thread(log_tail, setup))
+        self._tail.set_text(await asyncio.to_thread(self._training.tail, setup))
         if found != self._shown:
             self._shown = found
             self._chart.options.clear()
@@ -214,6 +202,12 @@ class TrainTab:
         elif await told(self._training.start, self._name.value, self._preset.value or ""):
             await self.show()
 
+    async def _convert(self) -> None:
+        if self._name.value is None:
+            ui.notify("there is no set-up to convert the episodes of")
+        elif await told(self._training.convert, self._name.value):
+            await self.show()
+
     async def _stop(self) -> None:
         await told(self._training.stop)
         await asyncio.sleep(0.2)
@@ -234,44 +228,3 @@ def _options(found: dict[str, list[tuple[int, float]]]) -> dict[str, Any]:
             for figure in FIGURES
         ],
     }  # fmt: skip
-
-
-class SetupsTab:
-    """What stands on the table, under a name, and what is missing of it."""
-
-    def __init__(self) -> None:
-        self._list = ui.element("div")
-
-    async def show(self) -> None:
-        """Looks at files and devices anew."""
-        found = await asyncio.to_thread(_set_ups)
-        self._list.clear()
-        with self._list:
-            if not found:
-                with card("No set-up yet"):
-                    ui.label(f"They are kept in {home()}. With an arm: act save kitchen; without "
-                             "one, to see how it goes: act save kitchen --emulated")  # fmt: skip
-            for name, rows, following in found:
-                with card(name):
-                    with ui.element("ul").classes("ac-reasons"):
-                        for state, text in rows:
-                            with ui.element("li").classes(LEVELS.get(state, "error")):
-                                with ui.element("i"):
-                                    ui.label(MARKS.get(state, "✗"))
-                                ui.label(text)
-                    ui.label(f"next: {following}").classes("ac-next")
-            button("Look again", self.show)
-
-
-def _set_ups() -> list[tuple[str, list[tuple[str, str]], str]]:
-    """Name, state and text of each step, and the command that leads on."""
-    found = []
-    for name in names():
-        try:
-            setup = read_setup(name)
-            steps = journey(setup)
-            rows = [(step.state, f"{step.name}: {step.text}") for step in steps]
-            found.append((name, rows, next_command(setup, steps)))
-        except ConfigurationError as error:
-            found.append((name, [(WRONG, str(error))], f"act save {name}"))
-    return found

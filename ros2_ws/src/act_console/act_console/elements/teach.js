@@ -1,5 +1,5 @@
 // Recording episodes, and moving the arm by its joints.
-import { act, live, send } from "act-console";
+import { act, hand, live, send } from "act-console";
 
 const SPEAK_MS = 50; // the arm stops when the page is silent for a few times that
 
@@ -30,14 +30,16 @@ export default {
         <label v-for="(joint, i) in joints" :key="joint.name" class="ac-joint">
           <span>{{ joint.name }}</span>
           <input type="range" :id="'joint-' + joint.name" :min="joint.lower" :max="joint.upper" step="0.005"
-                 :disabled="!held" :value="held ? goal[i] : (here ? here[i] : 0)" @input="goal[i] = Number($event.target.value)">
+                 :disabled="!held" :value="held ? hand.goal[i] : (here ? here[i] : 0)" @input="hand.goal[i] = Number($event.target.value)">
           <output>{{ here ? here[i].toFixed(2) : "–" }} rad</output>
         </label>
       </section>
     </div>`,
-  data: () => ({ held: false, goal: [], verdict: "" }),
+  data: () => ({ verdict: "" }),
   computed: {
     live: () => live,
+    hand: () => hand,
+    held: () => hand.held,
     recorder: () => live.state?.recorder,
     recording: () => live.state?.recorder?.recording === "true",
     joints: () => live.hello?.joints ?? [],
@@ -48,9 +50,9 @@ export default {
     },
     moveText() {
       if (live.refused) return live.refused;
-      if (this.held) return "The arm is yours while this page is in sight; it follows at 0.8 rad/s at most.";
+      if (this.held) return "The arm is yours while this page is in sight: drag the green ball at its gripper in the 3D view, or a joint here. It follows at 0.8 rad/s at most.";
       if (!this.here) return "Nobody tells where the arm is: it cannot be moved.";
-      return "Take the arm, then move a joint. When the page is hidden or closed, the arm holds where it is.";
+      return "Take the arm, then drag its gripper in the 3D view, or a joint. When the page is hidden or closed, the arm holds where it is.";
     },
   },
   mounted() {
@@ -59,6 +61,7 @@ export default {
   },
   unmounted() {
     clearInterval(this.timer);
+    this.letGo();
     document.removeEventListener("visibilitychange", this.look);
   },
   methods: {
@@ -68,24 +71,24 @@ export default {
     },
     take() {
       const applied = live.pose?.a;
-      this.goal = [...(applied?.length === this.joints.length ? applied : this.here)];
+      hand.goal = [...(applied?.length === this.joints.length ? applied : this.here)];
       live.refused = "";
-      this.held = true;
+      hand.held = true;
     },
     handBack() {
       this.letGo();
       act("return");
     },
     letGo() {
-      if (this.held) send({ let_go: true });
-      this.held = false;
+      if (hand.held) send({ let_go: true });
+      hand.held = false;
     },
     toPose(name) {
-      this.goal = [...live.hello.poses[name]];
+      hand.goal = [...live.hello.poses[name]];
     },
     speak() {
-      if (!this.held) return;
-      const stopped = live.refused || live.state?.estop || !send({ drag: [...this.goal] });
+      if (!hand.held) return;
+      const stopped = live.refused || live.state?.estop || !send({ drag: [...hand.goal] });
       if (stopped) this.letGo();
     },
     look() {

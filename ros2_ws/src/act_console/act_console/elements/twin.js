@@ -1,8 +1,11 @@
 // The arm in three dimensions: measured, where it is sent (a ghost), and the policy's plans.
-import { on } from "act-console";
+import { hand, live, on, reach } from "act-console";
 import { OrbitControls, THREE } from "nicegui-scene";
+import { watch } from "vue";
 
-const COLOURS = { newest: 0xff8800, mean: 0x8b2be2, ghost: 0x0091ff };
+const COLOURS = { newest: 0xff8800, mean: 0x8b2be2, ghost: 0x0091ff, handle: 0x1c9a4c };
+const HANDLE_M = 0.022;
+const SEEN_RAD = 0.001; // a smaller motion is not seen, and costs as much to draw
 
 export default {
   template: `
@@ -11,10 +14,12 @@ export default {
       <div class="ac-legend" v-if="!problem">
         <span style="color:#c58a00">■ measured</span> <span style="color:#0091ff">■ sent (ghost)</span>
         <span style="color:#ff8800">— newest plan</span> <span style="color:#8b2be2">— mean of the plans</span>
+        <span v-if="hand.held" style="color:#1c9a4c">● drag the gripper</span>
       </div>
       <p v-if="problem" class="ac-hint" role="alert">{{ problem }}</p>
     </div>`,
   data: () => ({ problem: "" }),
+  computed: { hand: () => hand },
   async mounted() {
     let data;
     try {
@@ -35,6 +40,7 @@ export default {
   unmounted() {
     this.offPose?.();
     this.offPlan?.();
+    this.offHand?.();
     this.observer?.disconnect();
     cancelAnimationFrame(this.frame);
     this.renderer?.dispose();
@@ -79,6 +85,9 @@ export default {
         });
       }
       this.tips = data.tips;
+      this.handles = data.tips.map((tip) => this.handle(tip, canvas));
+      this.offHand = watch([() => hand.held, () => hand.goal], () => this.placeHandles(), { deep: true });
+      this.placeHandles();
       this.offPose = on("pose", (message) => this.show(message));
       this.offPlan = on("plan", (message) => this.plan(message));
       this.observer = new ResizeObserver(() => this.resize());
@@ -86,9 +95,78 @@ export default {
       this.resize();
     },
     show(message) {
+      if (isSame(message.q, this.shown?.q) && isSame(message.a, this.shown?.a)) return; // it stands
+      this.shown = message;
       pose(this.arm, message.names, message.q);
       this.ghost.root.visible = message.a !== null;
       if (message.a !== null) pose(this.ghost, message.names, message.a);
+      this.draw();
+    },
+    // A ball at a gripper, which is where the goal's gripper is. Capture: before the camera's turn.
+    handle(tip, canvas) {
+      const ball = new THREE.Mesh(
+        new THREE.SphereGeometry(HANDLE_M, 20, 14),
+        new THREE.MeshLambertMaterial({ color: COLOURS.handle, transparent: true, opacity: 0.75, depthTest: false }),
+      );
+      ball.renderOrder = 3;
+      this.scene.add(ball);
+      const ray = new THREE.Raycaster();
+      const plane = new THREE.Plane();
+      const point = (event) => {
+        const box = canvas.getBoundingClientRect();
+        const at = new THREE.Vector2(
+          (2 * (event.clientX - box.left)) / box.width - 1,
+          1 - (2 * (event.clientY - box.top)) / box.height,
+        );
+        ray.setFromCamera(at, this.camera);
+        return ray.ray.intersectPlane(plane, new THREE.Vector3());
+      };
+      let pointer = null;
+      canvas.addEventListener(
+        "pointerdown",
+        (event) => {
+          if (!hand.held || pointer !== null) return;
+          plane.setFromNormalAndCoplanarPoint(this.camera.getWorldDirection(new THREE.Vector3()), ball.position);
+          const hit = point(event);
+          if (!hit || hit.distanceTo(ball.position) > 1.5 * HANDLE_M) return;
+          event.stopImmediatePropagation();
+          pointer = event.pointerId;
+          canvas.setPointerCapture(pointer);
+        },
+        true,
+      );
+      canvas.addEventListener("pointermove", (event) => {
+        const hit = event.pointerId === pointer && hand.held ? point(event) : null;
+        if (hit) hand.goal = reach(hand.goal, (joints) => this.lookAt(tip, joints), hit.toArray(), live.hello.joints);
+      });
+      for (const kind of ["pointerup", "pointercancel"])
+        canvas.addEventListener(kind, (event) => {
+          if (event.pointerId === pointer) pointer = null;
+        });
+      return ball;
+    },
+    // Where a gripper is with these joints, and how each of them moves it.
+    lookAt(tip, joints) {
+      const names = live.hello.joints.map((joint) => joint.name);
+      pose(this.probe, names, joints);
+      this.probe.root.updateMatrixWorld(true);
+      const body = this.probe.bodies[tip.body];
+      const place = body.localToWorld(new THREE.Vector3(...tip.pos));
+      const columns = names.map((name) => {
+        const joint = this.probe.joints[name];
+        if (!joint || !holds(joint.group, body)) return null;
+        const axis = joint.axis.clone().transformDirection(joint.group.matrixWorld);
+        const lever = place.clone().sub(new THREE.Vector3().setFromMatrixPosition(joint.group.matrixWorld));
+        return axis.cross(lever).toArray();
+      });
+      return { place: place.toArray(), columns };
+    },
+    placeHandles() {
+      this.handles.forEach((ball, i) => {
+        ball.visible = hand.held;
+        if (!hand.held) return;
+        ball.position.fromArray(this.lookAt(this.tips[i], hand.goal).place);
+      });
       this.draw();
     },
     plan(message) {
@@ -125,11 +203,25 @@ export default {
       this.frame = requestAnimationFrame(() => {
         this.frame = 0;
         this.renderer.render(this.scene, this.camera);
+        if (hand.held) {
+          const seen = this.handles[0].position.clone().project(this.camera);
+          this.$el.dataset.handle = `${seen.x},${seen.y}`; // in the picture: -1 to 1, y upwards
+        }
         this.$el.dataset.drawn = String(Number(this.$el.dataset.drawn ?? 0) + 1);
       });
     },
   },
 };
+
+function isSame(joints, before) {
+  if (!joints || !before) return joints === before;
+  return joints.every((value, i) => Math.abs(value - before[i]) < SEEN_RAD);
+}
+
+function holds(group, body) {
+  for (let one = body; one; one = one.parent) if (one === group) return true;
+  return false;
+}
 
 function tube(points, radius) {
   if (points.length < 2) return new THREE.BufferGeometry();

@@ -1,11 +1,11 @@
 // What the robot sees, does and says.
-import { act, live } from "act-console";
+import { act, live, replay } from "act-console";
 
 export default {
   template: `
     <div>
       <div v-for="hint in hints" class="ac-hint" role="alert">{{ hint }}</div>
-      <div class="ac-pictures" v-if="cameras.length">
+      <div class="ac-pictures" v-if="cameras.length && !replay.track">
         <figure v-for="camera in cameras" :key="camera" class="ac-picture">
           <img v-if="pictures[camera]" :src="pictures[camera].url" :alt="'camera ' + camera">
           <div v-else class="ac-nothing">no picture yet</div>
@@ -56,6 +56,7 @@ export default {
   },
   computed: {
     live: () => live,
+    replay: () => replay,
     state: () => live.state,
     pictures: () => live.pictures,
     hints: () => live.state?.hints ?? [],
@@ -72,10 +73,12 @@ export default {
     can: (service) => live.state?.services.includes(service) ?? false,
     age(camera) {
       const picture = live.pictures[camera];
+      if (picture && picture.ageMs === null) return 0;
       return picture ? picture.ageMs + Math.max(0, this.nowMs - picture.cameMs) : Infinity;
     },
     ageText(camera) {
       const age = this.age(camera);
+      if (live.pictures[camera]?.ageMs === null) return "of another clock";
       if (age === Infinity) return "";
       return age < 1000 ? `${Math.round(age)} ms old` : `${(age / 1000).toFixed(1)} s old`;
     },

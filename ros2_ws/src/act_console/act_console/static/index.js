@@ -1,5 +1,7 @@
 // What all parts of the page share: the live channel, and what was heard on it.
-import { shallowReactive } from "vue";
+import { reactive, shallowReactive } from "vue";
+
+export { reach } from "./reach.js";
 
 const RETRY_MS = 1000;
 const STOP_ANSWER_MS = 500;
@@ -14,6 +16,12 @@ export const live = shallowReactive({
   said: null, // what the last action came to: ok, text
   refused: "", // why the arm cannot be dragged
 });
+
+// The arm while this page has it: where it is dragged to, joint by joint [rad].
+export const hand = reactive({ held: false, goal: [] });
+
+// A recording that is shown in place of the arm: name, track (see replay_track.py), second.
+export const replay = shallowReactive({ name: "", track: null, second: 0, playing: false, problem: "" });
 
 const listeners = { pose: [], plan: [] };
 export function on(kind, listener) {
@@ -49,8 +57,40 @@ function hear(data) {
     live.said = { ok: message.ok, text: message.text, name: "estop" };
   } else if (message.k === "refused") live.refused = message.text;
   else if (message.k === "pose") live.pose = message;
+  if (replay.track && message.k in listeners) return; // the 3D view shows the recording
   for (const listener of listeners[message.k] ?? []) listener(message);
 }
+
+export const replayLength = () => (replay.track ? (replay.track.q.length - 1) / replay.track.rate_hz : 0);
+
+export function seek(second) {
+  const { track } = replay;
+  if (!track) return;
+  replay.second = Math.min(Math.max(0, second), replayLength());
+  const row = Math.round(replay.second * track.rate_hz);
+  const pose = { names: track.names, q: track.q[row], a: track.a ? track.a[row] : null };
+  for (const listener of listeners.pose) listener(pose);
+  for (const listener of listeners.plan) listener({ names: [], newest: [], mean: [] });
+}
+
+export function endReplay() {
+  Object.assign(replay, { name: "", track: null, second: 0, playing: false, problem: "" });
+  if (live.pose) for (const listener of listeners.pose) listener(live.pose);
+}
+
+// The tab Episodes asks for it; what it names is looked up there and here, and is never a path.
+window.addEventListener("ac-replay", async (event) => {
+  endReplay();
+  replay.name = event.detail;
+  try {
+    const answer = await fetch(`/tracks/${encodeURIComponent(event.detail)}.json`);
+    if (!answer.ok) throw new Error(await answer.text());
+    replay.track = await answer.json();
+    seek(0);
+  } catch (error) {
+    replay.problem = error.message;
+  }
+});
 
 function hearPicture(data) {
   const length = new DataView(data).getUint16(0);
