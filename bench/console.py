@@ -249,13 +249,9 @@ def vanish_times_ms(port: int, times: int) -> list[float]:
                 wait_for(lambda: bool(arm.position))
                 goal = [1.5 if number % 2 else -1.5, *arm.position[1:]]
                 begun_ms = arm.get_clock().now().nanoseconds / 1e6
-                wait_for(
-                    lambda g=goal, p=page, b=begun_ms: (
-                        p.send(json.dumps({"drag": g}))
-                        or time.sleep(0.05)
-                        or arm.moved_ms > b + 500.0
-                    )
-                )
+                while arm.moved_ms < begun_ms + 500.0:
+                    page.send(json.dumps({"drag": goal}))
+                    time.sleep(0.05)
                 silent_ms = arm.get_clock().now().nanoseconds / 1e6
                 time.sleep(1.0)
                 found.append(max(0.0, arm.moved_ms - silent_ms))

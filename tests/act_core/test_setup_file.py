@@ -111,7 +111,7 @@ def test_an_emulated_arm_needs_nothing(home):
         ({"leader": {"calibration": "x"}}, "the leader needs a port of its own"),
         ({"hardware": "reel"}, "hardware is 'reel', expected real or emulated"),
         ({"simulation": {"width": 99}}, "hardware is real: there is no simulation"),
-        ({"simulation": {"widht": 99}}, "'widht'; did you mean 'width'"),
+        ({"simulation": {"levels": 2}}, "'levels'; did you mean 'level'"),
         ({"hardware": "emulated"}, "hardware is emulated: cameras, ports and leader"),
         ({"cameras": {"front cam": {"device": "a"}}}, "'front cam' cannot be the name of a camera"),
         ({"cameras": {"front": {}}}, "camera front: expected one of device, .*, found none"),

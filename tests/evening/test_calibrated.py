@@ -74,7 +74,7 @@ def test_it_is_calibrated_and_then_as_its_calibration_says(arm, tmp_path):
         setup.enter()
     assert setup.popen.returncode == 0, setup.said
     setup.wait_for("Calibrated: ")
-    arm.wait_for("to and fro")
+    arm.wait_for("back and forth")
 
     check = Spoken(f"so101-setup check --port {tmp_path}/arm --name rehearsal", **where)
     assert check.popen.wait(PATIENCE_S) == 0, check.said

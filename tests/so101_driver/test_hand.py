@@ -67,7 +67,7 @@ def test_an_arm_is_calibrated_by_the_hand_alone():
             assert wide == pytest.approx(stops, abs=10), name  # to both stops
     assert "the hand: to the middle: there" in seen
     assert "the hand: from end to end" in seen
-    assert seen[-1] == "the hand: to and fro"
+    assert seen[-1] == "the hand: back and forth"
 
 
 def test_a_joint_with_torque_is_the_servos():

@@ -1,5 +1,5 @@
-// Joints that bring a point of the arm to where a hand drags it: damped least squares (Buss, 2009,
-// "Introduction to inverse kinematics", section 5), in small steps, within the joints' limits.
+// Joints that bring a point of the arm to where a hand drags it: damped least squares ("Introduction to
+// inverse kinematics", UC San Diego, 2009, section 5), in small steps, within the joints' limits.
 const ROUNDS = 30;
 const STEP_M = 0.02;
 const NEAR_M = 0.0005;

@@ -103,7 +103,7 @@ class SweepHand:
         middle_is_stored = any(memory[reg.HOMING_OFFSET] for memory in memories)
         has_limits = any(memory[reg.MIN_POSITION_LIMIT] for memory in memories)
         share = 0.0 if not middle_is_stored else 1 / 3 if has_limits else 1.0
-        doing = {0.0: "to the middle", 1.0: "from end to end"}.get(share, "to and fro")
+        doing = {0.0: "to the middle", 1.0: "from end to end"}.get(share, "back and forth")
         if not any(joint for joint in self._joints()):
             doing = ""
         elif doing != self._doing.removesuffix(": there"):
