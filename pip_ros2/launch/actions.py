@@ -88,8 +88,8 @@ class Shutdown(EmitEvent):
 
     def execute(self, context: LaunchContext) -> None:
         event = context.get_locals_as_dict().get("event")
-        if isinstance(event, ProcessExited):
-            if event.returncode != 0 and not context.is_shutdown:
+        if isinstance(event, ProcessExited) and not context.is_shutdown:
+            if event.returncode != 0:
                 context._failed_requirements.append(event.process_name)
             logging.get_logger("launch").info(
                 "process[%s] was required: shutting down launched system", event.process_name

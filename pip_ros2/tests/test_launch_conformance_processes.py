@@ -234,6 +234,14 @@ def test_on_exit_of_a_required_process_ends_the_others(launched, exits) -> None:
     assert result.return_code == 0
 
 
+def test_after_ctrl_c_no_required_process_is_said_to_have_ended_the_launch(launched) -> None:
+    """Three of them were, one after the other."""
+    required = python(SLEEP, name="required", on_exit=[Shutdown()])
+    result = launched(required, when_ready(required, Shutdown(reason="ctrl-c")))
+    assert "was required" not in result.log
+    assert result.return_code == 0
+
+
 def test_on_exit_takes_one_action_several_or_a_function(launched) -> None:
     seen: list[object] = []
 

@@ -121,6 +121,15 @@ def test_a_step_of_the_sender_is_the_sender_s():
     assert set(stream.refusals(0.1)) == {None}
 
 
+def test_messages_of_a_busy_machine_are_not_said_to_have_another_clock():
+    """A simulation that drew its pictures 1.5 s late was told that its clock was behind."""
+    stream = Stream()
+    stream.refusals(0.1)
+    stream.sender_ns -= to_ns(1.5)
+    told = "stamped 1.5 s ago: it comes late, or the sender's clock is behind this node's"
+    assert stream.refusals(0.5)[-1] == told
+
+
 def test_an_old_message_again_and_again_is_old():
     stream = Stream()
     old_ns = NOW_NS - to_ns(10)

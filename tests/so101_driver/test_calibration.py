@@ -51,7 +51,7 @@ def test_both_folder_names_are_searched(home):
     assert cal.known_ids() == ["new", "old"]
     assert cal.known_ids("leader") == []
     assert cal.path_to_write("x", "leader") == home / "teleoperators" / "so_leader" / "x.json"
-    with pytest.raises(ConfigurationError, match="unknown follower calibration 'olt'; did you"):
+    with pytest.raises(ConfigurationError, match="unknown follower calibration 'olda'; did you"):
         cal.find("olda")
     with pytest.raises(ConfigurationError, match="no calibration is named; known: new, old"):
         cal.find("")

@@ -15,6 +15,7 @@ YEAR_S = 365.25 * 86400
 NEVER_SET_NS = to_ns(10 * YEAR_S)
 
 WATCH_S = 0.2  # refused stamps are watched for so long before it is said whether they advance
+LATE_AT_MOST_S = 10.0  # what a busy machine or network may keep messages; more is a clock
 FORGET_S = 1.0  # refused stamps that are further apart have nothing to do with each other
 
 
@@ -48,7 +49,8 @@ class StampCheck:
     one is refused with the reason that is true as far as it can be known from here:
 
     - the own clock stepped by as much a moment ago (a steady clock tells), or the sender's differs;
-    - stamps that advance with time come from a clock that is behind, one that stays is old;
+    - stamps that advance with time come from a clock that is behind (or, some seconds old, from a
+      machine that is too busy), one that stays is old;
     - a stamp near 1970 is uptime or simulated time; the reverse is wall time in a simulation.
 
     Nothing is latched: a stamp that is right again is taken again. Of one thread.
@@ -128,7 +130,8 @@ class StampCheck:
         if late_ns < 0:
             return f"stamped {text}: the sender's clock is ahead of this node's"
         if self._advances(stamp_ns, steady_ns):
-            return f"stamped {text}: the sender's clock is behind this node's"
+            late = "it comes late, or " if late_s < LATE_AT_MOST_S else ""
+            return f"stamped {text}: {late}the sender's clock is behind this node's"
         return f"stamped {text}"
 
     def _advances(self, stamp_ns: int, steady_ns: int) -> bool:

@@ -43,7 +43,7 @@ from act_policy.image_fit import resize
 from act_policy.load_policy import check_recorded, load_policy
 from act_policy.modes import make_mode
 from act_policy.observation import Observation
-from act_policy.observation_sync import JOINTS, NothingNew, ObservationSync
+from act_policy.observation_sync import JOINTS, MissingStream, NothingNew, ObservationSync
 from act_policy.policy_parameters import JPEG, PolicyParameters, parameters_of
 
 
@@ -207,7 +207,12 @@ class ObservingNode(Node):
         elif not isinstance(taken, NothingNew):
             whys = [f"{stream} refused: {why}" for stream, why in self._refused.items()]
             whys += filter(None, [self._merger.waits()])
-            self.unobserved("; ".join([str(taken), *whys]))
+            if isinstance(taken, MissingStream):  # what comes and is refused is not nothing
+                silent = [stream for stream in taken.streams if stream not in self._refused]
+                whys = ([str(MissingStream(tuple(silent)))] if silent else []) + whys
+            else:
+                whys = [str(taken), *whys]
+            self.unobserved("; ".join(whys))
 
     def _on_episode(self, message: DiagnosticStatus) -> None:
         values = diagnostic_values(message)
