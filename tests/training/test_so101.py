@@ -70,7 +70,7 @@ def test_commands_pass_the_limiter(env):
 
 def test_metaworld_has_no_levels():
     pytest.importorskip("metaworld", reason="MetaWorld is not installed")
-    with pytest.raises(ValueError, match="metaworld/reach-v3 has no randomization levels"):
+    with pytest.raises(ValueError, match="metaworld/reach-v3 has neither randomization levels"):
         open_environment("metaworld/reach-v3", level=1)
 
 

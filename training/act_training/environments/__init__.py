@@ -1,4 +1,4 @@
-"""Simulated tasks by name: "metaworld/shelf-place-v3", "so101/pick_place"."""
+"""Simulated tasks by name: "metaworld/shelf-place-v3", "so101/pick_place", "gym/module:Name-v0"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from act_core.errors import ConfigurationError, suggest
 
 from act_training.environments.environment import Environment
 
-FAMILIES = ("metaworld", "so101")
+FAMILIES = ("gym", "metaworld", "so101")
+OF_SO101 = frozenset({"level", "rate_hz", "look", "arm_parameters", "camera_alignment"})
 
 
 def is_simulated(name: str) -> bool:
@@ -25,9 +26,17 @@ def open_environment(name: str, **options: Any) -> Environment:
             `arm_parameters` and `camera_alignment`. The family's defaults where they are left out.
     """
     family, _, task = name.partition("/")
+    foreign = sorted(options.keys() & OF_SO101) if family in ("gym", "metaworld") else []
+    if foreign:
+        raise ConfigurationError(
+            f"{name} has neither randomization levels nor another rate than its own: "
+            f"{', '.join(foreign)} is of so101 only"
+        )
+    if family == "gym":
+        from act_training.environments.gymnasium_env import GymnasiumEnvironment
+
+        return GymnasiumEnvironment(task, **options)
     if family == "metaworld":
-        if options.keys() & {"level", "rate_hz", "look", "arm_parameters", "camera_alignment"}:
-            raise ConfigurationError(f"{name} has no randomization levels and one rate, 80 Hz")
         from act_training.environments.metaworld import MetaWorld  # heavy, and not always installed
 
         return MetaWorld(task, **options)

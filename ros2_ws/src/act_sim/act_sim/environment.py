@@ -51,6 +51,7 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
     driver (see `graphics`); with others, pass ``context="spawn"`` to AsyncVectorEnv.
     """
 
+    joint_unit = action_unit = "rad"
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (gymnasium's form)
 
     def __init__(
@@ -77,6 +78,8 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
             mjcf=mjcf,
             look=look,
         )
+        self.joint_names = self.sim.joint_names
+        self.max_steps = round(self.sim.task.time_limit_s * self.metadata["render_fps"])
         self.cameras = _checked_cameras(cameras, self.sim.cameras)
         self.image_size = _checked_size(image_size)
         if self.cameras:
