@@ -18,7 +18,7 @@ opened as ``so101/``, with levels and looks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -36,6 +36,15 @@ JOINT_KEYS = ("joint_position", "agent_pos", "state")
 IMAGE_KEYS = ("images", "pixels")
 SUCCESS_KEYS = ("is_success", "success")
 ONLY_CAMERA = "front"  # the name of an image that has none
+
+
+class _Layout(NamedTuple):
+    """Where an observation has its joints and images: keys, and (height, width) by camera."""
+
+    joints: str
+    joint_count: int
+    images: str
+    sizes: dict[str, tuple[int, int]]
 
 
 class GymnasiumEnvironment:
@@ -62,26 +71,22 @@ class GymnasiumEnvironment:
         except (gymnasium.error.Error, ModuleNotFoundError) as error:
             raise ConfigurationError(f"environment {self.name}: {error}") from error
         inner: Any = self._env.unwrapped
-        self._joint_key, images = self._layout()
-        self._image_key = images[0]
-        chosen = tuple(cameras) or tuple(images[1])
+        self._layout = layout = self._read_layout()
+        chosen = tuple(cameras) or tuple(layout.sizes)
         for name in chosen:
-            if name not in images[1]:
+            if name not in layout.sizes:
                 raise ConfigurationError(
-                    f"environment {self.name}: " + suggest("camera", name, tuple(images[1]))
+                    f"environment {self.name}: " + suggest("camera", name, layout.sizes)
                 )
-        sizes = {name: images[1][name].shape[:2] for name in chosen}
-        self._images = [
-            ImageInput(f"image_{name}", name, height or rows, width or columns)
-            for name, (rows, columns) in sizes.items()
-        ]
-        for image in self._images:
-            wrong = other_proportions(*sizes[image.camera], image)
+        self._images = []
+        for name in chosen:
+            rows, columns = layout.sizes[name]
+            image = ImageInput(f"image_{name}", name, height or rows, width or columns)
+            wrong = other_proportions(rows, columns, image)
             if wrong is not None:
                 raise ConfigurationError(f"environment {self.name}: {wrong}")
-        assert isinstance(self._env.observation_space, spaces.Dict)
-        joint_count = int(self._env.observation_space[self._joint_key].shape[0])  # type: ignore[index]
-        action_count = self._action_count()
+            self._images.append(image)
+        joint_count, action_count = layout.joint_count, self._action_count()
         joints = _names(inner, "joint_names", joint_count, "joint", self.name)
         actions = _names(
             inner, "action_names", action_count, "action", self.name,
@@ -112,14 +117,14 @@ class GymnasiumEnvironment:
         return np.array(list(self._placed().values()), dtype=np.float64)
 
     def joints(self) -> NDArray[np.float32]:
-        return np.asarray(self._observation[self._joint_key], dtype=np.float32)
+        return np.asarray(self._observation[self._layout.joints], dtype=np.float32)
 
     def joint_velocities(self) -> NDArray[np.float32] | None:
         velocity = self._observation.get("joint_velocity")
         return None if velocity is None else np.asarray(velocity, dtype=np.float32)
 
     def observe(self) -> Observation:
-        there = self._observation[self._image_key]
+        there = self._observation[self._layout.images]
         seen = there if isinstance(there, Mapping) else {ONLY_CAMERA: there}
         images = {i.camera: resize(np.asarray(seen[i.camera]), i) for i in self._images}
         stamp_ns = round(self._step * 1e9 / self.features.rate_hz)
@@ -164,8 +169,7 @@ class GymnasiumEnvironment:
 
     # -- what it has to tell -------------------------------------------------------------------
 
-    def _layout(self) -> tuple[str, tuple[str, dict[str, spaces.Box]]]:
-        """The key of the joints, that of the images, and the images' spaces by camera."""
+    def _read_layout(self) -> _Layout:
         space = self._env.observation_space
         if not isinstance(space, spaces.Dict):
             raise ConfigurationError(
@@ -186,17 +190,17 @@ class GymnasiumEnvironment:
             raise ConfigurationError(
                 f"environment {self.name}: {keys[0]} is {joints!s:.80}, expected a Box of one axis"
             )
-        by_camera = dict(images.spaces) if isinstance(images, spaces.Dict) else {
-            ONLY_CAMERA: images
-        }  # fmt: skip
+        by_camera = images.spaces if isinstance(images, spaces.Dict) else {ONLY_CAMERA: images}
+        sizes: dict[str, tuple[int, int]] = {}
         for name, each in by_camera.items():
             shaped = isinstance(each, spaces.Box) and len(each.shape) == 3 and each.shape[2] == 3
-            if not (shaped and each.dtype == np.uint8):
+            if each.shape is None or not shaped or each.dtype != np.uint8:
                 raise ConfigurationError(
                     f"environment {self.name}: the image {name} is {each!s:.80}, expected a Box of "
                     "(height, width, 3) uint8"
                 )
-        return keys[0], (keys[1], by_camera)
+            sizes[name] = each.shape[0], each.shape[1]
+        return _Layout(keys[0], int(joints.shape[0]), keys[1], sizes)
 
     def _action_count(self) -> int:
         space = self._env.action_space
