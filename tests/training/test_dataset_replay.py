@@ -44,7 +44,7 @@ def test_the_error_counts_rows_that_were_recorded(make_episode):
 
 
 def test_command(dataset, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate_module, "_load", lambda _: Standing())
+    monkeypatch.setattr(evaluate_module, "load", lambda _: Standing())
     options = EvaluateOptions(
         policy=tmp_path, dataset=dataset, episode=2, out=tmp_path / "out", videos=1
     )

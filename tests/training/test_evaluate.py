@@ -26,7 +26,7 @@ def spec(**changes) -> PolicySpec:
 def options(monkeypatch):
     def use(policy_spec: PolicySpec, **changes) -> EvaluateOptions:
         policy = type("Policy", (), {"spec": policy_spec})
-        monkeypatch.setattr(evaluate_module, "_load", lambda _: policy)
+        monkeypatch.setattr(evaluate_module, "load", lambda _: policy)
         return EvaluateOptions(policy=Path("bundle"), **changes)
 
     return use
@@ -57,7 +57,7 @@ def test_conditions_are_modes_times_latencies(options):
     chosen = options(
         spec(), mode=("newest", "open_loop"), open_loop_rows=5, latency_ms=(0.0, 100.0)
     )
-    conditions = evaluate_module._conditions(chosen, spec())
+    conditions = evaluate_module.conditions_of(chosen, spec())
     assert [str(condition) for condition in conditions] == [
         "newest chunk, latency 0 ms",
         "newest chunk, latency 100 ms",
@@ -99,7 +99,7 @@ def test_what_no_condition_can_be(options, changes, text):
 
 def test_without_a_mode_the_policys_own_execution_is_kept(options):
     own = spec(execution=ExecutionSpec("open_loop", open_loop_rows=7))
-    (condition,) = evaluate_module._conditions(options(own), own)
+    (condition,) = evaluate_module.conditions_of(options(own), own)
     assert condition.execution == own.execution
 
 

@@ -20,6 +20,7 @@ act_report = main_of.act_training.report
 act_train = main_of.act_training.train
 act_export = main_of.act_training.export
 act_evaluate = main_of.act_training.evaluate
+act_transfer = main_of.act_training.transfer
 act_compare = main_of.act_training.compare
 act_import = main_of.act_training.import_dataset
 act_export_lerobot = main_of.act_training.export_lerobot

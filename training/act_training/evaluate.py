@@ -162,7 +162,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     dataset = options.dataset and on_disk(options.dataset, "dataset")
     options = dataclasses.replace(options, policy=policy, dataset=dataset)
     if options.dataset is not None:
-        judged = _load(options)
+        judged = load(options)
         fresh = held_out(options.policy, options.dataset) if options.episode is None else ()
         choice = choose_episodes(options.dataset, options.episode, fresh)
         report_dataset_replay(judged, options.dataset, choice, options.out, films=options.videos)
@@ -171,11 +171,11 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         raise ConfigurationError(f"--stamp: '{options.policy}' is no bundle, export it first")
     if options.episodes < 1:
         raise ConfigurationError(f"--episodes is {options.episodes}, expected at least 1")
-    spec = _load(options).spec
-    conditions = _conditions(options, spec)
+    spec = load(options).spec
+    conditions = conditions_of(options, spec)
     seeds = range(options.first_seed, options.first_seed + options.episodes)
     jobs = [(condition, seed) for condition in conditions for seed in seeds]
-    env = _open_environment(options, spec)
+    env = open_evaluated(options, spec)
     env.close()
     look = getattr(env, "look", None)
     check_fit(spec, env)
@@ -193,7 +193,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         "policy": shared_path(asked.policy, Path.cwd()),
         "name": spec.name,
         "variant": options.variant,
-        "env": _environment_name(options, spec),
+        "env": environment_name(options, spec),
         "seeds": [seeds.start, seeds.stop - 1],
         "camera_rate_hz": options.camera_rate_hz,
         "control_rate_hz": options.control_rate_hz,
@@ -254,7 +254,7 @@ def held_out(policy: Path, dataset: Path) -> tuple[str, ...]:
     return tuple(n for d in datasets for n in d.validation_episodes if n not in trained)
 
 
-def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
+def conditions_of(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
     """Every wanted mode with every wanted latency and network; what is not given is the policy's
     own."""
     executions = [
@@ -272,7 +272,7 @@ def _conditions(options: EvaluateOptions, spec: PolicySpec) -> list[Condition]:
     ]
 
 
-def _load(options: EvaluateOptions) -> Policy:
+def load(options: EvaluateOptions) -> Policy:
     if (options.policy / SPEC_FILE).is_file():
         engine, variant = cpu_engine(options.variant), options.variant
         policy = load_policy(options.policy, engine=engine, variant=variant, threads=1)
@@ -283,7 +283,7 @@ def _load(options: EvaluateOptions) -> Policy:
     return TorchPolicy(checkpoint.policy, spec)
 
 
-def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
+def environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
     name = options.env or spec.provenance.get("task")
     if not name:
         raise ConfigurationError(
@@ -298,7 +298,7 @@ def _environment_name(options: EvaluateOptions, spec: PolicySpec) -> str:
     return str(name)
 
 
-def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment:
+def open_evaluated(options: EvaluateOptions, spec: PolicySpec, **more: Any) -> Environment:
     extra = {
         "level": options.level,
         "look": options.look or spec.provenance.get("look"),
@@ -307,7 +307,7 @@ def _open_environment(options: EvaluateOptions, spec: PolicySpec) -> Environment
         "rate_hz": options.control_rate_hz,
     }
     given = {name: value for name, value in extra.items() if value is not None}
-    return open_environment_for(spec, _environment_name(options, spec), **given)
+    return open_environment_for(spec, environment_name(options, spec), **given, **more)
 
 
 _environment: Environment  # of this worker process
@@ -317,8 +317,8 @@ _policy: Policy
 def _open_worker(options: EvaluateOptions) -> None:
     global _environment, _policy
     torch.set_num_threads(1)  # one episode per core is faster than one inference on all
-    _policy = _load(options)
-    _environment = _open_environment(options, _policy.spec)
+    _policy = load(options)
+    _environment = open_evaluated(options, _policy.spec)
 
 
 def _run_job(job: tuple[Condition, int]) -> Result:
@@ -329,8 +329,8 @@ def _film(
     options: EvaluateOptions, conditions: list[Condition], evaluated: list[ConditionResult]
 ) -> None:
     """Run the first successes and failures of each condition again; they are the same episodes."""
-    policy = _load(options)
-    env = _open_environment(options, policy.spec)
+    policy = load(options)
+    env = open_evaluated(options, policy.spec)
     for condition, result in zip(conditions, evaluated, strict=True):
         for success, label in ((True, "success"), (False, "failure")):
             chosen = [r.seed for r in result.results if r.success == success][: options.videos]

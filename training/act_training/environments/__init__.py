@@ -9,7 +9,7 @@ from act_core.errors import ConfigurationError, suggest
 from act_training.environments.environment import Environment
 
 FAMILIES = ("gym", "metaworld", "so101")
-OF_SO101 = frozenset({"level", "rate_hz", "look", "arm_parameters", "camera_alignment"})
+OF_SO101 = frozenset({"level", "rate_hz", "look", "arm_parameters", "camera_alignment", "mirrored"})
 
 
 def is_simulated(name: str) -> bool:
@@ -23,7 +23,8 @@ def open_environment(name: str, **options: Any) -> Environment:
     Args:
         name: e.g. "metaworld/shelf-place-v3".
         options: `cameras`, `height`, `width`; for so101 also `level`, `rate_hz`, `look`,
-            `arm_parameters` and `camera_alignment`. The family's defaults where they are left out.
+            `arm_parameters`, `camera_alignment` and `mirrored`. The family's defaults where they
+            are left out.
     """
     family, _, task = name.partition("/")
     foreign = sorted(options.keys() & OF_SO101) if family in ("gym", "metaworld") else []

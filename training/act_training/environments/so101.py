@@ -40,6 +40,7 @@ class So101:
         look: "plain" or "room" (see `act_sim.scene`); None: that of the level.
         arm_parameters: a file of `act-identify` (see `act_sim.identified_arm`); None: nominal.
         camera_alignment: a file of `act-align-camera`; None: where the simulation has its cameras.
+        mirrored: the mirror image of the arm (see `act_sim.mirror`), at the same places.
     """
 
     def __init__(
@@ -54,13 +55,15 @@ class So101:
         look: str | None = None,
         arm_parameters: str | Path | None = None,
         camera_alignment: str | Path | None = None,
+        mirrored: bool = False,
     ) -> None:
         self.name = f"so101/{task}"
         self._sim = Simulation(
             task, level=level, control_hz=rate_hz, look=look, arm_parameters=arm_parameters,
-            camera_alignment=camera_alignment,
+            camera_alignment=camera_alignment, mirrored=mirrored,
         )  # fmt: skip
         self.look = self._sim.look
+        self.symmetric_cameras = self._sim.symmetric_cameras
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)
         self.features = Features(

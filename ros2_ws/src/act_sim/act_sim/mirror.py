@@ -27,11 +27,36 @@ MIRROR_SIGNS = np.array([-1.0 if name in _IN_PLANE else 1.0 for name in ARM.join
 MIRROR_SIGNS.setflags(write=False)
 
 _M = np.array([1.0, -1.0, 1.0])
+_SAME = 1e-9  # of positions [m] and of quaternions' products
 
 
 def mirror_quat(quat: ArrayLike) -> NDArray[np.float64]:
     """The quaternion (wxyz) of M R M: turns about x and z reverse."""
     return np.asarray(quat, dtype=np.float64) * (1.0, -1.0, 1.0, -1.0)
+
+
+def symmetric_cameras(model: mujoco.MjModel) -> tuple[str, ...]:
+    """The cameras that show a mirrored state of a single arm as the picture with its columns
+    swapped: those on the arm, which is mirrored with them, and those that stand in the mirror plane
+    of the table, y = 0, and look along it."""
+    names = []
+    for index in range(model.ncam):
+        quat = model.cam_quat[index]
+        in_plane = abs(model.cam_pos[index, 1]) < _SAME
+        along_it = 1 - abs(quat @ _upright(mirror_quat(quat))) < _SAME
+        if model.cam_bodyid[index] != 0 or (in_plane and along_it):
+            names.append(model.camera(index).name)
+    return tuple(names)
+
+
+def _upright(mirrored_quat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How a camera has to look whose orientation was mirrored.
+
+    It looks along -z with y up. M R M turns y, and so the picture, upside down: a half turn about z
+    gives the picture whose columns are swapped, left for right.
+    """
+    w, x, y, z = mirrored_quat
+    return np.array([-z, y, -x, w])
 
 
 def mirror_arm(spec: mujoco.MjSpec) -> mujoco.MjSpec:
@@ -45,10 +70,7 @@ def mirror_arm(spec: mujoco.MjSpec) -> mujoco.MjSpec:
         _mirror_pose(element)
     for camera in spec.cameras:
         _mirror_pose(camera)
-        # A camera looks along -z with y up. M R M turns y, and so the picture, upside down: a half
-        # turn about z gives the picture whose columns are swapped, left for right.
-        w, x, y, z = camera.quat
-        camera.quat = (-z, y, -x, w)
+        camera.quat = _upright(camera.quat)
     for mesh in spec.meshes:
         mesh.uservert = (np.array(mesh.uservert).reshape(-1, 3) * _M).ravel()
         mesh.userface = np.array(mesh.userface).reshape(-1, 3)[:, ::-1].ravel()

@@ -42,18 +42,23 @@ def build_scene(
     mjcf: str | Path | None = None,
     add_objects: Callable[[mujoco.MjSpec], None] | None = None,
     look: str = PLAIN,
+    mirrored: bool = False,
 ) -> mujoco.MjSpec:
     """The whole scene as an MjSpec. ``add_objects`` puts a task's own objects on the table.
 
-    Raises ConfigurationError for a number of arms other than 1 or 2, an unusable ``mjcf``, or both
-    two arms and an ``mjcf``: only the shipped arm is known to be told completely by what
-    `mirror_arm` reflects.
+    mirrored: a single arm is the mirror image, as the right one of two is.
+
+    Raises ConfigurationError for a number of arms other than 1 or 2, for two arms that are to be
+    mirrored, for an unusable ``mjcf``, or for an ``mjcf`` whose arm has to be mirrored: only the
+    shipped one is known to be told completely by what `mirror_arm` reflects.
     """
     if look not in LOOKS:
         raise ConfigurationError(suggest("look", str(look), LOOKS))
     if arms not in ARM_PREFIXES:
         raise ConfigurationError(f"arms is {arms!r}, expected 1 or 2")
-    if arms == 2 and mjcf is not None:
+    if arms == 2 and mirrored:
+        raise ConfigurationError("of two arms the right one is mirrored already: mirrored is for 1")
+    if (arms == 2 or mirrored) and mjcf is not None:
         raise ConfigurationError(
             f"cannot mirror the arm of '{mjcf}': two arms are built from the shipped model only"
         )
@@ -68,7 +73,7 @@ def build_scene(
     _add_cameras(spec, arms, look)
     for index, prefix in enumerate(ARM_PREFIXES[arms]):
         arm = load_arm(mjcf, room.FINENESS if look == ROOM else None)
-        if index == 1:
+        if index == 1 or mirrored:
             mirror_arm(arm)
         side = 0.0 if arms == 1 else TWO_ARMS_HALF_DISTANCE_M * (1 - 2 * index)
         frame = spec.worldbody.add_frame(pos=(0.0, side, 0.0))

@@ -42,7 +42,7 @@ from act_sim.command_check import checked_target
 from act_sim.episode import Episode
 from act_sim.identified_arm import IdentifiedArm, read_arm
 from act_sim.looks import DEFAULT_LOOK, ROOM
-from act_sim.mirror import MIRROR_SIGNS
+from act_sim.mirror import MIRROR_SIGNS, symmetric_cameras
 from act_sim.randomization import Randomization, check_level, needs_room
 from act_sim.renderer import Renderer
 from act_sim.scene import ARM_PREFIXES, PHYSICS_HZ, build_scene
@@ -113,6 +113,8 @@ class Simulation:
         (`identified_arm`); what a level draws is around that. None: nominal servos.
     camera_alignment: where the cameras of one arm stand, or the file that tells it
         (`act_core.camera_alignment`); what a level draws is around that.
+    mirrored: the one arm is the mirror image, as the right one of two is (see `mirror`); what is
+        drawn for the table stays where it is. No expert can show a task with it.
 
     Raises ConfigurationError for a value outside these.
     """
@@ -128,6 +130,7 @@ class Simulation:
         look: str | None = None,
         arm_parameters: IdentifiedArm | str | Path | None = None,
         camera_alignment: Mapping[str, AlignedCamera] | str | Path | None = None,
+        mirrored: bool = False,
     ) -> None:
         if control_hz <= 0 or PHYSICS_HZ % control_hz:
             divisors = [str(hz) for hz in range(1, PHYSICS_HZ + 1) if PHYSICS_HZ % hz == 0]
@@ -141,20 +144,25 @@ class Simulation:
         self.task = find_task(task) if isinstance(task, str) else task
         self.arms, self.level, self.control_hz, self.mjcf = arms, level, control_hz, mjcf
         self.look = look or (ROOM if needs_room(level) else DEFAULT_LOOK)
-        self.model = build_scene(arms, mjcf, self._add_objects, self.look).compile()
+        self.mirrored = mirrored
+        scene = build_scene(arms, mjcf, self._add_objects, self.look, mirrored)
+        self.model = scene.compile()
         # A NaN must be seen and said by `_fault`, not be replaced by the initial state in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
-        if not (arm_parameters is None and camera_alignment is None) and arms != 1:
+        one_arm = arms == 1 and not mirrored
+        if not (arm_parameters is None and camera_alignment is None) and not one_arm:
+            there = "its mirror image" if mirrored else str(arms)
             raise ConfigurationError(
                 "arm_parameters and camera_alignment are those of one arm; this simulation has "
-                f"{arms}"
+                f"{there}"
             )
         if isinstance(arm_parameters, (str, Path)):
             arm_parameters = read_arm(arm_parameters)
         if isinstance(camera_alignment, (str, Path)):
             camera_alignment = read_alignment(camera_alignment)
         place_cameras(self.model, camera_alignment or {})
+        self.symmetric_cameras = symmetric_cameras(self.model)  # before a level moves them
         self._randomization = Randomization(self.model, self.task, arm_parameters)
         self._substeps = PHYSICS_HZ // control_hz
 
@@ -561,4 +569,5 @@ class Simulation:
         )
 
     def _start_pose(self) -> Vector:
-        return np.concatenate([START_POSE_RAD, START_POSE_RAD * MIRROR_SIGNS][: self.arms])
+        both = [START_POSE_RAD, START_POSE_RAD * MIRROR_SIGNS]
+        return both[1] if self.mirrored else np.concatenate(both[: self.arms])

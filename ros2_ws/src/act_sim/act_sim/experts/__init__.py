@@ -13,10 +13,14 @@ policy would send, one per control period. `act` is called once per period.
 
 from __future__ import annotations
 
+from act_core.errors import ConfigurationError
+
 from act_sim.simulation import Simulation
 from act_sim.task import Expert
 
 
 def make_expert(sim: Simulation) -> Expert:
     """An expert for the episode that ``sim`` is in. Raises ConfigurationError if there is none."""
+    if sim.mirrored:
+        raise ConfigurationError("no expert moves a mirrored arm: they know the other one's joints")
     return sim.task.make_expert(sim)
