@@ -24,9 +24,14 @@ from act_training.config import Preset
 from act_training.datasets.chunks import Batch, ChunkSampler
 from act_training.datasets.frame_cache import FrameCache
 from act_training.features import Camera, Features
-from act_training.policies.act import ActPolicy
 from act_training.train import compute_gradients, make_optimizer, mixed_precision
-from act_training.trainable_policy import IMAGE_MEAN, IMAGE_STD, get_preset
+from act_training.trainable_policy import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    find_policy,
+    find_preset,
+    obs_steps_of,
+)
 
 from bench._machine import cpu_name
 
@@ -44,7 +49,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--seconds", type=float, default=60.0)
     arguments = parser.parse_args()
-    preset = get_preset(arguments.preset)
+    name, preset = find_preset(arguments.preset)
     batch_size = arguments.batch_size or preset.training.batch_size
     training = dataclasses.replace(
         preset.training, batch_size=batch_size, precision=arguments.precision
@@ -54,10 +59,10 @@ def main() -> None:
 
     accelerator = Accelerator(mixed_precision=mixed_precision(training.precision))
     cache = synthetic_frames(arguments.height, arguments.width, arguments.cameras)
-    sampler = ChunkSampler(cache, np.array([0]), model.chunk_size)
-    steps = {"act_training": act_training_step(accelerator, preset, cache.features, sampler)}
+    sampler = ChunkSampler(cache, np.array([0]), model.chunk_size, obs_steps=obs_steps_of(model))
+    steps = {"act_training": act_training_step(accelerator, name, preset, cache.features, sampler)}
     lerobot = "not compared: its network has the width and stages of the baseline preset"
-    if (model.backbone_width, model.backbone_stages) == (64, 4):
+    if name == "act" and (model.backbone_width, model.backbone_stages) == (64, 4):
         try:
             steps["lerobot"] = lerobot_step(accelerator.device, preset, cache.features, sampler)
             lerobot = "compared"
@@ -108,10 +113,10 @@ def synthetic_frames(height: int, width: int, cameras: int) -> FrameCache:
 
 
 def act_training_step(
-    accelerator: Accelerator, preset: Preset, features: Features, sampler: ChunkSampler
+    accelerator: Accelerator, name: str, preset: Preset, features: Features, sampler: ChunkSampler
 ) -> Callable[[int], None]:
     settings = preset.training
-    policy = ActPolicy(preset.model, features)
+    policy = find_policy(name)(preset.model, features)
     policy.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     wrapped = torch.compile(policy) if settings.compile else policy
     model, optimizer = accelerator.prepare(wrapped, make_optimizer(policy, settings))

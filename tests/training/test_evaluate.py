@@ -71,7 +71,7 @@ def test_modes_have_options_and_conditions_a_network(options):
         spec(), mode=("replan,replan_rows=5", "ensemble,m=-0.1", "open_loop,open_loop_rows=3"),
         latency_ms=(100.0,), jitter=(0.0, 0.5), loss=(0.02,), max_jump=0.0,
     )  # fmt: skip
-    conditions = evaluate_module._conditions(chosen, spec())
+    conditions = evaluate_module.conditions_of(chosen, spec())
     assert [str(condition) for condition in conditions] == [
         "replan, after 5 rows, latency 100 ms, loss 0.02",
         "replan, after 5 rows, latency 100 ms, jitter 50%, loss 0.02",
@@ -94,7 +94,7 @@ def test_modes_have_options_and_conditions_a_network(options):
 )
 def test_what_no_condition_can_be(options, changes, text):
     with pytest.raises(ConfigurationError, match=text):
-        evaluate_module._conditions(options(spec(), **changes), spec())
+        evaluate_module.conditions_of(options(spec(), **changes), spec())
 
 
 def test_without_a_mode_the_policys_own_execution_is_kept(options):
