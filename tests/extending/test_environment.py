@@ -142,3 +142,18 @@ def test_a_step_without_a_verdict():
         ConfigurationError, match="info has no is_success or success; it has: score"
     ):
         env.step(np.zeros(2))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_keeps_it_where_it_is(known):
+    changes = {"joint_names": ("a", "b"), "action_names": ("da", "db")}
+    if known:
+        changes["hold_action"] = lambda: np.zeros(2)
+    env = open_environment(dot(**changes))
+    if known:
+        assert list(env.hold_action()) == [0.0, 0.0]
+    else:
+        with pytest.raises(ConfigurationError, match="its class defines no hold_action"):
+            env.hold_action()
+    env.step(np.array([0.1, 0.2]))
+    assert list(env.hold_action()) == [0.1, 0.2]

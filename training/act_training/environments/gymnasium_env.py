@@ -11,8 +11,9 @@ What is read, by the conventions that robot learning shares:
 
 and, where the environment (unwrapped) has them: ``joint_names``, ``action_names``, ``joint_unit``,
 ``action_unit`` (texts), ``noise_scale`` (A,), ``expert_action()`` (A,), by which demonstrations are
-collected, and ``placement()``, a dict of numbers, for reports. `act_sim`'s own environments are
-opened as ``so101/``, with levels and looks.
+collected, ``hold_action()`` (A,), which keeps the robot where it is (else the joints, where actions
+are called like them), and ``placement()``, a dict of numbers, for reports. `act_sim`'s own
+environments are opened as ``so101/``, with levels and looks.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ class GymnasiumEnvironment:
         scale = getattr(inner, "noise_scale", None)
         self.noise_scale = np.zeros(action_count) if scale is None else np.asarray(scale, float)
         self._expert = getattr(inner, "expert_action", None)
+        self._hold = getattr(inner, "hold_action", None)
         self._placement = getattr(inner, "placement", None)
         self.reset(0)
         self.placement_names = tuple(self._placed())
@@ -141,10 +143,12 @@ class GymnasiumEnvironment:
     def hold_action(self) -> NDArray[np.float64]:
         if self._sent is not None:
             return self._sent
+        if self._hold is not None:
+            return np.asarray(self._hold(), dtype=np.float64)
         if self.features.actions != self.features.joints:
             raise ConfigurationError(
-                f"environment {self.name}: nothing was sent yet, and its actions are no joints: "
-                "what keeps it where it is is not known (latency needs it)"
+                f"environment {self.name}: its actions are no joints, so that what keeps its robot "
+                "where it is is not known: its class defines no hold_action()"
             )
         return self.joints().astype(np.float64)
 
