@@ -165,8 +165,12 @@ def format_table(episodes: list[dict[str, Any]]) -> str:
         own = [e for e in episodes if e["mode"] == mode]
         cells = [cell(filter(choice, own)) for _, choice in columns]
         lines.append(f"| {mode} | {' | '.join(cells)} |")
-    lines += ["", "| mode | largest step [mrad] | jerk [rad/s³] | held | steps to success |"]
-    lines.append("|---|---|---|---|---|")
+    lines += [
+        "",
+        "| mode | first step [mrad] | largest step after it [mrad] | jerk [rad/s³] | held "
+        "| steps to success |",
+        "|---|---|---|---|---|---|",
+    ]
     for mode in names:
         own = [e for e in episodes if e["mode"] == mode]
         if own:
@@ -179,6 +183,7 @@ def _motion(episodes: list[dict[str, Any]]) -> list[str]:
     steps = [e["steps"] for e in episodes if e["success"]]
     held = np.mean([e["holds"] / e["steps"] for e in episodes])
     return [
+        f"{1e3 * np.median([e['start_step'] for e in episodes]):.0f}",
         f"{1e3 * np.median([e['largest_step'] for e in episodes]):.0f}",
         f"{np.median([e['jerk'] for e in episodes]):.0f}",
         f"{held:.1%}",

@@ -167,10 +167,20 @@ def test_smoothness_in_numbers():
     step, jerk = smoothness(np.array([[0.0], [0.0], [0.0], [1.0], [1.0]]), 10.0)
     assert step == 1.0
     assert jerk == pytest.approx(1000 * np.sqrt((1 + 4) / 2))
-    assert smoothness(np.zeros((1, 2)), 10.0) == (None, None)
+    assert smoothness(np.zeros((1, 2)), 10.0) == smoothness(np.array([]), 10.0) == (None, None)
+    assert smoothness(np.zeros((2, 2)), 10.0) == (0.0, None)
 
 
 def test_a_point_at_a_steady_pace_has_one_step_and_hardly_any_jerk():
     result = run_episode(Point(), Ramp(), condition(), seed=3)
     assert result.largest_step == pytest.approx(0.1, abs=1e-6)
+    assert result.jerk == pytest.approx(0.0, abs=20.0)
     assert (result.lost, result.holds) == (0, 0)
+
+
+def test_the_first_command_is_counted_apart():
+    """With 200 ms at 10 Hz the first plan that is followed begins at its third row."""
+    late = run_episode(Point(), Ramp(), condition(latency_s=0.2), seed=3)
+    assert late.holds == 2
+    assert late.start_step == pytest.approx(0.3, abs=1e-6)
+    assert late.largest_step == pytest.approx(0.1, abs=1e-6)

@@ -60,8 +60,9 @@ class Result(NamedTuple):
     holds: int  # steps without a plan
     failure: str | None  # text of the last inference that failed
     lost: int = 0  # chunks that the network lost, or brought after later ones
-    largest_step: float | None = None  # of any value from one command to the next, in its unit
-    jerk: float | None = None  # of the commands, root mean square over time and values, unit/s^3
+    start_step: float | None = None  # of any value to the first command, in its unit
+    largest_step: float | None = None  # of any value from one command to the next, after that
+    jerk: float | None = None  # of these, root mean square over time and values, unit/s^3
 
 
 def run_episode(
@@ -74,11 +75,14 @@ def run_episode(
     """Run the episode of `seed`; the images of every observation are appended to `frames`."""
     env.reset(seed)
     driver = PolicyDriver(env, policy, condition, frames, seed)
-    commands: list[NDArray[np.floating]] = [env.hold_action()]  # from where the robot is
+    start = env.hold_action()
+    commands: list[NDArray[np.floating]] = []  # from the first plan on
     grasped: bool | None = None
     while True:
-        commands.append(driver.act())
-        outcome = env.step(commands[-1])
+        action = driver.act()
+        if driver.holds < driver.steps:
+            commands.append(action)
+        outcome = env.step(action)
         grasped = outcome.grasped if grasped is None else grasped or bool(outcome.grasped)
         if outcome.finished or driver.steps >= env.max_steps:
             break
@@ -94,6 +98,7 @@ def run_episode(
         holds=driver.holds,
         failure=status.last_failure,
         lost=driver.worker.lost,
+        start_step=float(np.abs(commands[0] - start).max()) if commands else None,
         largest_step=largest_step,
         jerk=jerk,
     )
@@ -101,7 +106,9 @@ def run_episode(
 
 def smoothness(commands: NDArray[np.floating], rate_hz: float) -> tuple[float | None, float | None]:
     """Largest step and jerk, as in `Result`, of commands (T, A); None for too few of them."""
-    step = float(np.abs(np.diff(commands, axis=0)).max()) if len(commands) > 1 else None
+    if len(commands) < 2:
+        return None, None
+    step = float(np.abs(np.diff(commands, axis=0)).max())
     third = np.diff(commands, n=3, axis=0) * rate_hz**3
     return step, float(np.sqrt(np.mean(third**2))) if len(third) else None
 
