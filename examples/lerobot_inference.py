@@ -55,6 +55,7 @@ class LeRobotPolicy:
             config, checkpoint, preprocessor_overrides=there
         )
         self.name = config.type
+        self.__name__ = f"LeRobot's {config.type}"  # what the node calls it
         self.steps = int(getattr(config, "n_obs_steps", 1))
         self.cameras = {
             name.removeprefix(IMAGE): feature.shape[1:]  # (C, H, W)

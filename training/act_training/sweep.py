@@ -264,7 +264,7 @@ class _Processes:
         with self._lock:
             if self._ended:
                 return -1
-            environment = os.environ | {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": str(self.cores)}
+            environment = {"OMP_NUM_THREADS": str(self.cores), **os.environ, "LP_NUM_THREADS": "1"}
             process = subprocess.Popen(
                 [sys.executable, "-m", *words], stdout=file, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, env=environment,

@@ -38,6 +38,9 @@ for task in ${TASKS:-shelf-place bin-picking box-close button-press}; do
     echo "## $task: $(find "$data" -name 'episode_*.hdf5' 2>/dev/null | wc -l) of ${DEMONSTRATIONS:-200} demonstrations"
     act-sweep --data "$data" --preset "${PRESET:-compact}" --seeds "${seeds[@]}" \
         --vary model.vae-images=false,true "training.steps=${STEPS:-9000}" \
-        --episodes "${EPISODES:-100}" --out "$out/$task" "${status[@]}" || failed=1
+        --episodes "${EPISODES:-100}" --out "$out/$task" "${status[@]}" || failed=$?
+    if [ "$failed" -ge 128 ]; then  # somebody stopped it
+        exit "$failed"
+    fi
 done
 exit $failed
