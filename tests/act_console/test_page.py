@@ -203,6 +203,24 @@ def test_an_episode_is_replayed_in_place_of_the_arm(page):
     page.locator(".ac-replay").wait_for(state="detached")
 
 
+def test_who_looks_at_a_recording_does_not_hold_the_arm(page):
+    page.get_by_role("tab", name="Teach").click()
+    page.locator("#take:enabled").click()
+    page.get_by_text("taken over by").or_(page.locator("#hand-back:enabled")).first.wait_for()
+    page.get_by_role("tab", name="Episodes").click()
+    page.get_by_role("row", name="episode_000000").get_by_role("checkbox").click()
+    page.get_by_role("button", name="Replay in 3D").click()
+    page.get_by_text("A recording, not the arm").wait_for()
+    page.locator(".ac-legend").get_by_text("drag the gripper").wait_for(state="detached")
+    page.get_by_role("tab", name="Teach").click()
+    page.locator("#hand-back:disabled").wait_for()
+    page.locator("#take:enabled").click()  # it ends the recording
+    page.locator(".ac-legend").get_by_text("drag the gripper").wait_for()
+    page.get_by_role("button", name="Hand it back").click()
+    page.get_by_role("tab", name="Watch").click()
+    page.locator(".ac-replay").wait_for(state="detached")
+
+
 def test_the_gripper_is_dragged_in_the_3d_view(page):
     page.get_by_role("tab", name="Teach").click()
     page.locator("#take:enabled").click()

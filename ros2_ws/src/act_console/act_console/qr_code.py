@@ -23,4 +23,4 @@ def qr_svg(link: str) -> str:
     except ModuleNotFoundError:
         return ""
     code = segno.make(link, error="l", micro=False)
-    return str(code.svg_inline(scale=4, dark="#000", light="#fff"))
+    return str(code.svg_inline(omitsize=True, dark="#000", light="#fff"))

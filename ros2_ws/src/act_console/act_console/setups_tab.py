@@ -49,11 +49,11 @@ class SetupsTab:
             self._log = ui.element("pre").classes("ac-log")
             with self._log:
                 self._tail = ui.label()
-        self._list = ui.element("div")
         if link and (picture := qr_svg(link)):
             with card("This page on a telephone"):
                 ui.html(picture, sanitize=False).classes("ac-qr")
                 ui.label("Whoever has this code moves the arm.").classes("dim")
+        self._list = ui.element("div")
 
     async def show_robot(self) -> None:
         """What the robot's command says."""

@@ -1,5 +1,5 @@
 // Recording episodes, and moving the arm by its joints.
-import { act, hand, live, send } from "act-console";
+import { act, endReplay, hand, live, replay, send } from "act-console";
 
 const SPEAK_MS = 50; // the arm stops when the page is silent for a few times that
 
@@ -70,6 +70,7 @@ export default {
       if (name.startsWith("record")) this.verdict = said.text;
     },
     take() {
+      endReplay(); // who moves the arm sees the arm
       const applied = live.pose?.a;
       hand.goal = [...(applied?.length === this.joints.length ? applied : this.here)];
       live.refused = "";
@@ -88,7 +89,7 @@ export default {
     },
     speak() {
       if (!hand.held) return;
-      const stopped = live.refused || live.state?.estop || !send({ drag: [...hand.goal] });
+      const stopped = replay.name || live.refused || live.state?.estop || !send({ drag: [...hand.goal] });
       if (stopped) this.letGo();
     },
     look() {

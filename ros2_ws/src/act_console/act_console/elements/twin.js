@@ -1,5 +1,5 @@
 // The arm in three dimensions: measured, where it is sent (a ghost), and the policy's plans.
-import { hand, live, on, reach } from "act-console";
+import { hand, live, on, reach, replay } from "act-console";
 import { OrbitControls, THREE } from "nicegui-scene";
 import { watch } from "vue";
 
@@ -125,7 +125,7 @@ export default {
       canvas.addEventListener(
         "pointerdown",
         (event) => {
-          if (!hand.held || pointer !== null) return;
+          if (!hand.held || replay.name || pointer !== null) return;
           plane.setFromNormalAndCoplanarPoint(this.camera.getWorldDirection(new THREE.Vector3()), ball.position);
           const hit = point(event);
           if (!hit || hit.distanceTo(ball.position) > 1.5 * HANDLE_M) return;
