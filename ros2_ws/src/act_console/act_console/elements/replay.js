@@ -9,7 +9,7 @@ export default {
       <h2>A recording, not the arm: {{ replay.name }}</h2>
       <p v-if="replay.problem" class="ac-hint" role="alert">{{ replay.problem }}</p>
       <template v-if="replay.track">
-        <video v-if="replay.track.film_s !== null" ref="film" class="ac-film" :src="film" muted playsinline preload="auto"></video>
+        <video v-if="replay.track.film_s !== null" ref="film" class="ac-film" :src="film" muted playsinline preload="auto" @loadedmetadata="show(replay.second)"></video>
         <input id="replay-time" type="range" min="0" :max="length" step="0.05" :value="replay.second" @input="put($event.target.value)" aria-label="time">
         <p><output id="replay-second">{{ replay.second.toFixed(1) }} of {{ length.toFixed(1) }} s</output> {{ owner }}</p>
       </template>
