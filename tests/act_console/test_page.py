@@ -243,6 +243,7 @@ def test_the_gripper_is_dragged_in_the_3d_view(page):
     page.mouse.up()
     assert page.evaluate(goal) == after
     page.get_by_role("button", name="Hand it back").click()
+    page.get_by_role("tab", name="Watch").click()
     page.get_by_text("handed back by").wait_for()
 
 
