@@ -103,8 +103,9 @@ def test_taught_trained_run_and_stopped(page, home):
     click(page, "Let the policy act")
     tab(page, "Watch")
     page.locator("#owner b", has_text=re.compile("^policy$")).wait_for()
-    page.keyboard.press("Space")
-    page.locator("#estop.stopped").wait_for()
+    while not page.locator("#estop.stopped").is_visible():  # its service may be known late
+        page.keyboard.press("Space")
+        page.wait_for_timeout(1000)
     page.locator("#reasons").get_by_text("e-stop").first.wait_for()
 
 
