@@ -17,6 +17,8 @@ from act_console.work import Robot
 
 MARKS = {DONE: "✓", OPEN: "·", WRONG: "✗"}
 LEVELS = {DONE: "ok", OPEN: "warn", WRONG: "error"}
+SILENT_WITHIN_S = 4.0  # after its end: `ConsoleNode.arm_is_heard`, and the launch that ends
+POLL_S = 0.2
 ALREADY = (
     "an arm is heard already: end what moves it first (Stop here, or Ctrl-C in its terminal); two "
     "programs for one arm would hold it still"
@@ -102,13 +104,21 @@ class SetupsTab:
                     )
 
     async def _begin(self, one: _Shown, work: Callable[..., str], *arguments: Any) -> None:
-        if not self._robot.running and self._arm_is_heard():
+        if not self._robot.running and await self._is_still_heard():
             ui.notify(
                 ALREADY, type="negative", timeout=12000, close_button="close", multi_line=True
             )
         elif one.is_emulated or await self._is_sure(one):
             await told(work, one.name, *arguments)
             await self.show_robot()
+
+    async def _is_still_heard(self) -> bool:
+        """Whether an arm runs; one that has just ended is heard for a little longer."""
+        for _ in range(round(SILENT_WITHIN_S / POLL_S)):
+            if not self._arm_is_heard():
+                return False
+            await asyncio.sleep(POLL_S)
+        return self._arm_is_heard()
 
     async def _is_sure(self, one: _Shown) -> bool:
         """Asks before a real arm gets force."""
