@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 
@@ -97,6 +98,35 @@ def test_the_e_stop_is_engaged_and_released(robot, look):
     assert "e-stop" in look.newest["refused"]["text"]
     assert robot.act("estop", False)["ok"]
     wait_until(lambda: look.newest["state"]["estop"] is False, PATIENCE_S)
+
+
+def test_a_stop_waits_for_an_arm_that_is_just_being_found():
+    """What `ConsoleNode.call` awaits before it says that nobody answers."""
+    import rclpy
+    from act_console.console_node import found
+    from act_core import ros, topics
+    from rclpy.node import Node
+
+    rclpy.init(args=[])
+    try:
+        console_side, arm_side = Node("console_side"), Node("arm_side")
+        client = console_side.create_client(
+            ros.interface_type(topics.ESTOP.type_name), topics.ESTOP.name
+        )
+        asyncio.run(found(client, within_s=0.05))
+        assert not client.service_is_ready()
+
+        async def starts_meanwhile() -> None:
+            waiting = asyncio.create_task(found(client, within_s=PATIENCE_S))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            ros.service(arm_side, topics.ESTOP, lambda _request, response: response)
+            await waiting
+
+        asyncio.run(starts_meanwhile())
+        assert client.service_is_ready()
+    finally:
+        rclpy.shutdown()
 
 
 def test_the_e_stop_goes_by_the_live_channel_as_well(robot, look):

@@ -175,7 +175,7 @@ def test_an_episode_is_played_thrown_away_and_taken_out_again(page):
     page.get_by_role("tab", name="Episodes").click()
     row = page.get_by_role("row", name="episode_000000")
     row.get_by_role("checkbox").click()
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     until(page, "document.querySelector('video')?.readyState >= 2")
     page.get_by_role("button", name="To the bin").click()
     row.wait_for(state="detached")

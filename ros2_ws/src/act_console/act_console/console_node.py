@@ -46,6 +46,7 @@ STATE_EVERY = 10
 GRAPH_EVERY = 20
 ARM_SILENT_S = 2.0  # then its node has ended
 ANSWER_S = 3.0  # a service may take so long
+FOUND_WITHIN_S, FOUND_EVERY_S = 2.0, 0.02  # an arm that has just begun
 MOST_CAMERAS = 6
 OTHER_CLOCK_NS = 3600 * NS_PER_S
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -106,8 +107,14 @@ class ConsoleNode(Node):
     # -- for the pages: the web server's thread ------------------------------------------------
 
     async def call(self, service: topics.Service, value: bool | None) -> tuple[bool, str]:
-        """Calls a service of the graph; whether it did what was asked, and its words."""
+        """Calls a service of the graph; whether it did what was asked, and its words.
+
+        Whoever presses the e-stop of an arm that is just being found is not told that there is
+        none: the stop waits for it, for `FOUND_WITHIN_S`.
+        """
         client = self._clients_[service.name]
+        if service is topics.ESTOP and value:
+            await found(client, FOUND_WITHIN_S)
         if not client.service_is_ready():
             return False, ""
         request = client.srv_type.Request()
@@ -354,6 +361,14 @@ class ConsoleNode(Node):
             clean(key, 20): clean(value, 80) for key, value in list(values.items())[:12]
         }
         self._tell_state()
+
+
+async def found(client: Client, within_s: float) -> None:
+    """Returns when the service is there, or when time is up."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within_s
+    while not client.service_is_ready() and loop.time() < until:
+        await asyncio.sleep(FOUND_EVERY_S)
 
 
 def _short(values: Vector) -> list[float]:

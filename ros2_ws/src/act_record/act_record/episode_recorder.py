@@ -8,6 +8,7 @@ is counted.
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import re
 import shutil
@@ -108,7 +109,9 @@ class EpisodeRecorder:
 
     def free_bytes(self) -> int:
         """What is free on the disk of the recordings."""
-        there = next(path for path in (self._out, *self._out.absolute().parents) if path.exists())
+        there = next(
+            path for path in (self._out, *self._out.absolute().parents) if os.path.exists(path)
+        )
         return shutil.disk_usage(there).free
 
     def little_space(self) -> str | None:

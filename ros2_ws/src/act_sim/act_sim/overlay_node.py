@@ -8,15 +8,15 @@ Where the outlines do not lie on the arm, a camera was moved, or the arm's calib
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from act_core import ros, topics
 from act_core.camera_alignment import read_alignment
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
-from act_core.ros_newest import Newest
 from act_core.timing import to_ns
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 
 from act_sim.arm_model import ARM
 from act_sim.arm_overlay import ArmOverlay
@@ -46,7 +46,9 @@ class OverlayNode(Node):
         self._overlay = ArmOverlay(cameras)
         self._joints: tuple[int, list[float]] | None = None
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
-        self._pictures = {name: Newest(self, topics.camera_image(name)) for name in cameras}
+        self._newest: dict[str, Image] = {}
+        for name in cameras:
+            ros.subscription(self, topics.camera_image(name), partial(self._on_image, name))
         self._drawn = {name: ros.publisher(self, topics.camera_overlay(name)) for name in cameras}
         ros.steady_timer(self, 1.0 / p.rate_hz, self._draw)
 
@@ -62,10 +64,20 @@ class OverlayNode(Node):
             return
         self._joints = ros.stamp_ns(message.header.stamp), position.tolist()
 
+    def _on_image(self, camera: str, message: Image) -> None:
+        try:
+            ros.image_to_array(message, "rgb8")
+        except ValueError as error:
+            self.get_logger().warning(
+                f"camera {camera} refused: {error}", throttle_duration_sec=5.0
+            )
+            return
+        self._newest[camera] = message
+
     def _draw(self) -> None:
-        for name, pictures in self._pictures.items():
-            message = pictures.take()
-            if message is None or not self._drawn[name].get_subscription_count():
+        for name, drawn in self._drawn.items():
+            message = self._newest.pop(name, None)
+            if message is None or not drawn.get_subscription_count():
                 continue
             stamp_ns = ros.stamp_ns(message.header.stamp)
             if self._joints is None or abs(stamp_ns - self._joints[0]) > to_ns(STALE_S):
@@ -76,12 +88,12 @@ class OverlayNode(Node):
                 continue
             try:
                 picture = ros.image_to_array(message, "rgb8")
-                drawn = self._overlay.draw(name, picture, self._joints[1])
-            except (ValueError, ConfigurationError) as error:
+                outlined = self._overlay.draw(name, picture, self._joints[1])
+            except ConfigurationError as error:  # larger than the simulation draws
                 self.get_logger().warning(f"camera {name}: {error}", throttle_duration_sec=5.0)
                 continue
             frame_id = message.header.frame_id
-            self._drawn[name].publish(ros.array_to_image(drawn, stamp_ns, frame_id))
+            drawn.publish(ros.array_to_image(outlined, stamp_ns, frame_id))
 
 
 def main() -> int:
