@@ -40,10 +40,11 @@ CAMERA = "from act_camera.camera_node import main; raise SystemExit(main())"
 RECORDER = "from act_record.record_node import main; raise SystemExit(main())"
 JOINT_HZ = 100.0
 PATIENCE_S = 30.0
+NUMBER_RAD = 1e-5  # so that half an hour of messages stays within a joint's travel
 
 
 class Arm(Node):
-    """Joints and commands whose first value is the number of the message."""
+    """Joints and commands whose first value tells the number of the message."""
 
     def __init__(self) -> None:
         super().__init__("bench_record")
@@ -55,7 +56,7 @@ class Arm(Node):
 
     def _tick(self) -> None:
         position = np.full(len(JOINT_NAMES), 0.1 * np.sin(self.sent / JOINT_HZ))
-        position[0] = self.sent
+        position[0] = NUMBER_RAD * self.sent
         now_ns = self.get_clock().now().nanoseconds
         for output in self._outputs:
             output.publish(ros.joint_state(JOINT_NAMES, position, now_ns))
@@ -103,7 +104,7 @@ def missing(bag: Bag) -> tuple[dict[str, int], dict[str, int]]:
         elif topic.endswith("/camera_info"):
             infos.setdefault(topic.split("/")[1], set()).add(cdr.stamp_ns(message.data))
         elif message.type_name == cdr.JOINT_STATE:
-            number = int(cdr.read_joints(message.data).position[0])
+            number = round(cdr.read_joints(message.data).position[0] / NUMBER_RAD)
             numbers.setdefault(topic, []).append(number)
     lost, not_sent = {}, {}
     for topic, values in numbers.items():
