@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from act_core.errors import ConfigurationError
+from act_training.collect import CollectOptions, collect
 from act_training.evaluation_record import condition_record, write_record
 from act_training.sweep import SweepOptions, over_seeds, plan, stages, sweep, table
 
@@ -145,17 +146,20 @@ def test_a_run_that_fails_is_told_and_tried_again_and_never_mixed(tmp_path):
         sweep(options(tmp_path, seeds=(0,), level=2))
 
 
-def test_from_data_to_the_table_and_nothing_twice(tmp_path):
-    pytest.importorskip("mujoco", reason="MuJoCo is not installed")
-    collect = [sys.executable, "-m", "act_training.collect", "--env", "so101/reach", "--episodes",
-               "3", "--height", "24", "--width", "32", "--out", str(tmp_path / "data")]  # fmt: skip
-    assert subprocess.run(collect, capture_output=True).returncode == 0
-    words = ("--data", tmp_path / "data", "--preset", "debug", "--vary", "training.steps=2",
-             "--seeds", 0, "--episodes", 2, "--out", tmp_path / "sweep")  # fmt: skip
-    done = act_sweep(*words)
+def test_from_data_to_the_table_and_nothing_twice(tmp_path, monkeypatch, caplog):
+    examples = str(Path(__file__).resolve().parents[2] / "examples")
+    monkeypatch.syspath_prepend(examples)
+    inherited = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (examples, inherited))))
+    env = "gym/own_environment:Dot-v0"
+    collect(CollectOptions(env=env, episodes=3, workers=1, out=tmp_path / "data"))
+    asked = options(tmp_path, vary=("training.steps=2",), seeds=(0,), episodes=2)
+    done = act_sweep("--data", *asked.data, "--preset", "debug", "--vary", *asked.vary, "--seeds",
+                     0, "--episodes", 2, "--out", asked.out)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "/2 | **" in done.stdout
-    log = Path(tmp_path / "sweep/debug/seed0/log.txt").read_text()
-    again = act_sweep(*words)
-    assert "1 of 1 runs are there" in again.stderr
-    assert Path(tmp_path / "sweep/debug/seed0/log.txt").read_text() == log
+    log = (asked.out / "debug/seed0/log.txt").read_text()
+    with caplog.at_level("INFO"):
+        sweep(asked)
+    assert "1 of 1 runs are there" in caplog.text
+    assert (asked.out / "debug/seed0/log.txt").read_text() == log
