@@ -16,26 +16,16 @@ Ctrl-C ends the recording. More, with pictures: docs/camera_alignment.md.
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from act_bringup.bag_recording import bag_and_namespace, bag_recorder, included
 from act_bringup.launch_arguments import declare
-from act_bringup.namespace import NAMESPACE, absolute
-from act_bringup.required import required
+from act_bringup.namespace import NAMESPACE
 from act_bringup.setup_argument import with_setup
 from act_bringup.who_drives import EXPERT, NOBODY
 from act_core import topics
 from act_core.setup_file import REAL
-from ament_index_python import get_package_share_directory
-from launch import Condition, LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    IncludeLaunchDescription,
-    LogInfo,
-    OpaqueFunction,
-)
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.conditions import IfCondition, UnlessCondition
-from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PythonExpression
 
 SIMULATED = "simulated"
@@ -45,23 +35,10 @@ SHOWN = {"policy": EXPERT, "task": "look_around", "pause_s": "1000000.0", "camer
 LIMP = {"policy": NOBODY, "torque": "false"}
 
 
-def arm(file: str, condition: Condition, more: dict[str, str]) -> IncludeLaunchDescription:
-    """The nodes of another launch file, which takes its arguments from this one's command line."""
-    folder = Path(get_package_share_directory("act_bringup"), "launch")
-    return IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(folder / file)),
-        launch_arguments=more.items(),
-        condition=condition,
-    )
-
-
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    bag = value("bag")
-    if Path(bag).exists():
-        raise RuntimeError(f"bag:={bag} is there already: choose another name, or move it away")
     simulated = value("hardware") == SIMULATED
     cameras = value("cameras") or (OWN_CAMERAS if simulated else "")
     if not cameras:
@@ -69,17 +46,10 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     names = [entry.partition("=")[0] for entry in cameras.split(",") if entry]
     # What a camera sends as JPEG is recorded as it is, a twentieth of the pixels.
     kind = topics.camera_image if simulated else topics.camera_compressed
-    recorded = [topics.JOINT_STATES.name, *(kind(name).name for name in names)]
-    recorder = ExecuteProcess(
-        cmd=["ros2", "bag", "record", "-o", bag, *(absolute(context, name) for name in recorded)],
-        output="log",
-        on_exit=required("the recorder"),
-    )
-    namespace = absolute(context, "").strip("/")
-    of_it = f" --namespace {namespace}" if namespace else ""
+    recorder = bag_recorder(context, (topics.JOINT_STATES, *map(kind, names)))
     told = LogInfo(
-        msg=f"recording into {bag}; Ctrl-C when the board was seen from all sides, then: "
-        f"act-align-camera {bag}{of_it} --out my_cameras.yaml"
+        msg=f"recording into {value('bag')}; Ctrl-C when the board was seen from all sides, then: "
+        f"act-align-camera {bag_and_namespace(context)} --out my_cameras.yaml"
     )
     return [recorder, told]
 
@@ -96,8 +66,8 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *with_setup([hardware, *declare((bag, NAMESPACE))]),
-            arm("real_so101.launch.py", UnlessCondition(is_simulated), LIMP),
-            arm("sim.launch.py", IfCondition(is_simulated), SHOWN),
+            included("real_so101.launch.py", UnlessCondition(is_simulated), LIMP),
+            included("sim.launch.py", IfCondition(is_simulated), SHOWN),
             OpaqueFunction(function=start_nodes),
         ]
     )

@@ -13,8 +13,7 @@ real_so101.launch.py (or, simulated, of sim.launch.py) may be given. More: docs/
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from act_bringup.bag_recording import bag_and_namespace, bag_recorder, included
 from act_bringup.launch_arguments import arguments_of, as_parameters, declare
 from act_bringup.namespace import NAMESPACE, absolute
 from act_bringup.required import required
@@ -23,17 +22,9 @@ from act_bringup.who_drives import NOBODY
 from act_core import topics
 from act_core.setup_file import EMULATED, REAL
 from act_sim.excite_parameters import ExciteParameters
-from ament_index_python import get_package_share_directory
-from launch import Condition, LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    IncludeLaunchDescription,
-    LogInfo,
-    OpaqueFunction,
-)
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.conditions import IfCondition, UnlessCondition
-from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 
@@ -46,26 +37,8 @@ EXCITE_ARGUMENTS = arguments_of(
 RECORDED = (topics.JOINT_STATES, topics.JOINT_COMMANDS_APPLIED, topics.ESTOP_STATE)
 
 
-def arm(file: str, condition: Condition, **more: str) -> IncludeLaunchDescription:
-    """The nodes of another launch file, which takes its arguments from this one's command line."""
-    folder = Path(get_package_share_directory("act_bringup"), "launch")
-    return IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(folder / file)),
-        launch_arguments=(UNDISTURBED | more).items(),
-        condition=condition,
-    )
-
-
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    bag = LaunchConfiguration("bag").perform(context)
-    if Path(bag).exists():
-        raise RuntimeError(f"bag:={bag} is there already: choose another name, or move it away")
-    recorder = ExecuteProcess(
-        cmd=["ros2", "bag", "record", "-o", bag,
-             *(absolute(context, topic.name) for topic in RECORDED)],
-        output="log",
-        on_exit=required("the recorder"),
-    )  # fmt: skip
+    recorder = bag_recorder(context, RECORDED)
     namespace = absolute(context, "").rstrip("/")
     own_time = LaunchConfiguration("hardware").perform(context) == SIMULATED
     excite = Node(
@@ -76,8 +49,10 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[as_parameters(context, EXCITE_ARGUMENTS), {"use_sim_time": own_time}],
         on_exit=required("the motion"),
     )
-    of_it = f" --namespace {namespace.strip('/')}" if namespace else ""
-    told = LogInfo(msg=f"recorded into {bag}; then: act-identify {bag}{of_it} --out my_arm.yaml")
+    told = LogInfo(
+        msg=f"recorded into {LaunchConfiguration('bag').perform(context)}; then: act-identify "
+        f"{bag_and_namespace(context)} --out my_arm.yaml"
+    )
     return [recorder, excite, told]
 
 
@@ -94,9 +69,13 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *with_setup([hardware, *declare((bag, *EXCITE_ARGUMENTS, NAMESPACE))]),
-            arm("real_so101.launch.py", UnlessCondition(is_simulated)),
+            included("real_so101.launch.py", UnlessCondition(is_simulated), UNDISTURBED),
             # With the simulation's own clock a busy machine tears no hole into the motion.
-            arm("sim.launch.py", IfCondition(is_simulated), use_sim_time="true"),
+            included(
+                "sim.launch.py",
+                IfCondition(is_simulated),
+                UNDISTURBED | {"use_sim_time": "true"},
+            ),
             OpaqueFunction(function=start_nodes),
         ]
     )

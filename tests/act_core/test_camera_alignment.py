@@ -85,3 +85,9 @@ def test_refuses_what_is_no_alignment(content, text):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot read the camera alignment: .*none.yaml"):
         read_alignment(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["~nobody_of_that_name/cameras.yaml", "cam\0eras.yaml"])
+def test_a_name_that_cannot_be(name):
+    with pytest.raises(ConfigurationError, match="is no path"):
+        read_alignment(name)

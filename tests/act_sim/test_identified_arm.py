@@ -185,3 +185,8 @@ def test_levels_are_drawn_around_the_arm():
 
 def test_names_are_in_the_order_of_the_robot():
     assert tuple(NOMINAL_ARM.joints) == JOINT_NAMES
+
+
+def test_a_name_that_cannot_be():
+    with pytest.raises(ConfigurationError, match="is no path"):
+        read_arm("~nobody_of_that_name/arm.yaml")

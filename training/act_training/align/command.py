@@ -21,6 +21,7 @@ from act_core.errors import ConfigurationError
 from act_core.files import replacing, write_file
 from act_core.policy_json import read_spec
 from act_core.policy_spec import PolicySpec
+from act_sim.arm_model import ARM
 from act_sim.arm_overlay import ArmOverlay
 from act_sim.calibration_board import SQUARE_M, Board
 from numpy.typing import NDArray
@@ -200,8 +201,6 @@ def write_overlays(found: BagViews, solution: Solution, folder: Path) -> None:
 
 
 def _with_offsets(joints_rad: NDArray[np.float64], solution: Solution) -> NDArray[np.float64]:
-    from act_sim.arm_model import ARM
-
     angles = joints_rad.copy()
     angles[[ARM.index(name) for name in OFFSET_JOINTS]] += solution.offsets_rad
     return angles

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
+from act_core.camera_alignment import GRIPPER
 from act_sim.arm_model import ARM, load_arm
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
-
-GRIPPER_BODY = "gripper"  # what carries the fixed finger and the wrist camera
 
 
 def pose(position: ArrayLike, rotation: Rotation) -> Array:
@@ -47,7 +46,7 @@ class Hand:
         self._model = load_arm().compile()
         self._data = mujoco.MjData(self._model)
         self._qpos = [self._model.joint(name).qposadr[0] for name in ARM.joint_names]
-        self._body = self._model.body(GRIPPER_BODY).id
+        self._body = self._model.body(GRIPPER).id
 
     def pose(self, joints_rad: ArrayLike) -> Array:
         """(4, 4) of the gripper in the base's frame at joint angles (6,)."""

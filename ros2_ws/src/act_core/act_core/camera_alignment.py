@@ -26,13 +26,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from act_core.errors import ConfigurationError, suggest
-from act_core.yaml_file import read_yaml
+from act_core.measured_file import Kind, check_kind, mapping, read_measured
 
 VERSION_KEY, VERSION = "act_camera_alignment", 1
+KIND = Kind(VERSION_KEY, VERSION, "camera alignment", "the alignment is", "act-align-camera")
 BASE, GRIPPER = "base", "gripper"
 MOUNTS = (BASE, GRIPPER)
 FARTHEST_M = 5.0  # from what it is mounted on: beyond that it is millimetres
@@ -102,15 +104,7 @@ class AlignedCamera:
 def read_alignment(path: str | Path, robot: str = "so101") -> dict[str, AlignedCamera]:
     """The cameras of a file by name. Raises ConfigurationError for what is no such file, naming
     what is wrong: another robot, a field that is missing or unknown, numbers that cannot be."""
-    path = Path(path).expanduser()
-    try:
-        content = read_yaml(path)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"cannot read the camera alignment: '{path}' {error}") from error
-    try:
-        return parse_alignment(content, robot)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"'{path}': {error}") from None
+    return read_measured(path, KIND, partial(parse_alignment, robot=robot))
 
 
 def is_alignment(content: Any) -> bool:
@@ -120,18 +114,7 @@ def is_alignment(content: Any) -> bool:
 
 def parse_alignment(content: Any, robot: str = "so101") -> dict[str, AlignedCamera]:
     """See `read_alignment`."""
-    if not is_alignment(content):
-        raise ConfigurationError(
-            f"no camera alignment: there is no '{VERSION_KEY}', which act-align-camera writes first"
-        )
-    if content[VERSION_KEY] != VERSION or isinstance(content[VERSION_KEY], bool):
-        raise ConfigurationError(
-            f"{VERSION_KEY} is {content[VERSION_KEY]!r:.40}, this version reads {VERSION}"
-        )
-    if content.get("robot") != robot:
-        raise ConfigurationError(
-            f"the alignment is of robot {content.get('robot')!r:.40}, expected '{robot}'"
-        )
+    check_kind(content, KIND, robot)
     cameras = content.get("cameras")
     if not isinstance(cameras, dict) or not cameras:
         raise ConfigurationError(f"cameras: {cameras!r:.40}, expected names with values")
@@ -139,9 +122,7 @@ def parse_alignment(content: Any, robot: str = "so101") -> dict[str, AlignedCame
 
 
 def _camera(name: str, values: Any) -> AlignedCamera:
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"camera {name}: {values!r:.40}, expected names with values")
-    for key in values:
+    for key in mapping(values, f"camera {name}"):
         if key not in _FIELDS:
             raise ConfigurationError(suggest(f"field of camera {name}", f"{key!s:.40}", _FIELDS))
     missing = [key for key in _FIELDS if key not in values]

@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
+from act_core.measured_file import Kind, check_kind, mapping, read_measured
 from act_core.robots import find_robot
-from act_core.yaml_file import read_yaml
 from numpy.typing import NDArray
 
 from act_sim.arm_model import SERVO
@@ -40,6 +40,7 @@ ROBOT = "so101"
 ARM = find_robot(ROBOT)
 JOINT_NAMES = ARM.joint_names
 VERSION_KEY, VERSION = "act_arm_parameters", 1
+KIND = Kind(VERSION_KEY, VERSION, "arm parameters", "the parameters are", "act-identify")
 
 
 class Allowed(NamedTuple):
@@ -112,38 +113,19 @@ def apply_servos(model: mujoco.MjModel, arm: IdentifiedArm) -> None:
 def read_arm(path: str | Path) -> IdentifiedArm:
     """The arm of a file. Raises ConfigurationError for what is no such file, naming what is wrong:
     another robot, a joint or parameter that is missing or unknown, and values that cannot be."""
-    path = Path(path).expanduser()
-    try:
-        content = read_yaml(path)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"cannot read the arm parameters: '{path}' {error}") from error
-    try:
-        return parse_arm(content)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"'{path}': {error}") from None
+    return read_measured(path, KIND, parse_arm)
 
 
 def parse_arm(content: Any) -> IdentifiedArm:
     """See `read_arm`."""
-    if not isinstance(content, dict) or VERSION_KEY not in content:
-        raise ConfigurationError(
-            f"no arm parameters: there is no '{VERSION_KEY}', which act-identify writes first"
-        )
-    if content[VERSION_KEY] != VERSION or isinstance(content[VERSION_KEY], bool):
-        raise ConfigurationError(
-            f"{VERSION_KEY} is {content[VERSION_KEY]!r:.40}, this version reads {VERSION}"
-        )
-    if content.get("robot") != ROBOT:
-        raise ConfigurationError(
-            f"the parameters are of robot {content.get('robot')!r:.40}, expected '{ROBOT}'"
-        )
-    joints = _mapping(content.get("joints"), "joints")
+    check_kind(content, KIND, ROBOT)
+    joints = mapping(content.get("joints"), "joints")
     _check_names(joints, JOINT_NAMES, "joint")
     return IdentifiedArm({name: _joint(name, joints[name]) for name in JOINT_NAMES})
 
 
 def _joint(name: str, content: Any) -> JointDynamics:
-    values = _mapping(content, name)
+    values = mapping(content, name)
     _check_names(values, PARAMETERS, f"{name}: parameter")
     return JointDynamics(**{key: _number(f"{name}: {key}", key, values[key]) for key in PARAMETERS})
 
@@ -155,12 +137,6 @@ def _number(where: str, parameter: str, value: Any) -> float:
     if not (math.isfinite(value) and low <= value <= high):
         raise ConfigurationError(f"{where} is {value:.6g}, expected {low:g} to {high:g}")
     return float(value)
-
-
-def _mapping(content: Any, what: str) -> Mapping[Any, Any]:
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{what}: {content!r:.40}, expected names with values")
-    return content
 
 
 def _check_names(there: Mapping[Any, Any], known: tuple[str, ...], what: str) -> None:
