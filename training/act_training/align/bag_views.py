@@ -89,7 +89,8 @@ def read_views(
                 "whole, 20 to 60 cm away, in good light"
             )
         if camera.mounted_on == board_on and board_on == BASE:
-            found, rest_ns = _before_still_camera(name, looks)
+            found, since_ns = _before_still_camera(name, looks)
+            rest_ns = max(rest_ns, since_ns)  # of several such cameras, the last that saw it moved
         else:
             found = _by_moving_arm(name, looks, rest_ns)
         cameras.append(camera)
