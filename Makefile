@@ -31,10 +31,13 @@ train-demo-policy: training ## make a policy for pick_place: collect, train, exp
 	$(IN_ENV) training/recipes/pick_place.sh --budget $(BUDGET)
 
 # In two processes: with rclpy, Mesa, HDF5 and torch all in one, the interpreter crashed at its end once.
+# Many tests are graphs of processes in real time: what fails is tried once more by itself, so that one
+# stall of a shared machine is not a verdict; the summary lists it as RERUN, and twice failed is failed.
 SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
+PYTEST := nice -n 5 python -m pytest --reruns 1 -rfEsR
 test: training ## run every test
-	$(IN_ENV) nice -n 5 python -m pytest tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
-	nice -n 5 python -m pytest $(SECOND_TESTS) && exit $$first
+	$(IN_ENV) $(PYTEST) tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
+	$(PYTEST) $(SECOND_TESTS) && exit $$first
 
 check: training ## lint, format, types, spelling
 	$(IN_ENV) ruff check . && ruff format --check . && mypy && codespell

@@ -109,7 +109,9 @@ def test_a_stop_waits_for_an_arm_that_is_just_being_found():
 
     rclpy.init(args=[])
     try:
-        console_side, arm_side = Node("console_side"), Node("arm_side")
+        # In a namespace of their own: the other tests' arm answers on this topic as well.
+        console_side = Node("console_side", namespace="being_found")
+        arm_side = Node("arm_side", namespace="being_found")
         client = console_side.create_client(
             ros.interface_type(topics.ESTOP.type_name), topics.ESTOP.name
         )
