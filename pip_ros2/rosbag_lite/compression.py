@@ -17,7 +17,7 @@ from typing import IO
 import zstandard
 from lz4.frame import LZ4FrameDecompressor
 
-from rosbag_lite.errors import BagError, DamageError
+from rosbag_lite.errors import BagError, DamageError, check_is_itself
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024  # of a chunk or message; rosbag2's chunks have 0.75 MiB
 ZSTD_BLOCK_BYTES = 128 * 1024
@@ -58,8 +58,9 @@ def unpack_message(packed: Bytes) -> bytes:
 def unpacked_file(path: Path) -> Iterator[Path]:
     """The file itself, or for one that was compressed as a whole a temporary copy of its content.
 
-    Raises BagError when it cannot be unpacked, or not for want of space.
+    Raises BagError when it cannot be unpacked, or not for want of space, or is a pointer to itself.
     """
+    check_is_itself(path)
     if path.suffix != FILE_SUFFIX:
         yield path
         return

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from rosbag_lite.errors import BagError
+from rosbag_lite.errors import BagError, check_is_itself
 
 FILE_NAME = "metadata.yaml"
 VERSION = 8
@@ -159,6 +159,7 @@ def write(folder: Path, metadata: BagMetadata) -> None:
 
 def load(path: Path) -> Told:
     """Reads metadata.yaml. Raises BagError when it is damaged, or too large to be one."""
+    check_is_itself(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise BagError(f"{path} has {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}")

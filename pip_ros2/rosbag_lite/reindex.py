@@ -12,7 +12,7 @@ from mcap.writer import Writer
 
 from rosbag_lite import mcap_file, metadata
 from rosbag_lite.bag import MCAP, Bag, check_one_storage, open_bag, stored_files
-from rosbag_lite.errors import BagError, CutOffError, DamageError
+from rosbag_lite.errors import BagError, CutOffError, DamageError, check_is_itself
 from rosbag_lite.mcap_records import Attachment, Channel, Message, Metadata, Schema
 from rosbag_lite.metadata import BagMetadata
 from rosbag_lite.writer import CHUNK_BYTES, COMPRESSIONS
@@ -41,6 +41,7 @@ def reindex(folder: Path, compression: str = "none") -> Reindexed:
         raise BagError(f"{folder} is no folder with .mcap or .db3 files in it")
     check_one_storage(folder, files)
     for path in files:
+        check_is_itself(path)
         _check_not_in_progress(path)
     broken = [p for p in files if p.suffix == MCAP and mcap_file.summary(p) is None]
     kept = [path.name + KEPT_SUFFIX for path in broken if _rewrite(path, compression)]

@@ -299,3 +299,22 @@ def test_version_9_and_version_4_are_read(tmp_path):
     topic["offered_qos_profiles"] = ""
     file.write_text(yaml.safe_dump(tree))
     assert metadata.load(file) == Told(("x_0.mcap",), 2, "", "", "")
+
+
+@pytest.mark.parametrize("name", ["x_0.mcap", "x_0.db3", "x_0.mcap.zstd", "metadata.yaml"])
+def test_a_pointer_of_git_lfs_is_named_with_the_remedy(tmp_path, name):
+    (tmp_path / "x_0.mcap").write_bytes(b"")
+    if name.startswith("x_0"):
+        (tmp_path / "x_0.mcap").unlink()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 206699736\n"
+    (tmp_path / name).write_text(pointer)
+    for read in (
+        lambda path: list(open_bag(path).messages()),
+        lambda path: open_bag(path).contents(),
+    ):
+        with pytest.raises(BagError, match=rf"{name} is a pointer of Git LFS.*git lfs pull"):
+            read(tmp_path)
+    if name != "metadata.yaml":  # which is made anew
+        with pytest.raises(BagError, match="pointer of Git LFS"):
+            reindex(tmp_path)
+    assert (tmp_path / name).read_text() == pointer
