@@ -37,6 +37,7 @@ from act_bringup.namespace import NAMESPACE, absolute, in_namespace
 from act_bringup.own_folder import own_folder
 from act_bringup.params_file import ParametersFile
 from act_bringup.required import required
+from act_bringup.rviz import RVIZ, rviz_nodes
 from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, check_joints, who_drives
 from act_camera.sources import SOURCES
@@ -182,6 +183,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     simulated = choices.drive.cameras or CAMERAS[len(choices.arms)]
     seen_by = simulated if choices.emulated else list(choices.cameras)
     nodes += console_nodes(context, choices.robot.name, seen_by)
+    nodes += rviz_nodes(context, choices.robot)
     return in_namespace(context, nodes)
 
 
@@ -370,6 +372,7 @@ def generate_launch_description() -> LaunchDescription:
             *OF_TWO,
             *SIM_ARGUMENTS,
             *CONSOLE_ARGUMENTS,
+            RVIZ,
             NAMESPACE,
         )
     )

@@ -20,6 +20,7 @@ from act_bringup.launch_arguments import (
 )
 from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
+from act_bringup.rviz import RVIZ, rviz_nodes
 from act_bringup.setup_argument import with_setup
 from act_bringup.simulated import policy_node
 from act_bringup.who_drives import EXPERT, NOBODY, check_joints, who_drives
@@ -67,8 +68,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # Policies ship for one arm.
     policy = value("policy") or (EXPERT if value("arms") == "2" else "")
     drive = who_drives(policy, value("task"), without=EXPERT, choices=(EXPERT, NOBODY))
-    robot = ROBOTS[value("arms")]
-    check_joints(drive, find_robot(robot).joint_names)
+    robot = find_robot(ROBOTS[value("arms")])
+    check_joints(drive, robot.joint_names)
     cameras = [name for name in value("cameras").split(",") if name]
     cameras = cameras or drive.cameras or DEFAULT_CAMERAS[value("arms")]
     shared = {"use_sim_time": value("use_sim_time").lower() == "true"}
@@ -94,16 +95,17 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             package="act_record",
             executable="film_node",
             output="screen",
-            parameters=[{"out": value("film"), "cameras": cameras, "robot": robot, **shared}],
+            parameters=[{"out": value("film"), "cameras": cameras, "robot": robot.name, **shared}],
         )
         nodes.append(film)
     if drive.spec is not None:
         nodes.append(policy_node(value, drive, **shared))
-    return in_namespace(context, [*nodes, *console_nodes(context, robot, cameras)])
+    nodes += [*console_nodes(context, robot.name, cameras), *rviz_nodes(context, robot)]
+    return in_namespace(context, nodes)
 
 
 def generate_launch_description() -> LaunchDescription:
-    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *CONSOLE_ARGUMENTS, NAMESPACE))
+    arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *CONSOLE_ARGUMENTS, RVIZ, NAMESPACE))
     return LaunchDescription(
         [*with_setup([*arguments, arms_argument()]), OpaqueFunction(function=start_nodes)]
     )
