@@ -18,6 +18,7 @@ from act_camera.camera_node import CameraNode
 from act_camera.camera_parameters import CameraParameters
 from act_core.controlled_arm_node import ControlledArmNode, ControlledArmParameters
 from act_core.robots.so101 import HOME_POSE_RAD, SO101
+from act_core.trajectory_node import TrajectoryNode, TrajectoryParameters
 from act_policy.inference_node import InferenceNode
 from act_policy.policy_node import PolicyNode
 from act_policy.policy_parameters import PolicyParameters
@@ -98,6 +99,11 @@ def _overlay(folder: Path) -> Iterator[Entry]:
 def _controlled(_folder: Path) -> Iterator[Entry]:
     parameters = {"measured": "/measured", "output": "trajectory", "rate_hz": 50.0}
     yield Entry(ControlledArmNode, parameters, ControlledArmParameters)
+
+
+@contextmanager
+def _trajectory(_folder: Path) -> Iterator[Entry]:
+    yield Entry(TrajectoryNode, {"rate_hz": 50.0}, TrajectoryParameters)
 
 
 @contextmanager
@@ -198,6 +204,7 @@ NODES: dict[str, Callable[[Path], Any]] = {
     "policy_node control": _control,
     "policy_node inference": _inference,
     "controlled_arm_node": _controlled,
+    "trajectory_node": _trajectory,
     "sim_node": _sim,
     "overlay_node": _overlay,
     "sim_node in lockstep": _lockstep,

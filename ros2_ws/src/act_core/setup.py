@@ -6,7 +6,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(),
-    package_data={package_name: ["py.typed"]},
+    package_data={package_name: ["py.typed", "robots/*.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -19,7 +19,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "controlled_arm_node = act_core.entry:main_of.act_core.controlled_arm_node"
+            "controlled_arm_node = act_core.entry:main_of.act_core.controlled_arm_node",
+            "trajectory_node = act_core.entry:main_of.act_core.trajectory_node",
         ]
     },
 )

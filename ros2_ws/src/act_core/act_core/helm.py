@@ -256,7 +256,7 @@ class Helm:
         if device is not None and device.owns and found != device.joints:
             raise ValueError("it moves other joints than before")
         if device is None or found != device.joints:
-            part = _part(self._limits, found)
+            part = self._limits.part(found)
             clutch = Clutch(part, self._grippers[found], self._period_s)
             return _Device(name, list(found), matcher, clutch, reading.position), reading.position
         device.name = name or device.name
@@ -385,15 +385,3 @@ class Helm:
             self._hand_back = None
         place = {joint: i for i, joint in enumerate(self._limits.names)}
         return [float(target[place[name]]) for name in names]
-
-
-def _part(limits: JointLimits, joints: Sequence[int]) -> JointLimits:
-    """The limits of some of the joints."""
-    chosen = list(joints)
-    return JointLimits(
-        tuple(limits.names[i] for i in chosen),
-        limits.lower_rad[chosen],
-        limits.upper_rad[chosen],
-        limits.max_velocity_rad_s[chosen],
-        limits.max_acceleration_rad_s2[chosen],
-    )

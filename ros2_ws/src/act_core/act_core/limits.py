@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -48,6 +49,13 @@ class JointLimits:
         for name, lower, upper in zip(self.names, self.lower_rad, self.upper_rad, strict=True):
             if lower >= upper:
                 raise ValueError(f"{name}: lower limit {lower} is not below upper limit {upper}")
+
+    def part(self, joints: Sequence[int]) -> JointLimits:
+        """The limits of some of the joints, by their indices, in that order."""
+        chosen = list(joints)
+        names = tuple(self.names[i] for i in chosen)
+        arrays = (getattr(self, field.name)[chosen] for field in fields(self)[1:])
+        return JointLimits(names, *arrays)
 
 
 def far_outside(position_rad: ArrayLike, limits: JointLimits) -> str | None:

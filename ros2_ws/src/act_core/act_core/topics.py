@@ -41,6 +41,9 @@ JOINT_TRAJECTORY = Topic(
 POSITION_COMMANDS = Topic(
     "forward_position_controller/commands", "std_msgs/msg/Float64MultiArray", STATE, 100.0
 )
+# Of the node that follows trajectories; named as a controller of ros2_control is.
+TRAJECTORY = Topic("arm_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory", STATE)
+TRAJECTORY_STATUS = Topic("arm_controller/status", "diagnostic_msgs/msg/DiagnosticStatus", STATE)
 ROBOT_DESCRIPTION = Topic("robot_description", "std_msgs/msg/String", LATCHED)
 EPISODE_STATUS = Topic("episode/status", "diagnostic_msgs/msg/DiagnosticStatus", LATCHED)
 ARM_STATE = Topic("arm/state", "diagnostic_msgs/msg/DiagnosticStatus", STATE, 10.0)
@@ -102,7 +105,7 @@ def set_camera_info(camera: str) -> Service:
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
     LEADER_JOINT_STATES, JOY, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
-    DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS,
+    DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS, TRAJECTORY, TRAJECTORY_STATUS,
     ROBOT_DESCRIPTION,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (

@@ -156,11 +156,7 @@ def check_within(track: Track, limits: JointLimits) -> None:
             f"the recording is of another robot: it commands {clean_list(foreign)}, expected "
             f"{', '.join(limits.names)}; name its robot with robot:="
         )
-    columns = [known[name] for name in track.names]
-    own = JointLimits(
-        track.names, limits.lower_rad[columns], limits.upper_rad[columns],
-        limits.max_velocity_rad_s[columns], limits.max_acceleration_rad_s2[columns],
-    )  # fmt: skip
+    own = limits.part([known[name] for name in track.names])
     for seconds, row in zip(track.seconds, track.values, strict=True):
         if (wrong := far_outside(row, own)) is not None:
             raise ConfigurationError(f"the command at {seconds:.2f} s is refused: {wrong}")
