@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from so101_driver.emulator.pty_port import wait_for_port
 
-EMULATOR = "import sys; from so101_driver.emulator.command import main; sys.exit(main())"
+EMULATOR = "import sys; from so101_driver.emulator.cli import main; sys.exit(main())"
 
 
 class Emulator(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
-from act_sim.experts.hand_guide import Goal, HandGuide
+from act_sim.experts.cartesian_control import CartesianController, Goal
 from act_sim.task import Progress, Task, draw_position
 from act_sim.task_registry import register_task
 
@@ -51,7 +51,7 @@ class PointAtBall(Task):
 
 class Pointer:
     def __init__(self, sim):
-        self._sim, self._guide = sim, HandGuide(sim)
+        self._sim, self._controller = sim, CartesianController(sim)
 
     @property
     def done(self):
@@ -59,4 +59,4 @@ class Pointer:
 
     def act(self):
         above = self._sim.position("ball") + np.array([0.0, 0.0, 0.1])
-        return self._guide.command(Goal(above, -0.5 * np.pi, 0.0, 0.25))
+        return self._controller.command(Goal(above, -0.5 * np.pi, 0.0, 0.25))

@@ -6,8 +6,8 @@ import argparse
 from functools import wraps
 
 from ros2cli import bag_info, bag_play, bag_record
-from ros2cli.command import Run
 from ros2cli.errors import CliError
+from ros2cli.verbs import Run
 
 
 def _told(run: Run) -> Run:

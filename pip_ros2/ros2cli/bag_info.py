@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ros2cli.command import verb
 from ros2cli.errors import printable, unknown, warn
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rosbag_lite import Bag, BagMetadata

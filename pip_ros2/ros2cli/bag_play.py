@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ros2cli import discovery, graph, qos
 from ros2cli.bag_info import opened, warn_of_damage
-from ros2cli.command import verb
 from ros2cli.errors import CliError, printable, unknown, warn
 from ros2cli.interfaces import import_interface
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rclpy.node import Node

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph, qos
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown, warn
 from ros2cli.interfaces import definition_file, import_interface
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rclpy.node import Node

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from ros2cli import doctor_machine, doctor_ros
-from ros2cli.command import verb
 from ros2cli.doctor_result import FAIL, Result, fail
+from ros2cli.verbs import verb
 
 CHECKS: Mapping[str, Callable[[], Result]] = {
     "python": doctor_ros.python,

@@ -16,8 +16,8 @@ from traceback import extract_tb
 from typing import Any
 
 from ros2cli import log_folder, packages
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
+from ros2cli.verbs import verb
 
 
 @verb("""

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from ros2cli import graph, leftovers, log_folder, network
-from ros2cli.command import DISTRIBUTION, Parser
 from ros2cli.errors import CliError
 from ros2cli.packages import ensure_prefix_path
+from ros2cli.verbs import DISTRIBUTION, Parser
 
 COMMANDS = {
     "bag": "Record, inspect and play rosbag2 folders (MCAP)",

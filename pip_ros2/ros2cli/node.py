@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from ros2cli import graph
-from ros2cli.command import verb
 from ros2cli.errors import warn
+from ros2cli.verbs import verb
 
 
 @verb("""

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rclpy.node import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ros2cli import packages
-from ros2cli.command import verb
+from ros2cli.verbs import verb
 
 
 @verb("""

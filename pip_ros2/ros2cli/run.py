@@ -8,8 +8,8 @@ import signal
 import subprocess
 
 from ros2cli import packages
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
+from ros2cli.verbs import verb
 
 
 @verb("""

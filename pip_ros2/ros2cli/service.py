@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from ros2cli import graph
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 from ros2cli.interfaces import full_name, import_interface
+from ros2cli.verbs import verb
 
 
 @verb("""

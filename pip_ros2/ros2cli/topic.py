@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ros2cli import graph, topic_echo, topic_hz, topic_pub
-from ros2cli.command import verb
+from ros2cli.verbs import verb
 
 
 @verb("""

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph, qos
-from ros2cli.command import verb
 from ros2cli.errors import CliError, unknown
 from ros2cli.interfaces import import_interface
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rclpy.node import Node

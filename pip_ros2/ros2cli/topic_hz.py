@@ -12,8 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ros2cli import graph
-from ros2cli.command import verb
 from ros2cli.interfaces import import_interface
+from ros2cli.verbs import verb
 
 if TYPE_CHECKING:
     from rclpy.clock import Clock

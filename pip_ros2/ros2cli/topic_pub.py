@@ -6,9 +6,9 @@ import argparse
 import time
 
 from ros2cli import graph, qos
-from ros2cli.command import verb
 from ros2cli.errors import CliError
 from ros2cli.interfaces import import_interface
+from ros2cli.verbs import verb
 
 POLL_S = 0.1
 KEEP_ALIVE_S = 0.1  # after the last message

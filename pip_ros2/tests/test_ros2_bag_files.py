@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 from ros2cli import bag_info, bag_play, qos
-from ros2cli.command import Parser
 from ros2cli.errors import CliError
 from ros2cli.main import main
 from ros2cli.packages import ensure_prefix_path
+from ros2cli.verbs import Parser
 from rosbag_lite import BagTopic, metadata, open_bag
 
 from pip_ros2.tests.rosbag_lite import test_dress as dress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ros2cli import discovery, qos
-from ros2cli.command import CHOICES, Parser, verb
+from ros2cli.verbs import CHOICES, Parser, verb
 
 TABLE = """\
    sl  local_address                         remote_address                        st

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from act_console.check import command
+from act_console.check import cli
 from act_console.check.data import check_data, data_of
 from act_console.check.findings import NOTE, WRONG
 from act_console.check.graph import Graph, Stream, check_graph
@@ -45,7 +45,7 @@ def kitchen(tmp_path, monkeypatch) -> Setup:
 
 
 def check(capsys, *arguments: object) -> tuple[int, str]:
-    code = command.main([*map(str, arguments), "--no-graph"])
+    code = cli.main([*map(str, arguments), "--no-graph"])
     return code, capsys.readouterr().out
 
 
@@ -314,8 +314,8 @@ def test_views_of_the_shipped_policy_are_told_apart():
 
 def test_the_command_line_is_checked(tmp_path, capsys):
     with pytest.raises(SystemExit) as refused:
-        command.main([str(tmp_path), "--listen", "0"])
+        cli.main([str(tmp_path), "--listen", "0"])
     assert refused.value.code == 2
     with pytest.raises(SystemExit) as refused:
-        command.main([])
+        cli.main([])
     assert refused.value.code == 2

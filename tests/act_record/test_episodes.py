@@ -13,7 +13,7 @@ from act_core.errors import ConfigurationError
 from act_record import episodes
 from act_record.bag_reader import find_bags, open_bag
 from act_record.bag_topics import bag_topic
-from act_record.command import main
+from act_record.cli import main
 from act_record.episode_recorder import EpisodeRecorder
 from act_record.timeline import Timeline
 

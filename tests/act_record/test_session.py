@@ -181,7 +181,7 @@ def test_without_a_terminal_it_says_what_to_do_instead():
 def test_the_command_runs_in_a_terminal(tmp_path, end):
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
-    program = "from act_record.command import main; raise SystemExit(main())"
+    program = "from act_record.cli import main; raise SystemExit(main())"
     process = subprocess.Popen(
         [sys.executable, "-c", program, "--out", str(tmp_path / "out"), "--cameras", "front"],
         stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import pytest
 from act_core import topics
 from act_core.robots.so101 import SO101_LIMITS
 from act_record.bag_reader import open_bag
-from act_record.command import main
+from act_record.cli import main
 from act_record.timeline import Frame, Sample, Timeline
 from act_record.verdict import CameraVerdict, judge
 from hypothesis import given

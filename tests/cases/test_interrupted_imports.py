@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets import importing
 from act_training.datasets.episode_file import episode_files, read_episode
 from act_training.import_dataset import ImportOptions, import_dataset, import_source

@@ -106,7 +106,7 @@ def test_keys_move_limp_joints_one_by_one():
 
 
 def begun(*arguments: str, **how) -> subprocess.Popen:
-    code = "import sys; from so101_driver.emulator.command import main; sys.exit(main())"
+    code = "import sys; from so101_driver.emulator.cli import main; sys.exit(main())"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -18,7 +18,7 @@ from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
-from so101_driver.emulator.command import main
+from so101_driver.emulator.cli import main
 from so101_driver.emulator.faults import FaultEvent
 from so101_driver.emulator.pty_port import PtyPort, wait_for_port
 from so101_driver.transport import SerialTransport
@@ -229,7 +229,7 @@ def test_a_wrong_script_of_faults_is_explained(text, message, tmp_path, capsys):
 
 def test_the_command_serves_until_it_is_told_to_end(tmp_path):
     path, calibration = tmp_path / "arm", tmp_path / "calibration.json"
-    program = "import sys; from so101_driver.emulator.command import main; sys.exit(main())"
+    program = "import sys; from so101_driver.emulator.cli import main; sys.exit(main())"
     arguments = ["--pty", str(path), "--seed", "3", "--save-calibration", str(calibration)]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments, "--rate", "lost=0.3"],
@@ -258,7 +258,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
 
 def test_a_port_that_a_killed_emulator_left_is_taken_over_and_one_in_use_is_not(tmp_path):
     path = tmp_path / "arm"
-    script = "import sys; from so101_driver.emulator.command import main; sys.exit(main())"
+    script = "import sys; from so101_driver.emulator.cli import main; sys.exit(main())"
     line = [sys.executable, "-c", script, "--pty", str(path)]
     process = subprocess.Popen(
         line, stdout=subprocess.DEVNULL, env={"PYTHONPATH": ":".join(sys.path)}

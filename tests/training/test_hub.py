@@ -11,7 +11,7 @@ from act_training import export as export_module
 from act_training import export_lerobot, import_dataset
 from act_training import hub as hub_module
 from act_training.checkpoint import load_checkpoint
-from act_training.command import CommandError
+from act_training.cli import CommandError
 from act_training.config import TrainingConfig
 from act_training.evaluate import EvaluateOptions, evaluate
 from act_training.export import ExportOptions, export

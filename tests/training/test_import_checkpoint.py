@@ -19,7 +19,7 @@ from act_core.robots.so101 import JOINT_NAMES
 from act_policy.bundle import read_bundle
 from act_policy.load_policy import load_policy
 from act_policy.observation import Observation
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.lerobot.so101_units import so101_units
 from act_training.datasets.source import Declared

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from act_core.robots.so101 import JOINT_NAMES
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets import importing
 from act_training.datasets.chunks import ChunkSampler
 from act_training.datasets.episode_file import episode_path, read_episode, write_episode

@@ -25,7 +25,7 @@ from act_core.files import read_json, settle, settle_all, working_in, write_json
 from act_policy.load_policy import load_policy
 from tqdm import tqdm
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets.collection import RECORD_FILE
 from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.errors import DatasetError

@@ -14,7 +14,7 @@ import tyro
 from act_core.errors import ConfigurationError
 from act_core.files import write_file
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.evaluation_record import Row, compare_rows, read_rows
 from act_training.figure import write_figure
 

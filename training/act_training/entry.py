@@ -25,5 +25,5 @@ act_compare = main_of.act_training.compare
 act_import = main_of.act_training.import_dataset
 act_export_lerobot = main_of.act_training.export_lerobot
 act_sweep = main_of.act_training.sweep
-act_identify = main_of.act_training.identify.command
-act_align_camera = main_of.act_training.align.command
+act_identify = main_of.act_training.identify.cli
+act_align_camera = main_of.act_training.align.cli

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from act_training.bundle_spec import make_spec
 from act_training.checkpoint import CONFIG_FILE, load_checkpoint, load_config
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.dataset_replay import choose_episodes, report_dataset_replay
 from act_training.environments import is_simulated
 from act_training.environments.environment import Environment

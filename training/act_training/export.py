@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from act_training.bundle_spec import NOISE_INPUT, make_spec
 from act_training.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
-from act_training.command import quiet_libraries, run_command
+from act_training.cli import quiet_libraries, run_command
 from act_training.datasets.episode_file import read_episode
 from act_training.hub import on_disk, parse_address, publish
 from act_training.onnx_notes import strip_notes

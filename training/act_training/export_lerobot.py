@@ -15,7 +15,7 @@ from act_core.robots.so101 import JOINT_NAMES
 from so101_driver.calibration import find, load
 from tqdm import tqdm
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import check_same_features

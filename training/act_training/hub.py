@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from act_training.command import CommandError
+from act_training.cli import CommandError
 
 Kind = Literal["dataset", "model"]
 

@@ -18,7 +18,7 @@ from act_core.topics import JOINT_COMMANDS
 from act_record.bag_reader import SUFFIXES, find_bags
 from so101_driver.calibration import Calibration, find, load
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets.bag.source import BagSource
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.foreign import file_digest, visible

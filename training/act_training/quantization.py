@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from act_training.command import quiet_libraries
+from act_training.cli import quiet_libraries
 from act_training.onnx_notes import strip_notes
 
 FAST_FILE = "policy_int8.onnx"

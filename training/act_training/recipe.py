@@ -35,8 +35,8 @@ from act_core.errors import ConfigurationError
 from act_core.files import read_json, working_in, write_json
 from act_core.policy_json import SPEC_FILE
 
+from act_training.cli import CommandError, quiet_libraries, run_command
 from act_training.collect import RECORD_FILE as COLLECTION_FILE
-from act_training.command import CommandError, quiet_libraries, run_command
 from act_training.datasets.chunks import ChunkSampler
 from act_training.datasets.frame_cache import open_frame_cache
 from act_training.environments import open_environment

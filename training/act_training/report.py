@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 from act_core.errors import ConfigurationError
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.datasets.report import report_dataset
 from act_training.evaluation_record import RECORD_FILE
 from act_training.hub import on_disk

@@ -36,7 +36,7 @@ from act_core.intervals import Interval, wilson_interval
 from act_core.policy_json import SPEC_FILE
 from scipy import stats
 
-from act_training.command import CommandError, run_command
+from act_training.cli import CommandError, run_command
 from act_training.evaluate import FIRST_SEED
 from act_training.evaluation_record import RECORD_FILE, Row, read_rows
 from act_training.trainable_policy import find_preset

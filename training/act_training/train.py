@@ -39,7 +39,7 @@ from act_training.checkpoint import (
     load_training_state,
     save_checkpoint,
 )
-from act_training.command import CommandError, run_command
+from act_training.cli import CommandError, run_command
 from act_training.config import Preset, TrainingConfig
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.collection import look_of

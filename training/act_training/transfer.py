@@ -26,7 +26,7 @@ from act_policy.policy import Policy
 from tqdm import tqdm
 
 from act_training import evaluate
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.environments.environment import Environment
 from act_training.environments.flipped import Flipped
 from act_training.environments.so101 import So101

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from act_training.command import CommandError
+from act_training.cli import CommandError
 
 
 @contextmanager

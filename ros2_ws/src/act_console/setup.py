@@ -20,7 +20,7 @@ setup(
     entry_points={
         "console_scripts": [
             "act = act_core.entry:main_of.act_console.cli",
-            "act-check = act_core.entry:main_of.act_console.check.command",
+            "act-check = act_core.entry:main_of.act_console.check.cli",
             "console_node = act_core.entry:main_of.act_console.console_node",
         ]
     },

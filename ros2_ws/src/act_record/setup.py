@@ -19,7 +19,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "act-record = act_core.entry:main_of.act_record.command",
+            "act-record = act_core.entry:main_of.act_record.cli",
             "act-replay = act_core.entry:main_of.act_record.replay_node",
             "act-teleop = act_core.entry:main_of.act_record.teleop_node",
             "film_node = act_core.entry:main_of.act_record.film_node",

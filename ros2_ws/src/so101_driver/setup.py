@@ -23,8 +23,8 @@ setup(
             "emulator_node = act_core.entry:main_of.so101_driver.emulator_node",
             "leader_node = act_core.entry:main_of.so101_driver.leader_node",
             "move_node = act_core.entry:main_of.so101_driver.move_node",
-            "so101-emulator = act_core.entry:main_of.so101_driver.emulator.command",
-            "so101-setup = act_core.entry:main_of.so101_driver.setup.command",
+            "so101-emulator = act_core.entry:main_of.so101_driver.emulator.cli",
+            "so101-setup = act_core.entry:main_of.so101_driver.setup.cli",
         ]
     },
 )

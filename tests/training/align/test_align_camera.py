@@ -13,7 +13,7 @@ from act_sim.simulation import Simulation
 from act_sim.tasks.look_around import LOOKING_S
 from act_sim.tasks.look_around.expert import SHOWING_S, SHOWN, VIEWS
 from act_training.align.bag_views import read_views
-from act_training.align.command import AlignOptions, align
+from act_training.align.cli import AlignOptions, align
 from PIL import Image
 
 from tests.act_record import bags

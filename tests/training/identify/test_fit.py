@@ -3,7 +3,7 @@ import pytest
 from act_core.errors import ConfigurationError
 from act_sim.identified_arm import JOINT_NAMES, NOMINAL_ARM, read_arm
 from act_sim.simulation import Simulation
-from act_training.identify.command import (
+from act_training.identify.cli import (
     IdentifyOptions,
     ambiguous_groups,
     identify,

@@ -243,12 +243,12 @@ def label(bundle: str) -> str:
 
 def run_completion(arguments: argparse.Namespace) -> int:
     """Prints what completes these commands: eval "$(act completion)" in ~/.bashrc or ~/.zshrc."""
-    from act_record.command import parser as of_record  # only here: `act` itself is to be quick
-    from so101_driver.emulator.command import parser as of_emulator
-    from so101_driver.setup.command import parser as of_setup
+    from act_record.cli import parser as of_record  # only here: `act` itself is to be quick
+    from so101_driver.emulator.cli import parser as of_emulator
+    from so101_driver.setup.cli import parser as of_setup
 
     from act_console import completion
-    from act_console.check.command import parser as of_check
+    from act_console.check.cli import parser as of_check
 
     parsers = {
         "act": parser(), "act-check": of_check(), "act-record": of_record(),

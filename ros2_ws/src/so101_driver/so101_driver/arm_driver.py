@@ -12,8 +12,8 @@ from act_core.limits import JointLimits
 from act_core.robots.so101 import SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, to_ns
 
+from so101_driver.actuation import Actuation
 from so101_driver.arm import ArmState, So101Arm
-from so101_driver.arm_drive import ArmDrive
 from so101_driver.arm_faults import FaultMonitor
 from so101_driver.arm_link import ArmLink
 from so101_driver.bus_errors import ArmError, BusError, NoPortError, PortError
@@ -73,8 +73,8 @@ class ArmDriver:
         self._clock = clock if clock is not None else MonotonicClock()
         self._link = ArmLink(open_arm, self.settings, self._clock)
         self._limits = limits
-        self._drive = ArmDrive(self.settings, limits)
-        self._gate = self._drive.gate
+        self._actuation = Actuation(self.settings, limits)
+        self._gate = self._actuation.gate
         self._period_s = self.settings.period_s
         self._budget_ns = to_ns(BUS_SHARE * self._period_s)
         self._born_ns = self._clock.now_ns()
@@ -132,7 +132,7 @@ class ArmDriver:
     @property
     def faults(self) -> FaultMonitor:
         """What is wrong with the arm."""
-        return self._drive.faults
+        return self._actuation.faults
 
     @property
     def state(self) -> State:
@@ -142,11 +142,11 @@ class ArmDriver:
     @property
     def torque(self) -> bool:
         """Whether torque was switched on."""
-        return self._drive.torque
+        return self._actuation.torque
 
     def ending(self, policy: str) -> str:
-        """See `ArmDrive.ending`."""
-        return self._drive.ending(policy)
+        """See `Actuation.ending`."""
+        return self._actuation.ending(policy)
 
     def shut_down(self, policy: str) -> Ending:
         """Carries out what the exit policy comes to, and closes the port; see `exit_policy`.
@@ -207,23 +207,23 @@ class ArmDriver:
         if everybody and self._silent:
             self._heard_again(arm, now_ns)
         if self.torque:
-            drive = self._drive
-            self.faults.see_state(state, drive.sent_rad, drive.limp, drive.wanted_rad)
-            drive.catch(self.faults.running())
-            drive.let_go(self.faults.without_force())
+            actuation = self._actuation
+            self.faults.see_state(state, actuation.sent_rad, actuation.limp, actuation.wanted_rad)
+            actuation.catch(self.faults.running())
+            actuation.let_go(self.faults.without_force())
         else:
             self.faults.see_state(state, None)
-            if self._drive.is_released:
-                self._drive.trail(arm, state)
+            if self._actuation.is_released:
+                self._actuation.trail(arm, state)
         if not everybody:
             return self._silence(arm, state)
         seen = self._health.look(arm, deadline_ns)
         if seen is not None:
-            self._drive.see_health(*seen)
+            self._actuation.see_health(*seen)
         self._judge(arm, now_ns)
         if not self.torque:
             return Cycle(state, None, self._gate.reason)
-        applied = self._drive.send(arm, state)
+        applied = self._actuation.send(arm, state)
         return Cycle(state, applied, self._gate.reason or applied.hold)
 
     def _silence(self, arm: So101Arm, state: ArmState) -> Cycle:
@@ -234,15 +234,17 @@ class ArmDriver:
         if self._silent == self.settings.periods(self.settings.patience_s):
             self._gate.happen(Event.FAULT, text)
             self._note("error", f"{text}: holding")
-        applied = self._drive.keep(arm, state) if self.torque else None
+        applied = self._actuation.keep(arm, state) if self.torque else None
         return Cycle(None, applied, self._gate.reason or text)
 
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
             if self.torque:
-                self._drive.take_over(arm, now_ns)  # where it raises, the next cycle tries again
+                self._actuation.take_over(
+                    arm, now_ns
+                )  # where it raises, the next cycle tries again
             if not self.faults.faults:
-                self._drive.reopen(arm, now_ns)
+                self._actuation.reopen(arm, now_ns)
             self._note("info", "the servos answer again")
         self._silent = 0
 
@@ -259,9 +261,9 @@ class ArmDriver:
             self._note("error", text)
             self.counts.update(f"fault_{fault.kind}" for fault in faults)
         self._fault_cycles += 1
-        if self._drive.is_at_rest:  # it brakes first; then a joint that presses gives way
+        if self._actuation.is_at_rest:  # it brakes first; then a joint that presses gives way
             pressing = {f.joint for f in faults if f.relaxes} - self._relaxed
-            if self._drive.relax(pressing):
+            if self._actuation.relax(pressing):
                 self._relaxed |= pressing
         due = self._fault_cycles * self._period_s >= self.settings.recover_after_s
         if self.settings.auto_recover and due and any(f.is_latched for f in faults):
@@ -273,7 +275,7 @@ class ArmDriver:
 
     def _end_of_faults(self, arm: So101Arm, now_ns: int) -> None:
         try:
-            self._drive.reopen(arm, now_ns)
+            self._actuation.reopen(arm, now_ns)
         except ArmError as error:  # somebody has to move a joint
             if str(error) != self._gate.reason:
                 self._gate.happen(Event.FAULT, str(error))
@@ -288,14 +290,14 @@ class ArmDriver:
     def _switch_torque(self, on: bool, now_ns: int) -> str:
         arm = self._connected()
         if on:
-            self._drive.is_wanted = True
-            self._drive.energise(arm, now_ns)
+            self._actuation.is_wanted = True
+            self._actuation.energise(arm, now_ns)
             return "torque is on; the arm holds where it is"
-        self._drive.release(arm)
+        self._actuation.release(arm)
         return "torque is off"
 
     def _recover(self, now_ns: int) -> str:
-        joints = self._drive.recover(self._connected(), now_ns)
+        joints = self._actuation.recover(self._connected(), now_ns)
         self.counts["recoveries"] += len(joints)
         return f"recovered: {', '.join(joints)}"
 
@@ -315,7 +317,7 @@ class ArmDriver:
             half_ns = self._budget_ns // 2  # waiting for the missing ones uses all of it
             goals = arm.read_goals_partly(started_ns + half_ns)
             state = arm.read_partly(started_ns + 2 * half_ns)
-            joints, complete = self._drive.tend(arm, goals, state)
+            joints, complete = self._actuation.tend(arm, goals, state)
         except PortError:
             self._link.close()
             return
@@ -329,7 +331,7 @@ class ArmDriver:
         try:
             arm = self._link.connect_when_due()
             if arm is not None:
-                if problem := self._drive.adopt(arm, now_ns):
+                if problem := self._actuation.adopt(arm, now_ns):
                     self._note("error", problem)
                 self._silent = 0
                 self._note("info", "connected to six servos")
@@ -351,7 +353,7 @@ class ArmDriver:
 
     def _disconnect(self, text: str) -> None:
         self._link.drop()
-        self._drive.lose(text)
+        self._actuation.lose(text)
         self.counts["disconnections"] += 1
         self._note("error", f"{text} Trying to connect again; the servos hold their goals")
 

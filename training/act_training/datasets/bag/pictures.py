@@ -16,7 +16,7 @@ from act_record.timeline import camera_of
 from numpy.typing import NDArray
 from rosbag_lite import BagMessage
 
-from act_training.datasets.bag.plan import Step, frames_of
+from act_training.datasets.bag.episode_steps import Step, frames_of
 from act_training.datasets.errors import DatasetError
 
 THREADS = 2

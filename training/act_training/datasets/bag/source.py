@@ -24,8 +24,8 @@ from act_record.timeline import MEASURED, Timeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from act_training.datasets.bag.episode_steps import MIN_PIECE_S, Step, steps_of_episode
 from act_training.datasets.bag.pictures import check_memory, read_images
-from act_training.datasets.bag.plan import MIN_PIECE_S, Step, plan_episode
 from act_training.datasets.bag.windows import Window, on_one_clock, windows
 from act_training.datasets.episode_file import Episode
 from act_training.datasets.errors import DatasetError
@@ -197,7 +197,7 @@ class BagSource:
                 entries.append(base._replace(refusal=why))
                 continue
             cut = not bag.is_whole and window.end_ns >= timeline.last_ns
-            entries += self._plan(base, timeline, window, rate_hz, cut)
+            entries += self._in_steps(base, timeline, window, rate_hz, cut)
         usable = [entry.piece for entry in entries if entry.piece]
         bare = [piece for piece in usable if piece[0].velocities is None]
         if bare:
@@ -210,20 +210,20 @@ class BagSource:
             )
         return entries
 
-    def _plan(
+    def _in_steps(
         self, base: Entry, timeline: Timeline, window: Window, rate_hz: float | None, cut: bool
     ) -> list[Entry]:
         """The pieces of one episode; its refusal when there are none. ``cut``: its end is lost."""
         assert base.spec is not None  # as `_scan` makes it
         try:
-            plan = plan_episode(timeline, window, base.spec, self._action_topic, rate_hz)
+            steps = steps_of_episode(timeline, window, base.spec, self._action_topic, rate_hz)
         except DatasetError as error:
             return [base._replace(refusal=str(error))]
-        for piece in plan.pieces:
+        for piece in steps.pieces:
             _check_unit(base.spec.joint_input.joints, piece.steps)
-        self.statistics[base.name] = dict(plan.counts)
-        spec = _spec(base.spec.joint_input.joints, base.spec.image_inputs, plan.rate_hz)
-        count = len(plan.pieces)
+        self.statistics[base.name] = dict(steps.counts)
+        spec = _spec(base.spec.joint_input.joints, base.spec.image_inputs, steps.rate_hz)
+        count = len(steps.pieces)
         found = [
             base._replace(
                 name=base.name if count == 1 else f"{base.name}/{k}",
@@ -232,19 +232,19 @@ class BagSource:
                 success=base.success if piece.ends and not cut else None,
                 spec=spec,
             )
-            for k, piece in enumerate(plan.pieces)
+            for k, piece in enumerate(steps.pieces)
         ]
-        if plan.counts["bridged"]:
-            self._note(base.name, f"{plan.counts['bridged']} lost steps bridged")
-        if plan.short:
-            longest = max(plan.short)
+        if steps.counts["bridged"]:
+            self._note(base.name, f"{steps.counts['bridged']} lost steps bridged")
+        if steps.short:
+            longest = max(steps.short)
             text = (
-                f"{len(plan.short)} pieces between gaps of at most {longest:.2f} s, expected "
-                f"{MIN_PIECE_S:g} s ({_why(plan.counts)})"
+                f"{len(steps.short)} pieces between gaps of at most {longest:.2f} s, expected "
+                f"{MIN_PIECE_S:g} s ({_why(steps.counts)})"
             )
             found.append(base._replace(name=f"{base.name}/short", refusal=text))
         elif not found:
-            found.append(base._replace(refusal=f"no step of it can be used ({_why(plan.counts)})"))
+            found.append(base._replace(refusal=f"no step of it can be used ({_why(steps.counts)})"))
         return found
 
     def _check_verdict(self, outcome: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from act_sim.experts.hand_guide import GRIPPER, Goal, HandGuide, approach_frame
+from act_sim.experts.cartesian_control import GRIPPER, CartesianController, Goal, approach_frame
 from act_sim.objects import CUBE, CUBE_HALF_SIZE_M
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Grasp:
     somebody else has begun.
     """
 
-    def __init__(self, sim: Simulation, guide: HandGuide, body: str = CUBE) -> None:
+    def __init__(self, sim: Simulation, controller: CartesianController, body: str = CUBE) -> None:
         """Args: body: the cube to take, with one box geom."""
-        self._sim, self._guide, self._body = sim, guide, body
+        self._sim, self._controller, self._body = sim, controller, body
         self.phase = self._fitting_phase()
         self._waited = 0
 
@@ -71,11 +71,11 @@ class Grasp:
         spin = self._spin(cube)
         if self.phase is Phase.ABOVE:
             above = self._beside(cube, spin, _CLEARANCE_M) + np.array([0.0, 0.0, _HOVER_M])
-            return Goal(rise_first(self._guide.position(), above), spin, OPEN_RAD, FAST_M_S)
+            return Goal(rise_first(self._controller.position(), above), spin, OPEN_RAD, FAST_M_S)
         if self.phase is Phase.LOWER:
             beside = self._beside(cube, spin, _CLEARANCE_M)
             # A funnel: only a finger that is where it should be goes down beside the cube.
-            sideways = np.linalg.norm(self._guide.position()[:2] - beside[:2])
+            sideways = np.linalg.norm(self._controller.position()[:2] - beside[:2])
             beside[2] += np.clip(_FUNNEL * (sideways - _ALIGNED_M), 0.0, _HOVER_M)
             return Goal(beside, spin, OPEN_RAD, SLOW_M_S)
         return Goal(self._beside(cube, spin, 0.0), spin, CLOSED_RAD, SLOW_M_S)
@@ -86,10 +86,10 @@ class Grasp:
         if all(sim.touching) and opening > HOLDING_RAD:
             return Phase.HELD
         spin = self._spin(cube)
-        off = self._guide.position() - self._beside(cube, spin, _CLEARANCE_M)
+        off = self._controller.position() - self._beside(cube, spin, _CLEARANCE_M)
         if np.linalg.norm(off) < _LOWERED_M and opening > HOLDING_RAD:
             return Phase.CLOSE
-        turned = abs(self._guide.spin() - spin) < _ALIGNED_RAD
+        turned = abs(self._controller.spin() - spin) < _ALIGNED_RAD
         if np.linalg.norm(off[:2]) < _ALIGNED_M and turned and opening > _OPENED_RAD:
             return Phase.LOWER
         return Phase.ABOVE
@@ -110,10 +110,10 @@ class Grasp:
         else:
             spin = self._spin(cube)
             wanted = self._beside(cube, spin, _CLEARANCE_M)
-            off = self._guide.position() - wanted
+            off = self._controller.position() - wanted
             sideways = float(np.linalg.norm(off[:2]))
             if self.phase is Phase.ABOVE:
-                turned = abs(self._guide.spin() - spin) < _ALIGNED_RAD
+                turned = abs(self._controller.spin() - spin) < _ALIGNED_RAD
                 clear = off[2] > _HOVER_M - _CLEAR_BELOW_HOVER_M
                 if sideways < _ALIGNED_M and turned and clear and opening > _OPENED_RAD:
                     self.phase = Phase.LOWER
@@ -129,7 +129,7 @@ class Grasp:
         # The cube may lie on any face: take the edge direction that is most level.
         level = int(np.argmin(np.abs(rotation[2])))
         yaw = float(np.arctan2(rotation[1, level], rotation[0, level]))
-        turn = self._guide.spin_of(yaw, cube) - MIDDLE_SPIN_RAD
+        turn = self._controller.spin_of(yaw, cube) - MIDDLE_SPIN_RAD
         quarter = 0.5 * np.pi
         return MIDDLE_SPIN_RAD + turn - quarter * round(turn / quarter)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from act_sim.experts.cartesian_control import CartesianController, Goal
 from act_sim.experts.grasp import CLOSED_RAD, FAST_M_S, MIDDLE_SPIN_RAD, Grasp
-from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import CUBE
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class LiftCubeExpert:
     def __init__(self, sim: Simulation, height_m: float) -> None:
         """Args: height_m: how high above the table the cube's underside is to be."""
         self._sim, self._height_m = sim, height_m
-        self._guide = HandGuide(sim)
-        self._grasp = Grasp(sim, self._guide)
+        self._controller = CartesianController(sim)
+        self._grasp = Grasp(sim, self._controller)
 
     @property
     def done(self) -> bool:
@@ -33,7 +33,7 @@ class LiftCubeExpert:
     def act(self) -> NDArray[np.float64]:
         taking = self._grasp.goal()
         if taking is not None:
-            return self._guide.command(taking)
-        raised = self._guide.position()
+            return self._controller.command(taking)
+        raised = self._controller.position()
         raised[2] = self._height_m + self._sim.half_size(CUBE) + _MARGIN_M
-        return self._guide.command(Goal(raised, MIDDLE_SPIN_RAD, CLOSED_RAD, FAST_M_S))
+        return self._controller.command(Goal(raised, MIDDLE_SPIN_RAD, CLOSED_RAD, FAST_M_S))

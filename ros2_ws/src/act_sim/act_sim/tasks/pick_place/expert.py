@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from act_sim.experts.cartesian_control import CartesianController, Goal
 from act_sim.experts.grasp import (
     CLOSED_RAD,
     FAST_M_S,
@@ -16,7 +17,6 @@ from act_sim.experts.grasp import (
     Grasp,
     rise_first,
 )
-from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import BOWL, BOWL_HEIGHT_M, BOWL_RIM_RADIUS_M, CUBE, bowl_scale
 
 if TYPE_CHECKING:
@@ -33,19 +33,19 @@ class PickPlaceExpert:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._guide = HandGuide(sim)
-        self._grasp = Grasp(sim, self._guide)
+        self._controller = CartesianController(sim)
+        self._grasp = Grasp(sim, self._controller)
 
     @property
     def done(self) -> bool:
         return self._sim.report.finished
 
     def act(self) -> NDArray[np.float64]:
-        return self._guide.command(self._goal())
+        return self._controller.command(self._goal())
 
     def _goal(self) -> Goal:
         cube, bowl = self._sim.position(CUBE), self._sim.position(BOWL)
-        here = self._guide.position()
+        here = self._controller.position()
         off = float(np.linalg.norm(cube[:2] - bowl[:2]))
         scale = bowl_scale(self._sim)
         if off < scale * BOWL_RIM_RADIUS_M and cube[2] < scale * BOWL_HEIGHT_M:

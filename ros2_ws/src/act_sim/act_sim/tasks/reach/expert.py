@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from act_sim.experts.cartesian_control import CartesianController, Goal
 from act_sim.experts.grasp import FAST_M_S, MIDDLE_SPIN_RAD
-from act_sim.experts.hand_guide import Goal, HandGuide
 from act_sim.objects import MARKER
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class ReachExpert:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
-        self._guide = HandGuide(sim)
+        self._controller = CartesianController(sim)
 
     @property
     def done(self) -> bool:
@@ -30,4 +30,4 @@ class ReachExpert:
 
     def act(self) -> NDArray[np.float64]:
         marker = self._sim.position(MARKER)
-        return self._guide.command(Goal(marker, MIDDLE_SPIN_RAD, _OPENING_RAD, FAST_M_S))
+        return self._controller.command(Goal(marker, MIDDLE_SPIN_RAD, _OPENING_RAD, FAST_M_S))

@@ -27,7 +27,7 @@ REPEATS = 3  # of goals that changed while servos were silent
 TORQUE_OFF = "torque is off; switch it on with the service driver/torque"
 
 
-class ArmDrive:
+class Actuation:
     """Whether the arm is driven, and where to. Of the thread of `ArmDriver.cycle`, but for what
     the gate allows to others.
 

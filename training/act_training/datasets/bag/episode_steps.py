@@ -54,7 +54,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpisodeSteps:
     """An episode as pieces without a gap, and what became of every observation.
 
     Attributes:
@@ -72,9 +72,9 @@ class Plan:
     rate_hz: float
 
 
-def plan_episode(
+def steps_of_episode(
     timeline: Timeline, window: Window, spec: PolicySpec, action_topic: str, rate_hz: float | None
-) -> Plan:
+) -> EpisodeSteps:
     """The steps of one episode.
 
     spec: names the joints and cameras, with the sizes of their images.
@@ -135,7 +135,7 @@ def plan_episode(
     counts["bridged"] = sum(len(piece.steps) for piece in whole) - counts["kept"]
     for camera in spec.cameras:
         counts[f"images_used_{camera}"] = counts["kept"]
-    return Plan(whole, tuple(len(piece) / rate_hz for piece in short), counts, rate_hz)
+    return EpisodeSteps(whole, tuple(len(piece) / rate_hz for piece in short), counts, rate_hz)
 
 
 # Stamp, joints, velocities, image numbers.

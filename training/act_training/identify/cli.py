@@ -17,7 +17,7 @@ from act_core.errors import ConfigurationError
 from act_core.files import write_file
 from act_sim.identified_arm import JOINT_NAMES, NOMINAL_ARM, ROBOT, VERSION, VERSION_KEY, parse_arm
 
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.identify.bag_log import read_log
 from act_training.identify.fit import Fit, fit, tracking_rms
 from act_training.identify.motion_log import Array, MotionLog

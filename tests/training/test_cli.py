@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from act_training.checkpoint import load_checkpoint
-from act_training.command import check_finite, run_command
+from act_training.cli import check_finite, run_command
 from act_training.config import TrainingConfig
 from act_training.train import TrainOptions
 
@@ -79,8 +79,8 @@ def test_ctrl_c_is_one_line(capsys):
 
 SIGNALLED = """
 import os, signal
-from act_training.command import run_command
-from tests.training.test_command import Options
+from act_training.cli import run_command
+from tests.training.test_cli import Options
 
 before = signal.getsignal(signal.SIGTERM)
 try:
@@ -176,7 +176,7 @@ POOL = """
     import os, sys, time
     from dataclasses import dataclass
     from pathlib import Path
-    from act_training.command import run_command
+    from act_training.cli import run_command
     from act_training.worker_pool import worker_pool
 
     @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from act_training.align.bag_views import BagViews, read_views
 from act_training.align.print_board import print_board
 from act_training.align.solve import OFFSET_JOINTS, Aligned, Solution, solve
 from act_training.align.stand_off import stand_off
-from act_training.command import run_command
+from act_training.cli import run_command
 from act_training.sharing import shared_command
 
 ROBOT = "so101"

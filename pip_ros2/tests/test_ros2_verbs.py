@@ -8,10 +8,10 @@ import re
 import signal
 
 import pytest
-from ros2cli import command
-from ros2cli.command import Parser, non_negative_int, positive_float
+from ros2cli import verbs
 from ros2cli.errors import CliError, nearest, unknown
 from ros2cli.main import COMMANDS, main
+from ros2cli.verbs import Parser, non_negative_int, positive_float
 
 HELP_IMPORTS_NOTHING_HEAVY = """
 import sys
@@ -90,11 +90,11 @@ def test_non_negative_int():
 
 
 def test_expression():
-    assert command.expression("m > 2")(3) is True
+    assert verbs.expression("m > 2")(3) is True
     with pytest.raises(CliError, match=r"cannot evaluate 'm.x': AttributeError"):
-        command.expression("m.x")(3)
+        verbs.expression("m.x")(3)
     with pytest.raises(argparse.ArgumentTypeError, match="'m >' is not an expression"):
-        command.expression("m >")
+        verbs.expression("m >")
 
 
 def test_errors_go_to_stderr_with_the_usage(capfd):

@@ -61,7 +61,7 @@ class Goal(NamedTuple):
     speed_m_s: float
 
 
-class HandGuide:
+class CartesianController:
     """Turns goals into joint commands for the first arm of a simulation."""
 
     def __init__(self, sim: Simulation) -> None:
