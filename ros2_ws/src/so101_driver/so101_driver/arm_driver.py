@@ -178,7 +178,7 @@ class ArmDriver:
         """Counts for a diagnostics message, as text."""
         counts = {key: str(count) for key, count in sorted(self.counts.items())}
         state, missed = self.state.value, str(self._health.missed)
-        return {"state": state, **self._gate.counts(), **counts, "health_missed": missed}
+        return {"state": state, **self._gate.values(), **counts, "health_missed": missed}
 
     # -- every period --------------------------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from act_core.command_gate import Applied, CommandGate, Motion, Refusal
+from act_core.command_gate import Applied, CommandGate, Refusal
+from act_core.gated_arm import GatedArm
 from act_core.limits import JointLimits
 from act_core.stamps import StampCheck
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,9 @@ from so101_driver.session import TAKES_COMMANDS, Event, Session, State
 NO_COMMAND = "no command yet"
 
 
-class ReadyGate:
+class ReadyGate(GatedArm):
     """Keeps the `Session` and refuses every command where its state does not allow one; otherwise
-    see `CommandGate`."""
+    see `CommandGate`. The arguments are those of `GatedArm`."""
 
     def __init__(
         self,
@@ -28,13 +28,12 @@ class ReadyGate:
         timeout_s: float,
         stamps: StampCheck | None = None,
     ) -> None:
+        self._stamps = stamps if stamps is not None else StampCheck()
+        super().__init__(limits, period_s, timeout_s, self._stamps)
+        self._period_s, self._timeout_s = period_s, timeout_s
         self.reason = "not connected yet"  # commands are refused because of it, unless it is ""
         self.session = Session()
-        self._lock = threading.Lock()
         self._refused = 0
-        self._stamps = stamps if stamps is not None else StampCheck()
-        self._gate = CommandGate(limits, period_s, timeout_s, self._stamps)
-        self._period_s, self._timeout_s = period_s, timeout_s
 
     @property
     def limits(self) -> JointLimits:
@@ -77,12 +76,6 @@ class ReadyGate:
         with self._lock:
             self._gate.hold(self.reason or reason)
 
-    @property
-    def motion(self) -> Motion:
-        """See `CommandGate.motion`."""
-        with self._lock:
-            return self._gate.motion
-
     def happen(self, event: Event, reason: str = "") -> None:
         """What happened to the arm: the command in force is dropped, and the arm comes to a stop.
 
@@ -118,7 +111,6 @@ class ReadyGate:
         with self._lock:
             return self._gate.confine(reach)
 
-    def counts(self) -> Mapping[str, str]:
-        """For a diagnostics message, as text."""
-        with self._lock:
-            return {**self._gate.counts(), "refused_not_ready": str(self._refused)}
+    def values(self) -> Mapping[str, str]:
+        """Counts for a diagnostics message, as text."""
+        return {**super().values(), "refused_not_ready": str(self._refused)}
