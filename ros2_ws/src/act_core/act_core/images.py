@@ -134,6 +134,27 @@ def convert(image: NDArray[Any], source: str, target: str) -> NDArray[Any]:
     return _scale(image, to_pixel.dtype)
 
 
+MM_PER_M = 1000.0
+
+
+def depth_mm(image: NDArray[Any], encoding: str) -> NDArray[np.uint16]:
+    """Distances (H, W, 1) [mm], 0 where nothing was measured, of a depth image as REP 118 has them.
+
+    image: (H, W), 16UC1 (or mono16) in millimetres, or 32FC1 in metres, where NaN, infinity and
+    what does not fit into 16 bits become 0. Raises ValueError for another encoding.
+    """
+    if encoding in ("16UC1", "16U", "mono16"):
+        return image.astype(np.uint16, copy=False)[..., None]
+    if encoding in ("32FC1", "32F"):
+        distances = np.rint(image * np.float32(MM_PER_M))
+        known = (distances > 0) & (distances <= np.iinfo(np.uint16).max)  # which NaN is not
+        return np.where(known, distances, 0).astype(np.uint16)[..., None]
+    raise ValueError(
+        f"an image of encoding {encoding} is no depth: expected 16UC1 (millimetres) or 32FC1 "
+        "(metres)"
+    )
+
+
 def _recolour(image: NDArray[Any], source: str, target: str) -> NDArray[Any]:
     import cv2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from act_core.policy_spec import PolicySpec
+from act_core.policy_spec import RGB, PolicySpec
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ def misfits(spec: PolicySpec, met: Meeting) -> list[str]:
     ]
     if met.cameras is None:
         return found
+    found += [
+        f"policy '{spec.name}' needs depth ({image.encoding}) of camera {image.camera}, but "
+        f"{met.name} shows colours"
+        for image in spec.image_inputs
+        if image.encoding != RGB
+    ]
     there = ", ".join(f"{name} {w}x{h}" for name, (h, w) in sorted(met.cameras.items())) or "none"
     return found + [
         f"policy '{spec.name}' needs camera {image.camera} with {image.width}x{image.height} "

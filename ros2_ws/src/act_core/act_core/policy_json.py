@@ -26,6 +26,7 @@ from act_core.policy_spec import (
     MAX_NAME_LENGTH,
     MAX_OBS_STEPS,
     MAX_ROWS,
+    PIXELS,
     ActionOutput,
     BundleError,
     ExecutionSpec,
@@ -106,7 +107,6 @@ def contents(folder: Path) -> str:
 
 def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
     """The contents of ``policy.json``."""
-    joints = spec.joint_input
     rest: dict[str, Any] = {}
     if spec.n_obs_steps != 1:
         rest["n_obs_steps"] = spec.n_obs_steps
@@ -118,14 +118,17 @@ def spec_to_json(spec: PolicySpec) -> dict[str, Any]:
         "rate_hz": spec.rate_hz,
         "chunk_size": spec.chunk_size,
         "inputs": [
-            {
-                "name": joints.name, "kind": "joints", "shape": list(spec.with_steps(joints.shape)),
-                "dtype": "float32", "unit": joints.unit, "joints": list(joints.joints),
-            },
+            *(
+                {
+                    "name": joints.name, "kind": kind, "shape": list(spec.with_steps(joints.shape)),
+                    "dtype": "float32", "unit": joints.unit, "joints": list(joints.joints),
+                }
+                for kind, joints in zip(JOINT_KINDS, spec.joint_inputs, strict=False)
+            ),
             *(
                 {
                     "name": image.name, "kind": "image", "camera": image.camera,
-                    "shape": list(spec.with_steps(image.shape)), "dtype": "uint8",
+                    "shape": list(spec.with_steps(image.shape)), "dtype": image.dtype,
                     "encoding": image.encoding,
                 }
                 for image in spec.image_inputs
@@ -172,8 +175,13 @@ def spec_from_json(content: Any) -> PolicySpec:
         _read_input(_Section(f"inputs[{index}]", entry), steps)
         for index, entry in enumerate(top.take("inputs", list))
     ]
-    joint_inputs = [each for each in parsed if isinstance(each, JointInput)]
+    joint_inputs = [each for kind, each in parsed if kind == "joints"]
     check(len(joint_inputs) == 1, f"inputs: {len(joint_inputs)} of kind 'joints', expected one")
+    velocities = [each for kind, each in parsed if kind == "joint_velocities"]
+    check(
+        len(velocities) <= 1,
+        f"inputs: {len(velocities)} of kind 'joint_velocities', expected at most one",
+    )
     start = top.take("start", dict, None)
     output = _Section("output", top.take("output", dict))
     action = _read_output(output, chunk_size)
@@ -182,7 +190,7 @@ def spec_from_json(content: Any) -> PolicySpec:
         float(rate_hz),
         chunk_size,
         joint_inputs[0],
-        tuple(each for each in parsed if isinstance(each, ImageInput)),
+        tuple(each for _, each in parsed if isinstance(each, ImageInput)),
         action,
         execution=_read_flat("execution", top.take("execution", dict, {}), ExecutionSpec),
         parity=_read_flat("parity", top.take("parity", dict), ParitySpec),
@@ -193,17 +201,20 @@ def spec_from_json(content: Any) -> PolicySpec:
         provenance=top.take("provenance", dict, {}),
         start=None if start is None else _read_flat("start", start, StartRange),
         n_obs_steps=steps,
-        noise_inputs=tuple(each for each in parsed if isinstance(each, NoiseInput)),
+        noise_inputs=tuple(each for _, each in parsed if isinstance(each, NoiseInput)),
+        velocity_input=velocities[0] if velocities else None,
     )
     top.finish()
     return spec
 
 
-KINDS = ("joints", "image", "noise")
+JOINT_KINDS = ("joints", "joint_velocities")
+KINDS = (*JOINT_KINDS, "image", "noise")
 
 
-def _read_input(section: _Section, steps: int) -> JointInput | ImageInput | NoiseInput:
-    """An input; those of an observation have a leading axis where there are several steps."""
+def _read_input(section: _Section, steps: int) -> tuple[str, Any]:
+    """Its kind, and a JointInput, ImageInput or NoiseInput; those of an observation have a leading
+    axis where there are several steps."""
     kind = section.take("kind", str)
     if kind not in KINDS:
         raise BundleError(f"{section.path}: " + suggest("kind of input", kind, KINDS))
@@ -212,14 +223,14 @@ def _read_input(section: _Section, steps: int) -> JointInput | ImageInput | Nois
         section.expect("dtype", "float32")
         noise = NoiseInput(section.take("name", str), shape)
         section.finish()
-        return noise
+        return kind, noise
     if steps != 1:
         check(
             shape[:1] == (steps,),
             f"{section.path}.shape is {shape}, expected {steps} first: n_obs_steps",
         )
         shape = shape[1:]
-    if kind == "joints":
+    if kind in JOINT_KINDS:
         section.expect("dtype", "float32")
         joints = JointInput(
             section.take("name", str), tuple(section.take("joints", list)),
@@ -231,18 +242,21 @@ def _read_input(section: _Section, steps: int) -> JointInput | ImageInput | Nois
             f"{section.path}.shape is {shape}, expected {joints.shape}: "
             "one value for each of its joints",
         )
-        return joints
-    section.expect("dtype", "uint8")
+        return kind, joints
+    encoding = section.take("encoding", str)
+    if encoding not in PIXELS:
+        raise BundleError(f"{section.path}: " + suggest("encoding", encoding, PIXELS))
+    pixels = PIXELS[encoding]
+    section.expect("dtype", pixels.dtype)
     check(
-        len(shape) == 3 and shape[2] == 3,
-        f"{section.path}.shape is {shape}, expected (height, width, 3)",
+        len(shape) == 3 and shape[2] == pixels.channels,
+        f"{section.path}.shape is {shape}, expected (height, width, {pixels.channels})",
     )
     image = ImageInput(
-        section.take("name", str), section.take("camera", str), shape[0], shape[1],
-        section.take("encoding", str),
-    )  # fmt: skip
+        section.take("name", str), section.take("camera", str), shape[0], shape[1], encoding
+    )
     section.finish()
-    return image
+    return kind, image
 
 
 def _read_output(section: _Section, chunk_size: int) -> ActionOutput:

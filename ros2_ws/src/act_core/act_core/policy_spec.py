@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from act_core.errors import ConfigurationError
+from act_core.errors import ConfigurationError, suggest
 
 MAX_NAMES = 256  # joints, or inputs
 MAX_NAME_LENGTH = 200
@@ -89,7 +89,8 @@ def check_tolerance(what: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class JointInput:
-    """Joint positions, (J,) float32 in the order of ``joints``."""
+    """Joint positions, (J,) float32 in the order of ``joints``; or their velocities, see
+    `PolicySpec.velocity_input`."""
 
     name: str
     joints: tuple[str, ...]
@@ -103,15 +104,27 @@ class JointInput:
         return (len(self.joints),)
 
 
+class Pixels(NamedTuple):
+    """How a policy takes the pixels of an image."""
+
+    channels: int
+    dtype: str
+
+
+RGB = "rgb8"
+DEPTH = "16UC1"  # millimetres, 0 where nothing was measured (REP 118)
+PIXELS = {RGB: Pixels(3, "uint8"), DEPTH: Pixels(1, "uint16")}
+
+
 @dataclass(frozen=True)
 class ImageInput:
-    """The newest image of a camera, (H, W, 3) uint8, red first."""
+    """The newest image of a camera: (H, W, 3) uint8, red first, or depth, (H, W, 1) uint16 [mm]."""
 
     name: str
     camera: str
     height: int
     width: int
-    encoding: str = "rgb8"
+    encoding: str = RGB
 
     def __post_init__(self) -> None:
         check(
@@ -125,13 +138,17 @@ class ImageInput:
             "'_': it is part of a topic's name",
         )
         check(
-            self.encoding == "rgb8",
-            f"input '{self.name}': encoding is '{self.encoding}', expected 'rgb8'",
+            self.encoding in PIXELS,
+            f"input '{self.name}': {suggest('encoding', str(self.encoding)[:60], PIXELS)}",
         )
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.height, self.width, 3)
+        return (self.height, self.width, PIXELS[self.encoding].channels)
+
+    @property
+    def dtype(self) -> str:
+        return PIXELS[self.encoding].dtype
 
 
 @dataclass(frozen=True)
@@ -276,6 +293,8 @@ class PolicySpec:
     """The newest observation and so many less one before it, 1 / rate_hz apart. Above 1, joints and
     images have a leading axis, the oldest step first."""
     noise_inputs: tuple[NoiseInput, ...] = ()
+    velocity_input: JointInput | None = None
+    """The velocities of the joints of ``joint_input``, in its order and in its unit per second."""
 
     def __post_init__(self) -> None:
         low_hz, high_hz = RATE_HZ
@@ -290,19 +309,22 @@ class PolicySpec:
             f"n_obs_steps is {self.n_obs_steps} at {self.rate_hz:g} Hz, expected a history of at "
             f"most {MAX_HISTORY_S:g} s",
         )
-        images, noise = self.image_inputs, self.noise_inputs
-        others = (*(image.name for image in images), *(each.name for each in noise))
-        check_names("inputs", (self.joint_input.name, *others))
+        joints = [each.name for each in self.joint_inputs]
+        images = [each.name for each in self.image_inputs]
+        noise = [each.name for each in self.noise_inputs]
+        check_names("inputs", (*joints, *images, *noise))
+        if self.velocity_input is not None:
+            self._check_velocities(self.velocity_input)
         if self.image_inputs:
             check_names("cameras", self.cameras)
         if self.variants:
             check_names("variants", tuple(self.variants))
         check("fp32" not in self.variants, "a variant is named 'fp32', which is policy.onnx")
         check("auto" not in self.variants, "a variant is named 'auto', which chooses among them")
-        joints = len(self.joint_input.joints)
+        count = len(self.joint_input.joints)
         check(
-            self.start is None or len(self.start.lower) == joints,
-            f"start has {len(self.start.lower) if self.start else 0} values, expected {joints}: "
+            self.start is None or len(self.start.lower) == count,
+            f"start has {len(self.start.lower) if self.start else 0} values, expected {count}: "
             "one for each joint of the input",
         )
         rows = self.execution.open_loop_rows
@@ -310,6 +332,26 @@ class PolicySpec:
             rows is None or rows <= self.chunk_size,
             f"execution.open_loop_rows is {rows}, expected at most chunk_size, {self.chunk_size}",
         )
+
+    def _check_velocities(self, velocities: JointInput) -> None:
+        what = f"input '{velocities.name}'"
+        check(
+            velocities.joints == self.joint_input.joints,
+            f"{what} is of the joints {', '.join(velocities.joints)}; expected those of "
+            f"'{self.joint_input.name}': {', '.join(self.joint_input.joints)}",
+        )
+        unit = per_second(self.joint_input.unit)
+        check(
+            velocities.unit == unit,
+            f"{what}: unit is '{velocities.unit:.60}', expected '{unit}': that of "
+            f"'{self.joint_input.name}' per second",
+        )
+
+    @property
+    def joint_inputs(self) -> tuple[JointInput, ...]:
+        """Positions, and velocities where the policy takes them."""
+        more = () if self.velocity_input is None else (self.velocity_input,)
+        return (self.joint_input, *more)
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -322,13 +364,18 @@ class PolicySpec:
     @property
     def input_types(self) -> dict[str, ArrayType]:
         """Every input of the graph, in its order."""
-        joints, images = self.joint_input, self.image_inputs
+        joints, images = self.joint_inputs, self.image_inputs
         return {
-            joints.name: ArrayType(self.with_steps(joints.shape), "float32"),
-            **{i.name: ArrayType(self.with_steps(i.shape), "uint8") for i in images},
+            **{j.name: ArrayType(self.with_steps(j.shape), "float32") for j in joints},
+            **{i.name: ArrayType(self.with_steps(i.shape), i.dtype) for i in images},
             **{noise.name: ArrayType(noise.shape, "float32") for noise in self.noise_inputs},
         }
 
     @property
     def chunk_shape(self) -> tuple[int, int]:
         return (self.chunk_size, len(self.output.joints))
+
+
+def per_second(unit: str) -> str:
+    """The unit of a velocity: rad -> rad/s, and each of several alike."""
+    return ",".join(f"{each}/s" for each in unit.split(","))

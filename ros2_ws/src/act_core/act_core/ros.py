@@ -322,11 +322,19 @@ def image_to_array(message: Image | CompressedImage, encoding: str = "rgb8") -> 
     """
     if isinstance(message, CompressedImage):
         return images.decompress(message.data, encoding)
-    pixels = images.unpack(
+    return images.convert(_stored_pixels(message), message.encoding, encoding)
+
+
+def image_to_depth(message: Image) -> NDArray[np.uint16]:
+    """The distances of a depth image's message, (H, W, 1) [mm]; see `act_core.images.depth_mm`."""
+    return images.depth_mm(_stored_pixels(message), message.encoding)
+
+
+def _stored_pixels(message: Image) -> NDArray[Any]:
+    return images.unpack(
         message.data, message.height, message.width, message.step,
         message.encoding, bool(message.is_bigendian),
     )  # fmt: skip
-    return images.convert(pixels, message.encoding, encoding)
 
 
 def array_to_image(

@@ -50,15 +50,18 @@ class ParitySample:
 
     Attributes:
         joint_position: (N, J) float32, or (N, T, J) of several steps.
-        images: for each camera (N, H, W, 3) uint8, or (N, T, H, W, 3).
+        images: for each camera (N, H, W, 3) uint8, or (N, T, H, W, 3); of depth uint16 and
+            one channel.
         chunks: (N, K, A) float32.
         noise: for each noise input (N, ...) float32: what the trainer's sampler started from.
+        joint_velocity: (N, J) or (N, T, J) float32 where the policy takes it, else None.
     """
 
     joint_position: NDArray[np.float32]
-    images: Mapping[str, NDArray[np.uint8]]
+    images: Mapping[str, NDArray[Any]]
     chunks: NDArray[np.float32]
     noise: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    joint_velocity: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -66,7 +69,8 @@ class ParitySample:
     def observation(self, index: int) -> Observation:
         images = {camera: stack[index] for camera, stack in self.images.items()}
         noise = {name: stack[index] for name, stack in self.noise.items()}
-        return Observation(0, self.joint_position[index], images, noise)
+        velocity = None if self.joint_velocity is None else self.joint_velocity[index]
+        return Observation(0, self.joint_position[index], images, noise, velocity)
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,8 @@ def write_bundle(
               if image.camera in sample.images}  # fmt: skip
     content: dict[str, Any] = {spec.joint_input.name: sample.joint_position, **inputs,
                **sample.noise, spec.output.name: sample.chunks}  # fmt: skip
+    if spec.velocity_input is not None and sample.joint_velocity is not None:
+        content[spec.velocity_input.name] = sample.joint_velocity
     _check_sample(spec, content, Path(spec.parity.file))
 
     with replacing(Path(folder), keep=is_foreign) as new:
@@ -207,4 +213,8 @@ def _check_sample(
             raise BundleError(f"{file}: '{key}' has values that are not finite")
     images = {image.camera: content[image.name] for image in spec.image_inputs}
     noise = {noise.name: content[noise.name] for noise in spec.noise_inputs}
-    return ParitySample(content[spec.joint_input.name], images, content[spec.output.name], noise)
+    velocity = spec.velocity_input
+    return ParitySample(
+        content[spec.joint_input.name], images, content[spec.output.name], noise,
+        None if velocity is None else content[velocity.name],
+    )  # fmt: skip

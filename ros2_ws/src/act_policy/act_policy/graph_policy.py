@@ -82,6 +82,13 @@ class GraphPolicy(ABC):
             spec.joint_input.name: np.ascontiguousarray(observation.joint_position, np.float32),
             **noise_of(spec, observation),
         }
+        if spec.velocity_input is not None:
+            if observation.joint_velocity is None:
+                raise PolicyError(
+                    f"policy '{spec.name}' takes joint velocities, which the observation has not"
+                )
+            velocity = np.ascontiguousarray(observation.joint_velocity, np.float32)
+            feeds[spec.velocity_input.name] = velocity
         for image in spec.image_inputs:
             feeds[image.name] = np.ascontiguousarray(observation.images[image.camera])
         started = time.perf_counter()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from act_core.policy_spec import PolicySpec
 from act_core.timing import NS_PER_S
+from numpy.typing import NDArray
 
 from act_policy.observation import Observation
 
@@ -60,4 +61,10 @@ def stacked(steps: Sequence[Observation]) -> Observation:
         np.stack([each.joint_position for each in steps]),
         {camera: np.stack([each.images[camera] for each in steps]) for camera in newest.images},
         newest.noise,
+        None if newest.joint_velocity is None else np.stack([_velocity(each) for each in steps]),
     )
+
+
+def _velocity(seen: Observation) -> NDArray[np.float32]:
+    assert seen.joint_velocity is not None, "observations of one policy are alike"
+    return seen.joint_velocity

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from act_core.policy_spec import ImageInput
+from act_core.policy_spec import DEPTH, ImageInput
 from numpy.typing import NDArray
 
 
@@ -18,11 +20,12 @@ def other_proportions(height: int, width: int, wanted: ImageInput) -> str | None
     )
 
 
-def resize(image: NDArray[np.uint8], wanted: ImageInput) -> NDArray[np.uint8]:
-    """``image`` (h, w, 3) in the size (H, W, 3) that ``wanted`` states; the same array if it fits.
+def resize(image: NDArray[Any], wanted: ImageInput) -> NDArray[Any]:
+    """``image`` (h, w, C) in the size (H, W, C) that ``wanted`` states; the same array if it fits.
 
-    Pixels are averaged by area when shrinking and interpolated when enlarging. Raises ValueError
-    for `other_proportions`.
+    Colours are averaged by area when shrinking and interpolated when enlarging; of depth the
+    nearest pixel is taken, since a mean of two distances is neither, and of what was not measured
+    nothing. Raises ValueError for `other_proportions`.
     """
     height, width = image.shape[:2]
     if (height, width) == (wanted.height, wanted.width):
@@ -32,7 +35,9 @@ def resize(image: NDArray[np.uint8], wanted: ImageInput) -> NDArray[np.uint8]:
         raise ValueError(wrong)
     import cv2  # only here: without resizing the runtime does not need it
 
-    shrinking = height > wanted.height
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    small = cv2.resize(image, (wanted.width, wanted.height), interpolation=method)
+    size = (wanted.width, wanted.height)
+    if wanted.encoding == DEPTH:
+        return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT).reshape(wanted.shape)
+    method = cv2.INTER_AREA if height > wanted.height else cv2.INTER_LINEAR
+    small = cv2.resize(image, size, interpolation=method)
     return small.astype(np.uint8, copy=False)

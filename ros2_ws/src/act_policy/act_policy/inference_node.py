@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from act_core import topics
+from act_core.errors import ConfigurationError
 from act_core.policy_json import read_spec
 from act_core.policy_spec import PolicySpec
 from act_core.realtime import as_ordinary_thread, fifo_is_granted, request_fifo
@@ -164,6 +165,11 @@ class FunctionPolicy:
     """
 
     def __init__(self, spec: PolicySpec, answer: Answer) -> None:
+        if spec.velocity_input is not None:
+            raise ConfigurationError(
+                f"policy '{spec.name}' takes joint velocities ('{spec.velocity_input.name}'); a "
+                "function gets positions and images"
+            )
         self._spec = spec
         self._answer = answer
         self.description = f"'{getattr(answer, '__name__', 'a function')}' as '{spec.name}'"

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from act_core.errors import suggest
@@ -237,8 +237,8 @@ class ObservationSync:
     """A `StreamSync` of what a policy takes: what does not fit is refused."""
 
     def __init__(self, spec: PolicySpec, limits: SyncLimits | None = None) -> None:
-        self._streams: StreamSync[NDArray[np.uint8]] = StreamSync(spec.cameras, limits)
-        self._joint_input = spec.joint_input
+        self._streams: StreamSync[NDArray[Any]] = StreamSync(spec.cameras, limits)
+        self._joint_input, self._takes_velocities = spec.joint_input, bool(spec.velocity_input)
         self._inputs = {image.camera: image for image in spec.image_inputs}
 
     @property
@@ -255,32 +255,47 @@ class ObservationSync:
         """Forgets everything that has come."""
         self._streams.clear()
 
-    def add_joints(self, stamp_ns: int, position: ArrayLike) -> None:
-        """Takes in measured joints, (J,) in the bundle's order.
+    def add_joints(
+        self, stamp_ns: int, position: ArrayLike, velocity: ArrayLike | None = None
+    ) -> None:
+        """Takes in measured joints, (J,) in the bundle's order; velocities (J,) are looked at where
+        the policy takes them.
 
-        Raises ValueError for another number of joints and for values that are not finite.
+        Raises ValueError for another number of joints, for values that are not finite and for
+        velocities that are not told.
         """
-        array = np.array(position, dtype=np.float64)
+        array = self._checked(position, "position", "positions")
+        if self._takes_velocities:
+            if velocity is None:
+                raise ValueError(
+                    "the policy takes joint velocities, which this message does not tell (or not "
+                    "as finite numbers)"
+                )
+            array = np.concatenate([array, self._checked(velocity, "velocity", "velocities")])
+        self._streams.add_joints(stamp_ns, array)
+
+    def _checked(self, values: ArrayLike, one: str, many: str) -> NDArray[np.float64]:
+        array = np.array(values, dtype=np.float64)
         shape = (len(self._joint_input.joints),)
         if array.shape != shape:
-            raise ValueError(f"{array.shape} joint positions, expected {shape}")
+            raise ValueError(f"{array.shape} joint {many}, expected {shape}")
         if not np.isfinite(array).all():
             bad = [n for n, x in zip(self._joint_input.joints, array, strict=True)
                    if not np.isfinite(x)]  # fmt: skip
-            raise ValueError(f"position of {', '.join(bad)} is not finite")
-        self._streams.add_joints(stamp_ns, array)
+            raise ValueError(f"{one} of {', '.join(bad)} is not finite")
+        return array
 
-    def add_image(self, camera: str, stamp_ns: int, image: NDArray[np.uint8]) -> None:
-        """Takes in an image, (H, W, 3) uint8 as the bundle states; it is kept, not copied.
+    def add_image(self, camera: str, stamp_ns: int, image: NDArray[Any]) -> None:
+        """Takes in an image of the shape and type that the bundle states; it is kept, not copied.
 
         Raises ValueError for a camera that is no input of the policy and for another shape or type.
         """
         if camera in self._inputs:
-            shape = self._inputs[camera].shape
-            if image.shape != shape or image.dtype != np.uint8:
+            wanted = self._inputs[camera]
+            if image.shape != wanted.shape or image.dtype != wanted.dtype:
                 raise ValueError(
-                    f"image of camera '{camera}' is {image.dtype} {image.shape}, expected uint8 "
-                    f"{shape}"
+                    f"image of camera '{camera}' is {image.dtype} {image.shape}, expected "
+                    f"{wanted.dtype} {wanted.shape}"
                 )
         self._streams.add_image(camera, stamp_ns, image)
 
@@ -289,4 +304,7 @@ class ObservationSync:
         taken = self._streams.take(now_ns)
         if not isinstance(taken, Instant):
             return taken
-        return Observation(taken.stamp_ns, taken.joints.astype(np.float32), taken.images)
+        joints = taken.joints.astype(np.float32)
+        count = len(self._joint_input.joints)
+        velocity = joints[count:] if self._takes_velocities else None
+        return Observation(taken.stamp_ns, joints[:count], taken.images, joint_velocity=velocity)

@@ -12,13 +12,14 @@ from act_core.errors import ConfigurationError
 from act_core.foreign_text import clean
 from act_core.joints import JointMerger, OtherJointsError
 from act_core.policy_json import read_spec
-from act_core.policy_spec import PolicySpec
+from act_core.policy_spec import DEPTH, RGB, PolicySpec
 from act_core.policy_units import check_units
 from act_core.ros import (
     declare_parameters,
     diagnostic_values,
     has_simulated_time,
     image_to_array,
+    image_to_depth,
     override_of,
     stamp_ns,
     subscription,
@@ -139,7 +140,7 @@ class ObservingNode(Node):
 
     def image_topic(self, camera: str) -> topics.Topic:
         """Where a camera's pictures are heard."""
-        if self.parameters.images == JPEG:
+        if self.parameters.images == JPEG and self._images[camera].encoding == RGB:
             return topics.camera_compressed(camera)
         return topics.camera_image(camera)
 
@@ -150,7 +151,9 @@ class ObservingNode(Node):
         with self._receiving(JOINTS):
             found_ns = self._checked_stamp(JOINTS, message)
             try:
-                merged = self._merger.add(message.name, message.position, (), found_ns)
+                merged = self._merger.add(
+                    message.name, message.position, message.velocity, found_ns
+                )
             except OtherJointsError:
                 if self.knows_where_joints_are():
                     return  # of another arm, on the same topic
@@ -159,7 +162,8 @@ class ObservingNode(Node):
             self.observe()
             return
         found_ns, reading = merged
-        self.sync.add_joints(found_ns, reading.position)
+        with self._receiving(JOINTS):
+            self.sync.add_joints(found_ns, reading.position, reading.velocity)
         self._received[JOINTS].count()
         self.heard_joints(reading.position)
         self.observe()
@@ -167,7 +171,10 @@ class ObservingNode(Node):
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         stream = camera_stream(camera)
         with self._receiving(stream):
-            image = image_to_array(message, "rgb8")
+            if isinstance(message, Image) and self._images[camera].encoding == DEPTH:
+                image = image_to_depth(message)
+            else:
+                image = image_to_array(message, RGB)
             if self.parameters.image_fit == "resize":
                 image = resize(image, self._images[camera])
             found_ns = self._checked_stamp(stream, message)

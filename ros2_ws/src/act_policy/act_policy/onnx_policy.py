@@ -30,7 +30,11 @@ OPTIONS: dict[str, dict[str, str]] = {"cuda": {"use_tf32": "0"}}
 # What a graph asks for may be anything, and may depend on its inputs.
 MOST_MEMORY = 4 << 30  # bytes
 
-_DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+}
 
 
 class OnnxPolicy(GraphPolicy):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from act_core.joints import JointMatcher
 from act_core.policy_fit import missing_cameras
-from act_core.policy_spec import PolicySpec
+from act_core.policy_spec import RGB, PolicySpec
 from act_core.policy_units import Reach
 from act_core.stamps import TOLERANCE_S, duration
 from act_core.timing import NS_PER_S
@@ -129,6 +129,10 @@ def _joints(spec: PolicySpec, graph: Graph, folder: str) -> Iterator[Finding]:
 def _camera(
     spec: PolicySpec, camera: str, graph: Graph, known: Mapping[str, NDArray[np.uint8]]
 ) -> Iterator[Finding]:
+    (wanted,) = (each for each in spec.image_inputs if each.camera == camera)
+    if wanted.encoding != RGB:
+        yield note("cameras", f"{camera} shows depth, which was not compared")
+        return
     stream = graph.cameras.get(camera, Stream())
     image = graph.images.get(camera)
     if stream.refused is not None:
@@ -137,7 +141,6 @@ def _camera(
     if image is None:
         yield wrong("cameras", f"{camera} has a publisher, but no picture came", "look at its log")
         return
-    (wanted,) = (each for each in spec.image_inputs if each.camera == camera)
     yield size_finding(wanted, *image.shape[:2])
     yield from _late(camera, stream)
     rate_hz = stream.rate_hz
