@@ -3,7 +3,7 @@ import { hand, live, on, reach, replay } from "act-console";
 import { OrbitControls, THREE } from "nicegui-scene";
 import { watch } from "vue";
 
-const COLOURS = { newest: 0xff8800, mean: 0x8b2be2, ghost: 0x0091ff, handle: 0x1c9a4c };
+const COLOURS = { newest: 0xe07000, mean: 0xa855f7, ghost: 0x0091ff, handle: 0x1c9a4c };
 const HANDLE_M = 0.022;
 const SEEN_RAD = 0.001; // a smaller motion is not seen, and costs as much to draw
 
@@ -12,8 +12,8 @@ export default {
     <div class="ac-twin">
       <canvas></canvas>
       <div class="ac-legend" v-if="!problem">
-        <span style="color:#c58a00">■ measured</span> <span style="color:#0091ff">■ sent (ghost)</span>
-        <span style="color:#ff8800">— newest plan</span> <span style="color:#8b2be2">— mean of the plans</span>
+        <span style="color:#b58900">■ measured</span> <span style="color:#0091ff">■ sent (ghost)</span>
+        <span style="color:#e07000">— newest plan</span> <span style="color:#a855f7">— mean of the plans</span>
         <span v-if="hand.held" style="color:#1c9a4c">● drag the gripper</span>
       </div>
       <p v-if="problem" class="ac-hint" role="alert">{{ problem }}</p>
