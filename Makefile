@@ -34,7 +34,7 @@ train-demo-policy: training ## make a policy for pick_place: collect, train, exp
 # Many tests are graphs of processes in real time: what fails is tried once more by itself, so that one
 # stall of a shared machine is not a verdict; the summary lists it as RERUN, and twice failed is failed.
 SECOND_TESTS := pip_ros2/tests tests/so101_driver tests/system tests/training
-PYTEST := nice -n 5 python -m pytest --reruns 1 -rfEsR
+PYTEST := nice -n 5 python -m pytest --reruns 1 -rfEsR --durations 25
 test: training ## run every test
 	$(IN_ENV) $(PYTEST) tests $(addprefix --ignore=,$(SECOND_TESTS)); first=$$?; \
 	$(PYTEST) $(SECOND_TESTS) && exit $$first
