@@ -4,6 +4,7 @@ ros2 launch act_bringup real_so101.launch.py port:=/dev/so101_follower calibrati
 ros2 launch act_bringup real_so101.launch.py setup:=kitchen     # as `so101-setup save` wrote it
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=/dev/video0,wrist=/dev/video2 \
     policy:=/path/to/bundle
+ros2 launch act_bringup real_so101.launch.py robot:=so_arm100 ...    # or a YAML file
 ros2 launch act_bringup real_so101.launch.py ... cameras:=front=topic:/usb_cam/image_raw ...
 ros2 launch act_bringup real_so101.launch.py arms:=2 left_port:=/dev/so101_left \
     left_calibration:=left_arm right_port:=/dev/so101_right right_calibration:=right_arm
@@ -49,12 +50,13 @@ from act_core.topics import camera_image
 from act_policy.policy_parameters import CONTROL
 from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from so101_driver.driver_parameters import DriverParameters
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.exit_policy import REST_AT_MOST_S
+from so101_driver.so_arm import SO101_NAME, find_arm
 
 TOPIC = "topic"  # a camera that another driver publishes
 OWN_SOURCE = r"[\w./~-]+:[A-Za-z_]\w*"  # package.module:Name or file.py:Name
@@ -70,7 +72,7 @@ CAMERAS = {1: ["front", "wrist"], 2: ["front", "left_wrist", "right_wrist"]}
 (_exit_policy,) = arguments_of(DriverParameters, "exit_policy")
 DRIVER_ARGUMENTS = (
     *arguments_of(
-        DriverParameters, "port", "baud", "calibration", "rate_hz", "command_timeout_s",
+        DriverParameters, "robot", "port", "baud", "calibration", "rate_hz", "command_timeout_s",
         "max_velocity_rad_s", "max_acceleration_rad_s2", "torque", "auto_recover",
     ),
     changed(_exit_policy, "", "empty: rest (emulated: hold)"),
@@ -106,6 +108,7 @@ ARGUMENTS = (
     *EXECUTION_ARGUMENTS,
     ("leader_port", "", "of a leader arm: it commands this one, or takes it over from the policy"),
     ("leader_calibration", "", "id of the leader's calibration, or a file"),
+    ("leader_robot", "", "the leader, as robot:=; empty: as the arm that follows"),
     ("params_file", "", "YAML with more parameters of any node; wins over the arguments"),
     ("faults", "", "emulated: script of what goes wrong on the bus, see so101-emulator --help"),
 )
@@ -135,7 +138,12 @@ class Choices:
         self.context = context
         self.emulated = self["hardware"] == EMULATED
         self.arms = arms_of(context, not self.emulated, PORT_DEFAULTS)
-        self.robot = find_robot(ROBOTS[self["arms"]])
+        if len(self.arms) > 1 and self["robot"] != SO101_NAME:
+            raise RuntimeError(
+                f"robot:={self['robot']}: only with arms:=1; two arms are {ROBOTS['2']}"
+            )
+        self.robot_name = self["robot"] if len(self.arms) == 1 else ROBOTS["2"]
+        self.robot = (find_arm if len(self.arms) == 1 else find_robot)(self.robot_name)
         # Policies ship for one arm.
         shipped = "" if self.emulated and len(self.arms) == 1 else NOBODY
         self.drive = who_drives(
@@ -182,7 +190,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     nodes += [leader_node(choices, arm) for arm in choices.arms if arm.leader_port]
     simulated = choices.drive.cameras or CAMERAS[len(choices.arms)]
     seen_by = simulated if choices.emulated else list(choices.cameras)
-    nodes += console_nodes(context, choices.robot.name, seen_by)
+    nodes += console_nodes(context, choices.robot_name, seen_by)
     nodes += rviz_nodes(context, choices.robot)
     return in_namespace(context, nodes)
 
@@ -268,6 +276,7 @@ def leader_node(choices: Choices, arm: Arm) -> Node:
     leader: dict[str, object] = {
         "port": arm.leader_port,
         "calibration": arm.leader_calibration,
+        "robot": choices["leader_robot"] or choices["robot"],
         "joint_prefix": arm.joint_prefix,
         "enabled": choices.drive.spec is None,  # beside a policy it waits for its person's sign
     }
@@ -289,7 +298,8 @@ def emulated_arms(choices: Choices) -> list[LaunchDescriptionEntity]:
     sim |= {"arms": count, "cameras": choices.drive.cameras or CAMERAS[count]}
     folder = own_folder("so101_emulated")
     calibration = folder / "calibration.json"
-    emulated_calibration().save(calibration)
+    own = find_arm(choices["robot"])
+    emulated_calibration(own).save(calibration)
     choices.arms = [
         replace(arm, port=str(folder / f"{arm.joint_prefix}port"), calibration=str(calibration))
         for arm in choices.arms
@@ -310,11 +320,19 @@ def emulated_arms(choices: Choices) -> list[LaunchDescriptionEntity]:
             on_exit=required("the simulation"),
         )
     ]
+    if own.name != SO101_NAME:
+        text = f"the servos are an {own.name}'s, the simulated arm behind them is the {SO101_NAME}"
+        nodes.append(LogInfo(msg=f"{text}: it is shaped so, and may end sooner"))
     return [*nodes, *(emulator_node(choices, arm) for arm in choices.arms)]
 
 
 def emulator_node(choices: Choices, arm: Arm) -> Node:
-    bus = {"port": arm.port, "joint_prefix": arm.joint_prefix, "faults": choices["faults"]}
+    bus = {
+        "robot": choices["robot"],
+        "port": arm.port,
+        "joint_prefix": arm.joint_prefix,
+        "faults": choices["faults"],
+    }
     return Node(
         package="so101_driver",
         executable="emulator_node",

@@ -16,6 +16,7 @@ from act_core.setup_file import EMULATED, Setup
 from act_record.bag_reader import is_kept
 from so101_driver import calibration
 from so101_driver.setup.ports import usb_ports
+from so101_driver.so_arm import SO101_NAME, find_arm
 
 EPISODES, DATASET, RUNS, POLICY = "episodes", "dataset", "runs", "policy"
 """Folders of a set-up, beside its file."""
@@ -109,11 +110,14 @@ def _servos(what: str, arguments: dict[str, str], prefix: str, role: str, again:
             what, WRONG, f"{port} is not there (serial USB adapters: {plugged}): plug it in", again
         )
     named = arguments.get(f"{prefix}calibration", "")
-    cure = f"so101-setup calibrate --port {port} --name {named or 'NAME'} --role {role}"
+    robot = arguments.get(f"{prefix}robot") or arguments.get("robot", SO101_NAME)
+    which = f" --robot {robot}" if robot != SO101_NAME else ""
+    cure = f"so101-setup calibrate --port {port} --name {named or 'NAME'} --role {role}{which}"
     if not named:
         return Step(what, OPEN, f"{port}, not calibrated", cure)
     try:
-        calibration.load(calibration.find(named, role))
+        arm = find_arm(robot)
+        calibration.load(calibration.find(named, role, arm), arm)
     except ConfigurationError as error:
         return Step(what, WRONG, str(error), cure)
     return Step(what, DONE, f"{port}, calibration {named}")

@@ -46,8 +46,8 @@ CAMERA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # becomes part of a topic's 
 REAL, EMULATED = "real", "emulated"
 SOURCE_KEYS = ("device", "topic", "file", "source")  # where a camera's pictures come from
 SIMULATION_KEYS = ("level", "seed", "width", "height", "camera_rate_hz")
-FILE_KEYS = ("calibration", "calibration_file", "file")
-TEXT_KEYS = (*SOURCE_KEYS, "port", "calibration", "calibration_file")
+FILE_KEYS = ("calibration", "calibration_file", "file", "robot")
+TEXT_KEYS = (*SOURCE_KEYS, "port", "calibration", "calibration_file", "robot")
 MOST_BYTES = 100_000
 MOST_LETTERS = 100  # of a name
 MOST_EPISODES = 1_000_000
@@ -196,7 +196,7 @@ def _setup(file: Path, content: Mapping[Any, Any]) -> Setup:
         raise ConfigurationError(f"hardware is {hardware!r:.40}, expected {REAL} or {EMULATED}")
     arm = _values("arm", content.get("arm"))
     leader = _values("leader", content.get("leader"))
-    _check_keys("key of leader", leader, ("port", "calibration"))
+    _check_keys("key of leader", leader, ("port", "calibration", "robot"))
     simulation = _values("simulation", content.get("simulation"))
     _check_keys("key of simulation", simulation, SIMULATION_KEYS)
     cameras = {

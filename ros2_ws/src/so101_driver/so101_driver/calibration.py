@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from act_core.files import write_file
 from act_core.foreign_file import expanded, parse_json, read_text, shown_path
 from act_core.foreign_text import clean
 from act_core.limits import JointLimits, clip
-from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101_LIMITS
+from act_core.robot import Robot
+from act_core.robots.so101 import JOINT_NAMES, SO101
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver import calibration_checks
@@ -36,11 +38,34 @@ LARGEST_ID = 200  # bytes of a name
 
 HOW_TO_CALIBRATE = "`so101-setup calibrate` makes one; a path to a file will do as well"
 
-# LeRobot's folder names: today's, and those up to its release 0.4.2.
+# LeRobot's folder names: today's, which both arms share, and those up to its release 0.4.2.
 FOLDERS = {
-    "follower": ("robots/so_follower", "robots/so101_follower"),
-    "leader": ("teleoperators/so_leader", "teleoperators/so101_leader"),
+    "follower": ("robots/so_follower", "robots/{}_follower"),
+    "leader": ("teleoperators/so_leader", "teleoperators/{}_leader"),
 }
+SO_ARM100 = "so_arm100"
+LEROBOT = {SO101.name: "so101", SO_ARM100: "so100"}  # what it calls these arms
+
+
+def folders(role: str, robot: Robot = SO101) -> list[Path]:
+    """Where LeRobot keeps calibrations of that role: today's folder, and the older one of that arm.
+    An arm of one's own may be made of either."""
+    today, older = FOLDERS[role]
+    names = [LEROBOT[robot.name]] if robot.name in LEROBOT else list(LEROBOT.values())
+    return [calibration_root() / folder for folder in (today, *map(older.format, names))]
+
+
+def check_whose(path: Path, robot: Robot = SO101) -> None:
+    """Raises ConfigurationError for a file in the folder of the other of the two arms."""
+    whose = re.fullmatch("(so10[01])_(follower|leader)", path.parent.name)
+    own = LEROBOT.get(robot.name)
+    if whose is None or own is None or whose[1] == own:
+        return
+    right = next(name for name, called in LEROBOT.items() if called == whose[1])
+    raise ConfigurationError(
+        f"{shown_path(path)} is of an {right}, expected one of an {robot.name}; if the arm is that "
+        f"one: robot:={right}. {HOW_TO_CALIBRATE}"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,10 +79,10 @@ class JointCalibration:
     range_max: int
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
             if type(value) is not int:
-                raise ConfigurationError(f"{field.name} is {value!r:.60}, expected a whole number")
+                raise ConfigurationError(f"{name} is {value!r:.60}, expected a whole number")
         if not 0 <= self.id <= 253:
             raise ConfigurationError(f"id is {self.id}, expected 0 to 253")
         if self.drive_mode not in (0, 1):
@@ -82,9 +107,13 @@ class JointCalibration:
 
 @dataclass(frozen=True)
 class Calibration(Mapping[str, JointCalibration]):
-    """All six joints by name. Raises ConfigurationError for missing or unknown ones."""
+    """All six joints by name. Raises ConfigurationError for missing or unknown ones.
+
+    robot: the arm that it is of, which says how far its joints go.
+    """
 
     joints: Mapping[str, JointCalibration]
+    robot: Robot = field(default=SO101, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.joints:
@@ -120,8 +149,8 @@ class Calibration(Mapping[str, JointCalibration]):
         write_file(path, self.dumps())
 
 
-def loads(text: str, source: str = "calibration") -> Calibration:
-    """A calibration from LeRobot's JSON. Raises ConfigurationError that names ``source``."""
+def loads(text: str, source: str = "calibration", robot: Robot = SO101) -> Calibration:
+    """A calibration of ``robot`` from LeRobot's JSON. ConfigurationError names ``source``."""
     try:
         content = parse_json(text, finite=False)
     except ConfigurationError as error:
@@ -148,21 +177,21 @@ def loads(text: str, source: str = "calibration") -> Calibration:
         except ConfigurationError as error:
             raise ConfigurationError(f"{source}: {clean(name)}: {error}") from error
     try:
-        calibration = Calibration(joints)
-        calibration_checks.check_travel(calibration)
+        calibration = Calibration(joints, robot)
+        calibration_checks.check_travel(calibration, robot)
         return calibration
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from error
 
 
-def load(path: Path) -> Calibration:
-    """Reads LeRobot's file. Raises ConfigurationError where there is none or it is damaged."""
+def load(path: Path, robot: Robot = SO101) -> Calibration:
+    """Reads LeRobot's file of ``robot``. ConfigurationError where there is none, or damaged."""
     source = shown_path(path)
     try:
         text = read_text(path, LARGEST_FILE)
     except ConfigurationError as error:
         raise ConfigurationError(f"no calibration can be read from {source}: it {error}") from error
-    return loads(text, source)
+    return loads(text, source, robot)
 
 
 def calibration_root() -> Path:
@@ -174,7 +203,7 @@ def calibration_root() -> Path:
     return expanded(home) / "calibration"
 
 
-def path_to_write(name: str, role: str = "follower") -> Path:
+def path_to_write(name: str, role: str = "follower", robot: Robot = SO101) -> Path:
     """Where a calibration of that name belongs; ``role`` is follower or leader.
 
     That is where it is already; else LeRobot's folder of today, or its older one where only that
@@ -186,42 +215,43 @@ def path_to_write(name: str, role: str = "follower") -> Path:
             f"'{clean(name)}' cannot be the name of a calibration, expected a short name without "
             "'/', such as my_arm: the folder and .json come by themselves"
         )
-    today, older = (calibration_root() / folder for folder in FOLDERS[role])
+    today, older = folders(role, robot)[:2]
     for folder in (today, older):
         if (folder / f"{name}.json").is_file():
             return folder / f"{name}.json"
     return (older if older.is_dir() and not today.is_dir() else today) / f"{name}.json"
 
 
-def find(name: str, role: str = "follower") -> Path:
+def find(name: str, role: str = "follower", robot: Robot = SO101) -> Path:
     """The file of the calibration ``name``: a path, or an id in one of LeRobot's folders.
 
-    Raises ConfigurationError with the ids that exist.
+    Raises ConfigurationError with the ids that exist, and for a file of the other of the two arms.
     """
     if not name:
         raise ConfigurationError(
-            f"no calibration is named; known: {_known_text(role)}. {HOW_TO_CALIBRATE}"
+            f"no calibration is named; known: {_known_text(role, robot)}. {HOW_TO_CALIBRATE}"
         )
     if "/" in name or name.endswith(".json"):
+        check_whose(expanded(name), robot)
         return expanded(name)
-    folders = [calibration_root() / folder for folder in FOLDERS[role]]
-    for folder in folders if _is_id(name) else []:
+    own = folders(role, robot)
+    for folder in own if _is_id(name) else ():
         if (path := folder / f"{name}.json").is_file():
             return path
-    searched = " and ".join(map(str, folders))
+    for called in LEROBOT.values() if _is_id(name) else ():
+        path = calibration_root() / FOLDERS[role][1].format(called) / f"{name}.json"
+        if path.is_file():
+            check_whose(path, robot)
+    searched = " and ".join(map(str, own))
     raise ConfigurationError(
-        f"{suggest(f'{role} calibration', name, known_ids(role))} (searched {searched}). "
+        f"{suggest(f'{role} calibration', name, known_ids(role, robot))} (searched {searched}). "
         f"{HOW_TO_CALIBRATE}"
     )
 
 
-def known_ids(role: str = "follower") -> list[str]:
+def known_ids(role: str = "follower", robot: Robot = SO101) -> list[str]:
     """Ids of the calibrations that LeRobot's folders hold."""
-    found = {
-        path.stem
-        for folder in FOLDERS[role]
-        for path in (calibration_root() / folder).glob("*.json")
-    }
+    found = {path.stem for folder in folders(role, robot) for path in folder.glob("*.json")}
     return sorted(found)
 
 
@@ -230,8 +260,8 @@ def _is_id(name: str) -> bool:
     return fits and "/" not in name and not name.startswith(".") and not name.endswith(".json")
 
 
-def _known_text(role: str) -> str:
-    return ", ".join(known_ids(role)) or f"none in {calibration_root()}"
+def _known_text(role: str, robot: Robot) -> str:
+    return ", ".join(known_ids(role, robot)) or f"none in {calibration_root()}"
 
 
 class JointConversion:
@@ -240,9 +270,9 @@ class JointConversion:
     Body joints: zero is the middle of the calibrated range, one count is 2 pi / 4096. (LeRobot
     divides by 4095 where it speaks of degrees: 0.02 % more.)
 
-    Gripper: the calibrated range is the joint's whole travel, -0.1745 rad closed to 1.7453 rad
-    open. That is LeRobot's 0 to 100 %, so that policies and data sets agree about "closed", however
-    wide the fingers of one arm happen to open.
+    Gripper: the calibrated range is the joint's whole travel, of the SO-101 -0.1745 rad closed to
+    1.7453 rad open. That is LeRobot's 0 to 100 %, so that policies and data sets agree about
+    "closed", however wide the fingers of one arm happen to open.
 
     Example, with LeRobot's defaults (2048 counts in the middle of 1024 to 3072): a shoulder at 3072
     counts is at pi / 2 rad.
@@ -256,8 +286,9 @@ class JointConversion:
         self._middle = (self._lowest + self._highest) / 2
         sign = np.array([-1.0 if joint.drive_mode else 1.0 for joint in ordered])
         self.rad_per_count = sign * RAD_PER_COUNT
-        self._zero_rad = np.zeros(len(JOINTS))
-        for index, joint in enumerate(JOINTS):
+        self._zero_rad = np.zeros(len(ordered))
+        self._model = calibration.robot.limits
+        for index, joint in enumerate(calibration.robot.joints):
             if joint.is_gripper:
                 travel = self._highest[index] - self._lowest[index]
                 self.rad_per_count[index] = sign[index] * joint.range_rad / travel
@@ -272,12 +303,14 @@ class JointConversion:
         counts = self._middle + (np.asarray(position_rad) - self._zero_rad) / self.rad_per_count
         return np.rint(clip(counts, self._lowest, self._highest)).astype(np.int64)
 
-    def limits(self, model: JointLimits = SO101_LIMITS) -> JointLimits:
-        """The limits of the model, narrowed to where this arm was calibrated to go.
+    def limits(self, model: JointLimits | None = None) -> JointLimits:
+        """The limits of the model (None: of the robot), narrowed to where this arm was calibrated
+        to go.
 
         (A stored range may be wider than the arm: wrist_roll is often written as a full turn.)
         """
         ends = np.stack([self.to_rad(self._lowest), self.to_rad(self._highest)])
+        model = self._model if model is None else model
         return JointLimits(
             model.names,
             np.maximum(model.lower_rad, ends.min(axis=0)),

@@ -1,4 +1,4 @@
-"""Can this calibration be that of an SO-101? And which program writes files that look like that?"""
+"""Can this calibration be that of this arm? And which program writes files that look like that?"""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from act_core.errors import ConfigurationError
-from act_core.robot import ServoJoint as Joint
-from act_core.robots.so101 import JOINT_NAMES, JOINTS
+from act_core.robot import Joint, Robot
+from act_core.robots.so101 import JOINT_NAMES, SO101
 
 from so101_driver.registers import COUNTS_PER_TURN, MIDDLE_COUNT
+from so101_driver.so_arm import servo_joints
 
 # A published arm (legalaspro) goes 3 to 18 degrees further than the model has it, or 12 less.
 MORE_DEG = 35.0  # than the model's travel: not recorded on this joint
@@ -19,8 +20,6 @@ LESS_SHARE = 0.5  # of it: not moved to both ends, or kept from there on purpose
 # 20 degrees off. Not the gripper: many hold it closed.
 ODD_MIDDLE_DEG, WRONG_MIDDLE_DEG = 30.0, 60.0
 AGAIN = "calibrate again (so101-setup calibrate)"
-
-SERVO_OF = {joint.servo_id: joint.name for joint in JOINTS}
 
 # What other programs' files have at the top, and what they are.
 LAYOUTS: dict[frozenset[str], str] = {
@@ -75,9 +74,9 @@ def check_layout(content: Mapping[str, Any]) -> None:
         )
 
 
-def check_travel(calibration: Mapping[str, StoredJoint]) -> None:
+def check_travel(calibration: Mapping[str, StoredJoint], robot: Robot = SO101) -> None:
     """Raises ConfigurationError for a joint that cannot go where the calibration says."""
-    for joint in JOINTS:
+    for joint in robot.joints:
         stored = calibration[joint.name]
         travel = _travel_deg(joint)
         if joint.name != "wrist_roll" and _range_deg(stored) > travel + MORE_DEG:
@@ -94,10 +93,11 @@ def check_travel(calibration: Mapping[str, StoredJoint]) -> None:
             )
 
 
-def doubts(calibration: Mapping[str, StoredJoint]) -> list[str]:
+def doubts(calibration: Mapping[str, StoredJoint], robot: Robot = SO101) -> list[str]:
     """What can be but rarely is, with what to do; for warnings."""
     texts = []
-    for joint in JOINTS:
+    servo_of = {joint.servo_id: joint.name for joint in servo_joints(robot)}
+    for joint in servo_joints(robot):
         stored = calibration[joint.name]
         travel = _travel_deg(joint)
         if _range_deg(stored) < LESS_SHARE * travel:
@@ -111,10 +111,10 @@ def doubts(calibration: Mapping[str, StoredJoint]) -> list[str]:
                 f"{abs(_middle_deg(stored)):.0f} degrees from count {MIDDLE_COUNT}, where "
                 f"calibration puts it; if the arm is not where it is shown to be: {AGAIN}"
             )
-        if stored.id != joint.servo_id and stored.id in SERVO_OF:
+        if stored.id != joint.servo_id and stored.id in servo_of:
             texts.append(
                 f"{joint.name}: its servo is {stored.id}, which LeRobot always has as "
-                f"{SERVO_OF[stored.id]}: unless the servos were given their ids in another order, "
+                f"{servo_of[stored.id]}: unless the servos were given their ids in another order, "
                 "the joints are mixed up in this file; so101-setup scan shows which is which"
             )
         if stored.drive_mode:

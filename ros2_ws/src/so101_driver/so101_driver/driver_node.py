@@ -23,6 +23,7 @@ from so101_driver.calibration_checks import doubts
 from so101_driver.driver_parameters import DriverParameters
 from so101_driver.exit_policy import HOLD
 from so101_driver.request_queue import RefusedError
+from so101_driver.so_arm import find_arm
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import SerialTransport
 
@@ -43,9 +44,10 @@ class DriverNode(ArmNode):
     def __init__(self, **overrides: Any) -> None:
         super().__init__("so101_driver", **overrides)
         p = self.parameters = ros.declare_parameters(self, DriverParameters)
-        path = find(p.calibration)
-        calibration = load(path)  # wrong ones end the node here, with their reason
-        for text in doubts(calibration):
+        own, arm = find_arm(p.robot), p.arm()
+        path = find(p.calibration, robot=own)
+        calibration = load(path, own)  # wrong ones end the node here, with their reason
+        for text in doubts(calibration, own):
             self.get_logger().warning(f"{path}: {text}")
 
         def open_arm() -> So101Arm:
@@ -59,21 +61,21 @@ class DriverNode(ArmNode):
         self._said = {level: Incidents() for level in ("error", "warning", "info")}
         self._guard: TorqueGuard | None = None
         if p.guard and p.exit_policy != HOLD:
-            self._guard = TorqueGuard(p.port, p.baud, path, limits)
+            self._guard = TorqueGuard(p.port, p.baud, path, limits, robot=p.robot)
         granted = fifo_is_granted(p.realtime_priority)
         self.loop = ControlLoop(self._tick, p.rate_hz, self._on_error, p.realtime_priority)
         priority = p.realtime_priority // 2  # of the other Python threads; see act_core.realtime
         self.serve(
-            self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, p.robot().grippers,
+            self.driver, limits, 1 / p.rate_hz, p, self.loop.stats, p.port, arm.grippers,
             listener_priority=priority,
         )  # fmt: skip
-        self.describe(p.robot())
+        self.describe(arm)
         ros.service(self, topics.DRIVER_TORQUE, self._on_torque)
         ros.service(self, topics.DRIVER_RECOVER, self._on_recover)
         if p.realtime_priority:
             prepare_process()
         self.get_logger().info(
-            f"{p.port}, calibration {path}, {p.rate_hz:g} Hz, "
+            f"{own.name} at {p.port}, calibration {path}, {p.rate_hz:g} Hz, "
             f"{'SCHED_FIFO' if granted else 'no SCHED_FIFO'}, on exit: {p.exit_policy}"
         )
         self.loop.start()

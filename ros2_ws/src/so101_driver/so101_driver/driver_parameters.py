@@ -9,17 +9,18 @@ from act_core.arm_parameters import OneOfSeveralParameters
 from act_core.limits import JointLimits
 from act_core.parameters import parameter
 from act_core.robot import Robot
-from act_core.robots.so101 import SO101, SO101_LIMITS
 
 from so101_driver.arm import ServoSettings
 from so101_driver.driver_settings import DriverSettings
 from so101_driver.exit_policy import EXIT_POLICIES, REST
+from so101_driver.so_arm import ARM, find_arm
 
 
 @dataclass(frozen=True)
 class DriverParameters(OneOfSeveralParameters):
     """Declared on the node; defaults are for an SO-101 follower calibrated with LeRobot."""
 
+    robot: str = parameter("so101", f"the arm: {ARM}")
     port: str = parameter("/dev/ttyACM0", "serial port of the servo bus, or of so101-emulator")
     baud: int = parameter(1_000_000, "of the servos", low=1)
     calibration: str = parameter("", "LeRobot's id of the arm, or a calibration file")
@@ -53,19 +54,21 @@ class DriverParameters(OneOfSeveralParameters):
             auto_recover=self.auto_recover,
         )
 
-    def robot(self) -> Robot:
-        """The arm, with its joints as they are called here."""
-        return SO101.prefixed(self.joint_prefix)
+    def arm(self) -> Robot:
+        """The arm, with its joints as they are called here. ConfigurationError for a robot that is
+        not of this kind."""
+        return find_arm(self.robot).prefixed(self.joint_prefix)
 
     def limits(self) -> JointLimits:
         """The arm's limits, lowered to what was asked for, by the names of its joints here."""
+        limits = self.arm().limits
         return replace(
-            self.robot().limits,
+            limits,
             max_velocity_rad_s=np.minimum(
-                SO101_LIMITS.max_velocity_rad_s, self.max_velocity_rad_s or np.inf
+                limits.max_velocity_rad_s, self.max_velocity_rad_s or np.inf
             ),
             max_acceleration_rad_s2=np.minimum(
-                SO101_LIMITS.max_acceleration_rad_s2, self.max_acceleration_rad_s2 or np.inf
+                limits.max_acceleration_rad_s2, self.max_acceleration_rad_s2 or np.inf
             ),
         )
 

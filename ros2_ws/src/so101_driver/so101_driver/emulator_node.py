@@ -17,7 +17,6 @@ from act_core import ros, topics
 from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 from act_core.realtime import prepare_process, request_fifo
-from act_core.robots.so101 import SO101
 from act_core.timing import MonotonicClock, to_ns
 from rclpy.client import Client
 from rclpy.node import Node
@@ -29,6 +28,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultScript, load_script
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.emulator.remote_arm import RemoteArm
+from so101_driver.so_arm import ARM, find_arm
 
 RETRY_S = 0.5
 
@@ -45,6 +45,7 @@ class EmulatorParameters:
     linger_s: float = parameter(
         1.0, "the bus stays so long at the end: hardware does not go before its driver", low=0.0
     )
+    robot: str = parameter("so101", f"the arm that is emulated: {ARM}")
     joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     faults: str = parameter("", "YAML script of faults; see so101_driver/emulator/faults.py")
 
@@ -63,8 +64,9 @@ class EmulatorNode(Node):
         if not p.port:
             raise ConfigurationError("parameter port is empty, expected a file name for the port")
         self._faults = load_script(Path(p.faults)) if p.faults else FaultScript()
-        self._arm = RemoteArm()
-        self._joints = SO101.prefixed(p.joint_prefix).joint_names
+        self._robot = find_arm(p.robot)
+        self._arm = RemoteArm(self._robot.limits)
+        self._joints = self._robot.prefixed(p.joint_prefix).joint_names
         self._serving = ExitStack()
         self.bus: EmulatedBus | None = None  # None until the joints' positions are known
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
@@ -94,7 +96,8 @@ class EmulatorNode(Node):
             self.get_logger().warning(f"not this arm: {error}", throttle_duration_sec=5.0)
             return
         if self.bus is None:
-            self.bus = EmulatedBus(emulated_servos(joints=self._arm.joints), faults=self._faults)
+            servos = emulated_servos(joints=self._arm.joints, robot=self._robot)
+            self.bus = EmulatedBus(servos, faults=self._faults)
             p = self.params
             self._serving.enter_context(PtyPort(self.bus, Path(p.port), p.realtime_priority))
             self.get_logger().info(f"six servos on {self.params.port}")

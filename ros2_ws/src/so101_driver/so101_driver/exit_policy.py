@@ -19,7 +19,6 @@ from typing import TypeVar
 import numpy as np
 from act_core.errors import ConfigurationError, suggest
 from act_core.limits import CommandLimiter, JointLimits
-from act_core.robots.so101 import REST_POSE_RAD, SO101_LIMITS
 from act_core.timing import NS_PER_S, Clock, MonotonicClock, PeriodicSchedule, to_ns
 
 from so101_driver import arm_start
@@ -46,7 +45,10 @@ REST_REACHED_RAD = 0.15  # gravity keeps a soft servo from its goal
 
 
 def carry_out(
-    policy: str, arm: So101Arm, limits: JointLimits = SO101_LIMITS, clock: Clock | None = None
+    policy: str,
+    arm: So101Arm,
+    limits: JointLimits | None = None,
+    clock: Clock | None = None,
 ) -> str:
     """Does what ``policy`` says to a connected arm; returns what was done.
 
@@ -71,18 +73,19 @@ def carry_out(
     return f"{moved}torque is off"
 
 
-def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
+def _move_to_rest(arm: So101Arm, limits: JointLimits | None, clock: Clock) -> str:
     start = _answer(partial(arm_start.start, arm), clock)
     if start.limp.any():
         return ""  # a limp arm cannot be moved
     allowed = arm.conversion.limits(limits)
+    robot = arm.calibration.robot
     slow = replace(
         allowed,
         max_velocity_rad_s=np.minimum(
-            REST_SPEED * SO101_LIMITS.max_velocity_rad_s, allowed.max_velocity_rad_s
+            REST_SPEED * robot.limits.max_velocity_rad_s, allowed.max_velocity_rad_s
         ),
         max_acceleration_rad_s2=np.minimum(
-            REST_SPEED * SO101_LIMITS.max_acceleration_rad_s2, allowed.max_acceleration_rad_s2
+            REST_SPEED * robot.limits.max_acceleration_rad_s2, allowed.max_acceleration_rad_s2
         ),
     )
     limiter = CommandLimiter(slow, 1.0 / REST_RATE_HZ)
@@ -90,7 +93,7 @@ def _move_to_rest(arm: So101Arm, limits: JointLimits, clock: Clock) -> str:
     nobody = np.zeros(len(sent), dtype=bool)
     leash = Leash(slow, arm.settings.p, nobody)
     leash.reset(start.here_rad, nobody)
-    target = np.clip(REST_POSE_RAD, allowed.lower_rad, allowed.upper_rad)
+    target = np.clip(robot.pose(REST), allowed.lower_rad, allowed.upper_rad)
     schedule = PeriodicSchedule(1.0 / REST_RATE_HZ, clock)
     monitor = FaultMonitor(1.0 / REST_RATE_HZ)
     deadline_ns = clock.now_ns() + to_ns(REST_AT_MOST_S)

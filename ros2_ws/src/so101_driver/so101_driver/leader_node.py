@@ -17,7 +17,6 @@ from act_core.foreign_text import clean
 from act_core.parameters import parameter
 from act_core.realtime import prepare_process, request_fifo
 from act_core.report import Report
-from act_core.robots.so101 import SO101, SO101_LIMITS
 from act_core.ros_diagnostics import Diagnostics
 from act_core.ros_guard import LONGEST_REASON
 from act_core.timing import MonotonicClock, to_ns
@@ -35,6 +34,7 @@ from so101_driver.exit_policy import HOLD, RELEASE
 from so101_driver.leader_arm import LeaderArm
 from so101_driver.leader_follow import LeaderFollow
 from so101_driver.leader_hand import FOLLOWING, HOW, LeaderHand, Squeeze
+from so101_driver.so_arm import ARM, find_arm
 from so101_driver.torque_guard import TorqueGuard
 from so101_driver.transport import DEFAULT_BAUD, SerialTransport
 
@@ -48,6 +48,7 @@ class LeaderParameters:
 
     port: str = parameter("/dev/so101_leader", "of the leader arm; so101-setup find-port finds it")
     baud: int = parameter(DEFAULT_BAUD, "of its servos", low=1)
+    robot: str = parameter("so101", f"the leader: {ARM}")
     calibration: str = parameter("", "id of the leader's calibration, or a file")
     joint_prefix: str = parameter("", "before the name of each joint, e.g. left_")
     rate_hz: float = parameter(100.0, "commands a second", low=1.0, high=200.0)
@@ -72,8 +73,9 @@ class LeaderNode(Node):
     def __init__(self) -> None:
         super().__init__("leader")
         p = self.params = ros.declare_parameters(self, LeaderParameters)
-        path = calibration.find(p.calibration, "leader")
-        stored = calibration.load(path)
+        arm = find_arm(p.robot)
+        path = calibration.find(p.calibration, "leader", arm)
+        stored = calibration.load(path, arm)
 
         def open_arm() -> So101Arm:
             return So101Arm(Bus(SerialTransport(p.port, p.baud)), stored)
@@ -82,12 +84,12 @@ class LeaderNode(Node):
         self._follow = LeaderFollow(1 / p.rate_hz)
         self._guard: TorqueGuard | None = None
         if p.follow:
-            self._guard = TorqueGuard(p.port, p.baud, path, SO101_LIMITS)
+            self._guard = TorqueGuard(p.port, p.baud, path, arm.limits, robot=p.robot)
         self._owner = ""  # of the arm
         self._follower_rad: NDArray[np.float64] | None = None  # (6,)
-        self._joints = SO101.prefixed(p.joint_prefix).joint_names
-        gripper = SO101.index(SO101.grippers[0])
-        lower, upper = SO101_LIMITS.lower_rad[gripper], SO101_LIMITS.upper_rad[gripper]
+        self._joints = arm.prefixed(p.joint_prefix).joint_names
+        gripper = arm.index(arm.grippers[0])
+        lower, upper = arm.limits.lower_rad[gripper], arm.limits.upper_rad[gripper]
         waits = None if p.enabled else f"not enabled; {HOW}"
         self._hand = LeaderHand(Squeeze(lower, upper), waits)
         self._gripper = gripper

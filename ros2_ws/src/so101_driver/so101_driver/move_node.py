@@ -14,7 +14,7 @@ from act_core.incidents import Incidents
 from act_core.parameters import parameter
 from act_core.policy_json import SPEC_FILE, read_spec
 from act_core.policy_units import check_units
-from act_core.robots.so101 import JOINT_NAMES, SO101, SO101_LIMITS
+from act_core.robots.so101 import JOINT_NAMES, SO101
 from act_core.timing import MonotonicClock, to_ns
 from numpy.typing import NDArray
 from rclpy.node import Node
@@ -22,6 +22,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from so101_driver.approach import Approach
+from so101_driver.so_arm import ARM, find_arm
 
 RATE_HZ = 50.0
 SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targets
@@ -31,6 +32,7 @@ SETTLE_S = 1.0  # at the pose, before it ends: the joints are behind their targe
 class MoveParameters:
     """Parameters of the move node. A bundle comes before positions, positions before a pose."""
 
+    robot: str = parameter("so101", f"the arm: {ARM}")
     pose: str = parameter("home", "where to", choices=tuple(SO101.poses))
     position: tuple[float, ...] = parameter((), "six positions [rad]")
     start_of: str = parameter("", "folder of a policy bundle: to where its episodes start")
@@ -42,15 +44,16 @@ class MoveParameters:
     def target(self) -> NDArray[np.float64]:
         """(6,) [rad]. Raises ConfigurationError for a wrong number of positions, positions outside
         the arm's limits, and a bundle that does not say where it starts."""
+        arm = find_arm(self.robot)
         wanted = start_of(Path(self.start_of)) if self.start_of else self.position
         if not wanted:
-            return SO101.pose(self.pose)
+            return arm.pose(self.pose)
         if len(wanted) != len(JOINT_NAMES):
             raise ConfigurationError(
                 f"position has {len(wanted)} values, expected {len(JOINT_NAMES)}: "
                 f"{', '.join(JOINT_NAMES)}"
             )
-        limits = SO101_LIMITS
+        limits = arm.limits
         for name, at, low, high in zip(
             JOINT_NAMES, wanted, limits.lower_rad, limits.upper_rad, strict=True
         ):
@@ -90,7 +93,7 @@ class MoveNode(Node):
         self.params = ros.declare_parameters(self, MoveParameters)
         self._target = self.params.target()
         self._approach = Approach(
-            self._target, SO101_LIMITS, 1.0 / RATE_HZ, self.params.speed_rad_s
+            self._target, find_arm(self.params.robot).limits, 1.0 / RATE_HZ, self.params.speed_rad_s
         )
         self._monotonic = MonotonicClock()
         self._deadline_ns = self._monotonic.now_ns() + to_ns(self.params.timeout_s)

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 from act_core.limits import JointLimits
-from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.robot import Robot
+from act_core.robots.so101 import JOINT_NAMES, SO101
 from act_core.timing import Clock, MonotonicClock, to_ns
 
 from so101_driver.arm import So101Arm
@@ -30,6 +31,7 @@ from so101_driver.bus import Bus
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import load
 from so101_driver.exit_policy import HOLD, RELEASE, UNCONFIRMED, carry_out
+from so101_driver.so_arm import find_arm
 from so101_driver.transport import SerialTransport
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # between guards that do not live long
@@ -47,6 +49,7 @@ class TorqueGuard:
         calibration: file; says which servos there are and where they may go.
         limits: that the driver keeps; the guard keeps their speeds and accelerations.
         clock: monotonic.
+        robot: name or file of the arm.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class TorqueGuard:
         calibration: Path,
         limits: JointLimits,
         clock: Clock | None = None,
+        robot: str = SO101.name,
     ) -> None:
         self._arguments = ["--port", port, "--baud", str(baud), "--calibration", str(calibration)]
+        self._arguments += ["--robot", robot]
         self._arguments += ["--velocity", *map(str, limits.max_velocity_rad_s)]
         self._arguments += ["--acceleration", *map(str, limits.max_acceleration_rad_s2)]
         self._clock = clock if clock is not None else MonotonicClock()
@@ -140,7 +145,9 @@ class TorqueGuard:
                 self._process.stdin.close()
 
 
-def guard(port: str, baud: int, calibration: Path, policy: str, limits: JointLimits) -> str:
+def guard(
+    port: str, baud: int, calibration: Path, policy: str, robot: Robot, limits: JointLimits
+) -> str:
     """Carries out the policy, again and again until it succeeds or `PATIENCE_S` is over."""
     clock = MonotonicClock()
     deadline_ns = clock.now_ns() + to_ns(PATIENCE_S)
@@ -148,7 +155,7 @@ def guard(port: str, baud: int, calibration: Path, policy: str, limits: JointLim
         try:
             bus = Bus(SerialTransport(port, baud))
             try:
-                done = carry_out(policy, So101Arm(bus, load(calibration)), limits)
+                done = carry_out(policy, So101Arm(bus, load(calibration, robot)), limits)
             finally:
                 bus.close()
             if UNCONFIRMED not in done or clock.now_ns() >= deadline_ns:
@@ -167,6 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", required=True)
     parser.add_argument("--baud", type=int, required=True)
     parser.add_argument("--calibration", type=Path, required=True)
+    parser.add_argument("--robot", default=SO101.name)
     parser.add_argument("--velocity", type=float, nargs=len(JOINT_NAMES), required=True)
     parser.add_argument("--acceleration", type=float, nargs=len(JOINT_NAMES), required=True)
     arguments = parser.parse_args(argv)
@@ -175,12 +183,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     policy = (sys.stdin.buffer.read().decode().split() or [HOLD])[-1]
     if policy == HOLD:
         return 0
+    robot = find_arm(arguments.robot)
     limits = replace(
-        SO101_LIMITS,
+        robot.limits,
         max_velocity_rad_s=np.array(arguments.velocity),
         max_acceleration_rad_s2=np.array(arguments.acceleration),
     )
-    done = guard(arguments.port, arguments.baud, arguments.calibration, policy, limits)
+    done = guard(
+        arguments.port, arguments.baud, arguments.calibration, policy, robot, limits
+    )  # fmt: skip
     print(f"torque guard: the driver has died; {done}", file=sys.stderr, flush=True)
     return 0
 

@@ -14,6 +14,7 @@ from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, Setup
 from act_policy.image_fit import other_proportions
 from so101_driver import calibration
+from so101_driver.so_arm import find_arm
 
 from act_console.check.findings import Finding, fine, note, wrong
 from act_console.journey import OPEN, WRONG, hardware
@@ -42,7 +43,9 @@ def _calibrated(spec: PolicySpec, setup: Setup) -> Iterator[Finding]:
     if setup.hardware == EMULATED or not named or spec.start is None:
         return
     try:
-        limits = calibration.JointConversion(calibration.load(calibration.find(named))).limits()
+        arm = find_arm(setup.launch_arguments().get("robot", ROBOT))
+        stored = calibration.load(calibration.find(named, robot=arm), arm)
+        limits = calibration.JointConversion(stored).limits()
     except ConfigurationError:
         return  # told with the arm already
     lower = dict(zip(limits.names, limits.lower_rad, strict=True))

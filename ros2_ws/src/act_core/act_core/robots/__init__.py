@@ -1,6 +1,7 @@
 """Robots by name: one module for each, or a file of one's own.
 
-``find_robot`` takes a name (``so101``, or that of an entry point in the group ``act_core.robots``),
+``find_robot`` takes a name (``so101``; ``so_arm100``, of a file here; that of an entry point in the
+group ``act_core.robots``),
 ``package.module:NAME`` and ``file.py:NAME`` of a `Robot`, or a YAML file (see
 `act_core.robot_file`).
 """
@@ -17,20 +18,25 @@ from act_core.robot import Joint, Robot
 from act_core.robot_file import read_robot
 
 # What a parameter that takes one says of itself.
-ROBOT = "so101, so101_bimanual, a YAML file or one of your own"
+ROBOT = "so101, so101_bimanual, so_arm100, a YAML file or one of your own"
+FILES = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.yaml"))}
 
 
 def _problem(thing: Any) -> str | None:
     return None if isinstance(thing, Robot) else "is no act_core.robot.Robot"
 
 
-ROBOTS: Door[Robot] = Door("robot", __name__, _problem, "or a YAML file, see act_core.robot_file")
+ROBOTS: Door[Robot] = Door(
+    "robot", __name__, _problem, f"or a YAML file (as {', '.join(FILES)}), see act_core.robot_file"
+)
 
 
 def find_robot(name: str) -> Robot:
     """The robot of that name or file; ConfigurationError with what exists and how to add one."""
     if name.endswith((".yaml", ".yml")):
         return read_robot(Path(name))
+    if name in FILES:
+        return read_robot(FILES[name])
     return ROBOTS.find(name)
 
 

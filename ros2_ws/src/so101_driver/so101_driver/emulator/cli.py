@@ -21,6 +21,7 @@ from so101_driver.emulator.hand import KEYS_HELP, Hand, KeysHand, SweepHand, ser
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.emulator.servo import EmulatedServo
 from so101_driver.emulator.terminal_keys import keys_of_terminal
+from so101_driver.so_arm import ARM, find_arm
 
 SWEEP, KEYS = "sweep", "keys"
 
@@ -31,13 +32,14 @@ def parser() -> argparse.ArgumentParser:
     events = "\n".join(f"  {kind:<12}{text}" for kind, text in EVENTS.items())
     top = argparse.ArgumentParser(
         prog="so101-emulator",
-        description="An SO-101's servo bus on a pseudo-terminal: whatever speaks to Feetech STS\n"
-        "servos over a serial port can be pointed at it.",
+        description="An SO-101's or SO-100's servo bus on a pseudo-terminal: whatever speaks to\n"
+        "Feetech STS servos over a serial port can be pointed at it.",
         epilog=f"random faults (--rate KIND=SHARE):\n{rates}\n\n"
         f"events in a script (--faults FILE; form: so101_driver/emulator/faults.py):\n{events}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--pty", type=Path, required=True, metavar="PATH", help="name of the port")
+    top.add_argument("--robot", default="so101", help=ARM)
     top.add_argument("--faults", type=Path, metavar="FILE", help="YAML script of faults")
     top.add_argument(
         "--rate", action="append", default=[], metavar="KIND=SHARE", help="e.g. lost=0.01"
@@ -100,8 +102,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, ending: ExitStack) -> int:
-    servos = servos_for_a_hand() if arguments.hand else emulated_servos()
     try:
+        robot = find_arm(arguments.robot)
+        of_a_hand = servos_for_a_hand(robot) if arguments.hand else None
+        servos = emulated_servos(robot=robot) if of_a_hand is None else of_a_hand
         bus = EmulatedBus(
             servos, faults=_script(arguments), latency_s=arguments.latency_ms / 1000,
             hand=_hand(arguments.hand, servos, ending),
@@ -111,7 +115,7 @@ def _run(arguments: argparse.Namespace, ending: ExitStack) -> int:
         print(f"so101-emulator: {error}", file=sys.stderr)
         return 2
     if arguments.save_calibration:
-        emulated_calibration().save(arguments.save_calibration)
+        emulated_calibration(robot).save(arguments.save_calibration)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: port.close())
     if arguments.priority:

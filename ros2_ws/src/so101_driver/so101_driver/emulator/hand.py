@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from act_core.robots.so101 import JOINT_NAMES, JOINTS, REST_POSE_RAD
+from act_core.robot import Robot
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101
 
 from so101_driver import registers as reg
 from so101_driver.emulator.arm import GRAVITY_NM, emulated_servos, stops_rad
@@ -40,6 +41,11 @@ class HandJoint(LocalJoint):
 
     held_rad: float | None = None
 
+    @property
+    def stops_rad(self) -> tuple[float, float]:
+        """Where it ends."""
+        return self._lower, self._upper
+
     def step(self, drive: Drive, dt_s: float) -> None:
         if drive.powered:
             self.held_rad = None  # it is the servo's: the hand has let go
@@ -53,13 +59,14 @@ class HandJoint(LocalJoint):
         self.position_rad = stopped
 
 
-def servos_for_a_hand() -> list[EmulatedServo]:
+def servos_for_a_hand(robot: Robot = SO101) -> list[EmulatedServo]:
     """An emulated arm whose joints can be held, at rest."""
     return emulated_servos(
         joints=[
-            HandJoint(*stops_rad(index), float(REST_POSE_RAD[index]), GRAVITY_NM[index])
-            for index in range(len(JOINTS))
-        ]
+            HandJoint(*stops_rad(index, robot), float(rest), GRAVITY_NM[index])
+            for index, rest in enumerate(robot.pose("rest"))
+        ],
+        robot=robot,
     )
 
 
@@ -111,23 +118,23 @@ class SweepHand:
             self._tell(doing)
         self._time_s += LOOKS_EVERY * STEP_S
         sine = math.sin(2 * math.pi * self._time_s / SWEEP_S)
-        for index, joint in self._joints():
-            lower, upper = stops_rad(index)
+        for joint in self._joints():
+            lower, upper = joint.stops_rad
             joint.held_rad = (lower + upper) / 2 + share * sine * (upper - lower) / 2
         if share == 0.0 and self._doing == doing and self._has_arrived():
             self._tell(f"{doing}: there")
 
-    def _joints(self) -> Iterator[tuple[int, HandJoint]]:
+    def _joints(self) -> Iterator[HandJoint]:
         """Those that are limp."""
-        for index, servo in enumerate(self._servos):
+        for servo in self._servos:
             joint = servo.motor.joint
             if isinstance(joint, HandJoint) and not servo.motor.settings.powered:
-                yield index, joint
+                yield joint
 
     def _has_arrived(self) -> bool:
         return all(
             joint.held_rad is not None and abs(joint.held_rad - joint.position_rad) < ARRIVED_RAD
-            for _, joint in self._joints()
+            for joint in self._joints()
         )
 
     def _tell(self, doing: str) -> None:
@@ -162,7 +169,7 @@ class KeysHand:
         joint = self._joints[index]
         if not isinstance(joint, HandJoint) or joint.held_rad is None:
             return
-        lower, upper = stops_rad(index)
+        lower, upper = joint.stops_rad
         if key == " ":
             joint.held_rad = lower if joint.held_rad > (lower + upper) / 2 else upper
         else:

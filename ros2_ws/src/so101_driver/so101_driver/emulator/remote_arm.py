@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from act_core.limits import far_outside
-from act_core.robots.so101 import JOINT_NAMES, SO101_LIMITS
+from act_core.limits import JointLimits, far_outside
+from act_core.robots.so101 import SO101_LIMITS
 from numpy.typing import ArrayLike, NDArray
 
 from so101_driver.calibration import RAD_PER_COUNT
@@ -32,14 +32,15 @@ class RemoteJoint:
 
 
 class RemoteArm:
-    """Six of them, in the order of `JOINT_NAMES`, told and asked as a whole.
+    """Six of them, in the order of their limits, told and asked as a whole.
 
     Left out: force. The other program drives its joints with servos of its own; an arm without
     torque stands still there instead of falling.
     """
 
-    def __init__(self) -> None:
-        self.joints = [RemoteJoint() for _ in JOINT_NAMES]
+    def __init__(self, limits: JointLimits = SO101_LIMITS) -> None:
+        self._limits = limits
+        self.joints = [RemoteJoint() for _ in limits.names]
         self._at_rest: Vector | None = None  # targets when torque came on; None: it is off
         self._commanded = False  # since then
         self._placed = False  # and torque has been on all the time since
@@ -51,10 +52,10 @@ class RemoteArm:
         Raises ValueError for what no arm can be or do; nothing is taken in then.
         """
         here, speed = np.asarray(position_rad), np.asarray(velocity_rad_s)
-        wrong = far_outside(here, SO101_LIMITS)
+        wrong = far_outside(here, self._limits)
         if wrong is None and not (np.abs(speed) <= FASTEST_RAD_S).all():
             odd = int(np.argmin(np.abs(speed) <= FASTEST_RAD_S))
-            wrong = f"{JOINT_NAMES[odd]} moves at {speed[odd]:.4g} rad/s"
+            wrong = f"{self._limits.names[odd]} moves at {speed[odd]:.4g} rad/s"
         if wrong is not None:
             raise ValueError(wrong)
         before = np.array([joint.position_rad for joint in self.joints])

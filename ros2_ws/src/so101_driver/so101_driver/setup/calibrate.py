@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from act_core.errors import ConfigurationError
-from act_core.robots.so101 import JOINTS
+from act_core.robot import Robot
+from act_core.robots.so101 import JOINTS, SO101
 
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm
@@ -23,7 +24,8 @@ from so101_driver.calibration import Calibration, JointCalibration
 from so101_driver.calibration_checks import check_travel
 from so101_driver.registers import COUNTS_PER_TURN, HOMING_OFFSET, MIDDLE_COUNT
 from so101_driver.setup.console import Console
-from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
+from so101_driver.setup.sweep import Range, Sweep, sweep, swept_joints
+from so101_driver.so_arm import servo_joints
 
 FULL_TURN = Range(0, COUNTS_PER_TURN - 1)
 HELD = tuple(CALIBRATION_REGISTERS.values())
@@ -56,7 +58,7 @@ class EepromBackup:
             ) from error
 
 
-def calibrate(bus: Bus, console: Console) -> Calibration:
+def calibrate(bus: Bus, console: Console, robot: Robot = SO101) -> Calibration:
     """Asks the person through it, writes the servos and returns what belongs into the file.
 
     The torque goes off and stays off. If it ends early, by whatever exception, the servos get their
@@ -73,8 +75,8 @@ def calibrate(bus: Bus, console: Console) -> Calibration:
             "gripper half open) and hold it there, then Enter:"
         )
         offsets = _home(bus)
-        recording = sweep(bus, console, SWEPT_JOINTS)
-        calibration = _calibration(offsets, recording)
+        recording = sweep(bus, console, swept_joints(robot))
+        calibration = _calibration(offsets, recording, robot)
         write_calibration(So101Arm(bus, calibration))
         for joint in JOINTS:
             bus.write_checked(joint.servo_id, reg.LOCK, 1)
@@ -122,9 +124,9 @@ def _home(bus: Bus) -> dict[int, int]:
     return offsets
 
 
-def _calibration(offsets: Mapping[int, int], recording: Sweep) -> Calibration:
+def _calibration(offsets: Mapping[int, int], recording: Sweep, robot: Robot) -> Calibration:
     joints = {}
-    for joint in JOINTS:
+    for joint in servo_joints(robot):
         here = recording.ranges.get(joint.servo_id, FULL_TURN)
         try:
             joints[joint.name] = JointCalibration(
@@ -132,6 +134,6 @@ def _calibration(offsets: Mapping[int, int], recording: Sweep) -> Calibration:
             )
         except ConfigurationError as error:
             raise ConfigurationError(f"{joint.name}: {error}") from error
-    calibration = Calibration(joints)
-    check_travel(calibration)
+    calibration = Calibration(joints, robot)
+    check_travel(calibration, robot)
     return calibration

@@ -26,7 +26,8 @@ from so101_driver.setup.calibrate import GOES_LIMP, calibrate
 from so101_driver.setup.console import Console, Terminal
 from so101_driver.setup.drift import DRIFT_WARN_DEG, drifts, outside_range
 from so101_driver.setup.scan import ALL_IDS, JOINT_BY_ID, problems, scan, table
-from so101_driver.setup.sweep import SWEPT_JOINTS, SeamError, sweep
+from so101_driver.setup.sweep import SeamError, sweep, swept_joints
+from so101_driver.so_arm import ARM, find_arm
 from so101_driver.transport import SerialTransport
 
 DONE, DIFFERENT, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -123,16 +124,17 @@ def run_assign_id(arguments: argparse.Namespace, console: Console) -> int:
 
 def run_calibrate(arguments: argparse.Namespace, console: Console) -> int:
     """Calibrates the arm with a person's help and writes LeRobot's file."""
-    path = stored.path_to_write(arguments.name, arguments.role)
+    robot = find_arm(arguments.robot)
+    path = stored.path_to_write(arguments.name, arguments.role, robot)
     with arm_bus(arguments.port, console) as bus:
         if path.exists() and console.ask(f"{path} exists. Type yes to replace it:") != "yes":
             console.say("Nothing was changed.")
             return DIFFERENT
-        calibration = calibrate(bus, console)
+        calibration = calibrate(bus, console, robot)
     if path.exists():
         write_file(path.with_suffix(".json.old"), path.read_bytes())
     calibration.save(path)
-    for text in doubts(calibration):
+    for text in doubts(calibration, robot):
         console.say(text)
     for name, joint in calibration.items():
         console.say(f"  {name:13s}  {joint.range_min:4d} to {joint.range_max:4d} counts")
@@ -142,9 +144,10 @@ def run_calibrate(arguments: argparse.Namespace, console: Console) -> int:
 
 def run_check(arguments: argparse.Namespace, console: Console) -> int:
     """Compares the arm with its calibration: registers, positions and, with --sweep, its ends."""
-    path = stored.find(arguments.name, arguments.role)
-    calibration = stored.load(path)
-    for text in doubts(calibration):
+    robot = find_arm(arguments.robot)
+    path = stored.find(arguments.name, arguments.role, robot)
+    calibration = stored.load(path, robot)
+    for text in doubts(calibration, robot):
         console.say(text)
     with arm_bus(arguments.port, console) as bus:
         arm = So101Arm(bus, calibration)
@@ -161,7 +164,7 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
         if arguments.sweep:
             console.ask(GOES_LIMP)
             arm.release()
-            measured = drifts(sweep(bus, console, SWEPT_JOINTS), calibration)
+            measured = drifts(sweep(bus, console, swept_joints(robot)), calibration)
             for drift in measured:
                 console.say(str(drift))
             found += [d.joint for d in measured if d.worst_deg >= DRIFT_WARN_DEG]
@@ -205,6 +208,7 @@ def parser() -> argparse.ArgumentParser:
 
     def with_calibration(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
         sub.add_argument("--name", required=True, help="id of the arm's calibration")
+        sub.add_argument("--robot", default="so101", help=ARM)
         sub.add_argument("--role", choices=tuple(stored.FOLDERS), default="follower")
         return sub
 

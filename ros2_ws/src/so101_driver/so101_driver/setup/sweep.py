@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from act_core.robot import Robot
 from act_core.robot import ServoJoint as Joint
-from act_core.robots.so101 import JOINTS
+from act_core.robots.so101 import SO101
 
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
@@ -14,6 +15,7 @@ from so101_driver.bus_errors import NoReplyError
 from so101_driver.calibration import RAD_PER_COUNT
 from so101_driver.registers import COUNTS_PER_TURN
 from so101_driver.setup.console import Console
+from so101_driver.so_arm import servo_joints
 
 FULL_SWEEP = 0.8  # of the model's travel: less was not moved to both ends
 LOST_IN_A_ROW = 50  # readings; then something is unplugged
@@ -136,4 +138,9 @@ def sweep(bus: Bus, console: Console, joints: Sequence[Joint]) -> Sweep:
             return recording
 
 
-SWEPT_JOINTS = tuple(joint for joint in JOINTS if joint.name != "wrist_roll")
+def swept_joints(robot: Robot) -> tuple[Joint, ...]:
+    """Of the arm, those that a person moves to both ends; wrist_roll gets a full turn."""
+    return tuple(joint for joint in servo_joints(robot) if joint.name != "wrist_roll")
+
+
+SWEPT_JOINTS = swept_joints(SO101)
