@@ -42,6 +42,7 @@ from act_bringup.rviz import RVIZ, rviz_nodes
 from act_bringup.setup_argument import setup_of, with_setup
 from act_bringup.who_drives import NOBODY, Drive, check_joints, who_drives
 from act_camera.sources import SOURCES
+from act_core.errors import ConfigurationError
 from act_core.policy_fit import missing_cameras
 from act_core.robot import Robot
 from act_core.robots import find_robot
@@ -143,7 +144,10 @@ class Choices:
                 f"robot:={self['robot']}: only with arms:=1; two arms are {ROBOTS['2']}"
             )
         self.robot_name = self["robot"] if len(self.arms) == 1 else ROBOTS["2"]
-        self.robot = (find_arm if len(self.arms) == 1 else find_robot)(self.robot_name)
+        try:
+            self.robot = (find_arm if len(self.arms) == 1 else find_robot)(self.robot_name)
+        except ConfigurationError as error:
+            raise RuntimeError(f"robot:={self.robot_name}: {error}") from error
         # Policies ship for one arm.
         shipped = "" if self.emulated and len(self.arms) == 1 else NOBODY
         self.drive = who_drives(

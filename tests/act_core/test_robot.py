@@ -164,7 +164,7 @@ def test_no_such_robot():
         find_robot("/no/robot.yaml")
     with pytest.raises(ConfigurationError, match="is no act_core.robot.Robot"):
         find_robot("math:pi")
-    assert ROBOTS.names() == ["so101", "so101_bimanual"]
+    assert ROBOTS.names() == ["so101", "so101_bimanual", "so_arm100"]
 
 
 @pytest.fixture(scope="module")

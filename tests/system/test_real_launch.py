@@ -112,6 +112,7 @@ def test_show_args_lists_every_argument():
         (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected none or the folder"]),
         (["hardware:=emulatd"], ["hardware", "real", "emulated"]),
         (["hardware:=emulated", "cameras:=a=synthetic"], ["the simulation has them; omit it"]),
+        (["robot:=so_arm10"], ["robot:=so_arm10: unknown robot", "did you mean 'so_arm100'"]),
         (["calibration:=/no/file.json"], ["no calibration can be read from /no/file.json"]),
     ],
 )

@@ -21,7 +21,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -39,15 +39,22 @@ class Door(Generic[T]):
         package: of those that ship; its name is the group of the entry points, too.
         check: what is missing in a thing that somebody wrote, as one line, or None if it is whole.
         hint: where it says what one of one's own needs, for messages.
+        others: names of things that are no Python, which whoever has the door finds first.
     """
 
     def __init__(
-        self, kind: str, package: str, check: Callable[[Any], str | None], hint: str
+        self,
+        kind: str,
+        package: str,
+        check: Callable[[Any], str | None],
+        hint: str,
+        others: Iterable[str] = (),
     ) -> None:
         self.kind = kind
         self.package = package
         self._check = check
         self._hint = hint
+        self._others = tuple(others)
         self._registered: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -69,8 +76,9 @@ class Door(Generic[T]):
         return take_in
 
     def names(self) -> list[str]:
-        """Every name that `find` knows, sorted. Nothing is imported for it."""
-        return sorted({*self._shipped(), *self._registered, *self._entry_points()})
+        """Every name that is known, sorted. Nothing is imported for it."""
+        known = {*self._shipped(), *self._registered, *self._entry_points(), *self._others}
+        return sorted(known)
 
     def here(self) -> list[T]:
         """What ships, and what something has registered or found so far. Entry points are not

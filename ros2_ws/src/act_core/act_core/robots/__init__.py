@@ -27,7 +27,7 @@ def _problem(thing: Any) -> str | None:
 
 
 ROBOTS: Door[Robot] = Door(
-    "robot", __name__, _problem, f"or a YAML file (as {', '.join(FILES)}), see act_core.robot_file"
+    "robot", __name__, _problem, "or a YAML file, see act_core.robot_file", FILES
 )
 
 
