@@ -30,6 +30,7 @@ class Simulation(Node):
     def __init__(self) -> None:
         super().__init__("simulation")
         self.position = np.array(HOME_POSE_RAD)
+        self.target: np.ndarray | None = None
         self.commanded = 0
         self.torque: list[bool] = []
         self.refusals = 0  # of the torque service, to come
@@ -39,12 +40,14 @@ class Simulation(Node):
         self.create_timer(0.01, self._on_timer)
 
     def _on_timer(self) -> None:
+        if self.target is not None:  # 3 rad/s: an arm that leaps was put there by somebody
+            self.position = self.position + np.clip(self.target - self.position, -0.03, 0.03)
         now_ns = self.get_clock().now().nanoseconds
         state = act_ros.joint_state(JOINT_NAMES, self.position, now_ns, np.zeros(6))
         self._states.publish(state)
 
     def _on_command(self, message) -> None:
-        self.position = act_ros.read_joints(message, JOINT_NAMES).position
+        self.target = act_ros.read_joints(message, JOINT_NAMES).position
         self.commanded += 1
 
     def _on_torque(self, request: SetBool.Request, response: SetBool.Response):
