@@ -44,6 +44,7 @@ class Desk:
         self.rig.wait_for(self._publisher.get_subscription_count)
         self.rig.wait_for(self.node._status.get_subscription_count)
         self.rig.wait_for(lambda: self.node._problem() is None)
+        self.rig.wait_for(lambda: self.applied)
         self.came = 0
 
     def close(self) -> None:
