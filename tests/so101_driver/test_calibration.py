@@ -25,14 +25,6 @@ PUBLISHED = "{\n" + ",\n".join(
 ) + "\n}"  # fmt: skip
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    for name in ("HF_LEROBOT_CALIBRATION", "HF_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path))
-    return tmp_path / "calibration"
-
-
 def test_a_file_comes_back_byte_for_byte(tmp_path):
     path = tmp_path / "deep" / "arm.json"
     calibration = cal.loads(PUBLISHED)
@@ -43,22 +35,22 @@ def test_a_file_comes_back_byte_for_byte(tmp_path):
     assert calibration["elbow_flex"].homing_offset == -98
 
 
-def test_both_folder_names_are_searched(home):
+def test_both_folder_names_are_searched(lerobot_home):
     for folder, name in (("so_follower", "new"), ("so101_follower", "old")):
-        path = home / "robots" / folder / f"{name}.json"
+        path = lerobot_home / "robots" / folder / f"{name}.json"
         cal.loads(PUBLISHED).save(path)
         assert cal.find(name) == path
     assert cal.known_ids() == ["new", "old"]
     assert cal.known_ids("leader") == []
-    assert cal.path_to_write("x", "leader") == home / "teleoperators" / "so_leader" / "x.json"
+    assert cal.path_to_write("x", "leader") == lerobot_home / "teleoperators/so_leader/x.json"
     with pytest.raises(ConfigurationError, match="unknown follower calibration 'olda'; did you"):
         cal.find("olda")
     with pytest.raises(ConfigurationError, match="no calibration is named; known: new, old"):
         cal.find("")
 
 
-def test_what_is_written_goes_where_the_lerobot_in_use_looks(home):
-    old, new = home / "robots/so101_follower", home / "robots/so_follower"
+def test_what_is_written_goes_where_the_lerobot_in_use_looks(lerobot_home):
+    old, new = lerobot_home / "robots/so101_follower", lerobot_home / "robots/so_follower"
     assert cal.path_to_write("a") == new / "a.json", "nothing there yet: today's"
     cal.loads(PUBLISHED).save(old / "b.json")
     assert cal.path_to_write("a") == old / "a.json", "an older LeRobot"
@@ -67,7 +59,7 @@ def test_what_is_written_goes_where_the_lerobot_in_use_looks(home):
     assert cal.path_to_write("b") == old / "b.json", "in place of the one that find() finds"
 
 
-def test_lerobots_own_variable_wins(home, tmp_path, monkeypatch):
+def test_lerobots_own_variable_wins(lerobot_home, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path / "elsewhere"))
     assert cal.calibration_root() == tmp_path / "elsewhere"
     assert str(cal.find("some/file.json")) == "some/file.json"

@@ -37,14 +37,6 @@ class EmulatedSo100(EmulatedArm):
         return So101Arm(self.bus(), calibration or emulated_calibration(SO100))
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    for name in ("HF_LEROBOT_CALIBRATION", "HF_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path))
-    return tmp_path / "calibration"
-
-
 def test_the_so100_has_the_joints_and_servos_of_the_so101_and_other_ends():
     assert SO100.joint_names == JOINT_NAMES
     assert [joint.servo_id for joint in SO100.joints] == [1, 2, 3, 4, 5, 6]
@@ -96,25 +88,25 @@ def test_a_calibration_is_judged_by_the_arm_that_it_is_of():
         cal.loads(text, robot=wide)
 
 
-def test_the_other_arms_calibration_is_refused_by_its_folder(root):
-    (stored := emulated_calibration(SO100)).save(root / "robots/so100_follower/old.json")
-    stored.save(root / "robots/so_follower/new.json")
-    assert cal.find("old", robot=SO100) == root / "robots/so100_follower/old.json"
+def test_the_other_arms_calibration_is_refused_by_its_folder(lerobot_home):
+    (stored := emulated_calibration(SO100)).save(lerobot_home / "robots/so100_follower/old.json")
+    stored.save(lerobot_home / "robots/so_follower/new.json")
+    assert cal.find("old", robot=SO100) == lerobot_home / "robots/so100_follower/old.json"
     assert cal.find("new", robot=SO100) == cal.find("new")
     assert cal.known_ids(robot=SO100) == ["new", "old"]
-    path = root / "robots/so100_follower/old.json"
+    path = lerobot_home / "robots/so100_follower/old.json"
     for name in ("old", str(path)):
         with pytest.raises(ConfigurationError) as refused:
             cal.find(name)
         assert "is of an so_arm100, expected one of an so101" in str(refused.value)
         assert "if the arm is that one: robot:=so_arm100" in str(refused.value)
-    emulated_calibration().save(root / "robots/so101_follower/mine.json")
+    emulated_calibration().save(lerobot_home / "robots/so101_follower/mine.json")
     with pytest.raises(ConfigurationError, match="is of an so101, expected one of an so_arm100"):
         cal.find("mine", robot=SO100)
     own = find_arm(str(gripper_file()))  # of whose making nobody knows
     assert cal.find("mine", robot=own).parent.name == "so101_follower"
     assert cal.find("old", robot=own) == path
-    assert cal.path_to_write("x", robot=SO100) == root / "robots/so_follower/x.json"
+    assert cal.path_to_write("x", robot=SO100) == lerobot_home / "robots/so_follower/x.json"
 
 
 def test_hand_and_sweep_know_the_arms_own_ends():

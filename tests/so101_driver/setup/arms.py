@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from act_core.robots.so101 import JOINT_NAMES, JOINTS
+from act_core.robot import Robot
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101
 from act_core.timing import FakeClock
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
@@ -13,6 +14,7 @@ from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.faults import FaultScript
 from so101_driver.emulator.memory_transport import MemoryTransport
 from so101_driver.emulator.servo import EmulatedServo
+from so101_driver.so_arm import servo_joints
 
 BY_NAME = {joint.name: joint for joint in JOINTS}
 
@@ -21,8 +23,12 @@ class Table:
     """Servos on a bus in virtual time. Joints stay where a hand puts them."""
 
     def __init__(
-        self, servos: Sequence[EmulatedServo] | None = None, faults: FaultScript | None = None
+        self,
+        servos: Sequence[EmulatedServo] | None = None,
+        faults: FaultScript | None = None,
+        robot: Robot = SO101,
     ) -> None:
+        self._id_of = {joint.name: joint.servo_id for joint in servo_joints(robot)}
         self.clock = FakeClock()
         self.servos = list(servos) if servos is not None else emulated_servos([0.0] * 6)
         for servo in self.servos:
@@ -36,7 +42,7 @@ class Table:
         return Bus(MemoryTransport(self.wire, self.clock), clock=self.clock)
 
     def servo(self, name: str) -> EmulatedServo:
-        return next(s for s in self.servos if s.servo_id == BY_NAME[name].servo_id)
+        return next(s for s in self.servos if s.servo_id == self._id_of[name])
 
     def put(self, name: str, position_rad: float) -> None:
         self.servo(name).motor.joint.position_rad = position_rad

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
-from act_core.robots.so101 import JOINT_NAMES, JOINTS
+from act_core.robots.so101 import JOINT_NAMES, JOINTS, SO101
 from so101_driver import registers as reg
 from so101_driver.bus_errors import BusError, PortError
 from so101_driver.calibration import JointConversion
+from so101_driver.emulator.arm import emulated_servos
 from so101_driver.setup.calibrate import HELD, calibrate
-from so101_driver.setup.sweep import SWEPT_JOINTS, SeamError
+from so101_driver.setup.drift import drifts
+from so101_driver.setup.sweep import SeamError, sweep, swept_joints
 
 from tests.so101_driver.setup.arms import MIDDLE_RAD, Person, Table, through_the_range
 
-SWEPT = [joint.name for joint in SWEPT_JOINTS]
+SWEPT = [joint.name for joint in swept_joints(SO101)]
 
 
 def held(table: Table) -> dict:
@@ -59,6 +62,19 @@ def test_a_calibrated_arm_reports_radians_as_the_model_has_them():
         expected = position_rad.copy()
         expected[4] -= MIDDLE_RAD[4]
         assert measured == pytest.approx(expected, abs=3 * 2 * math.pi / 4096)
+
+
+def test_the_servos_of_an_arm_with_ids_of_its_own():
+    joints = tuple(replace(joint, servo_id=joint.servo_id + 10) for joint in SO101.joints)
+    robot = replace(SO101, joints=joints)
+    table = Table(emulated_servos([0.0] * 6, robot=robot), robot=robot)
+    person = Person({"MIDDLE": lambda: table.put_all(MIDDLE_RAD)}, through_the_range(table, SWEPT))
+    calibration = calibrate(table.open(), person, robot)
+    assert calibration.servo_ids == (11, 12, 13, 14, 15, 16)
+    assert all(table.held(name, reg.LOCK) == 1 for name in JOINT_NAMES)
+    person.motion = through_the_range(table, SWEPT)
+    measured = drifts(sweep(table.open(), person, swept_joints(robot)), calibration)
+    assert [drift.joint for drift in measured] == SWEPT
 
 
 def test_a_person_who_forgets_a_joint_is_reminded():

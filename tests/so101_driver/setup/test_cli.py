@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from act_core.robots.so101 import JOINT_NAMES
+from act_core.robots.so101 import JOINT_NAMES, SO101
 from so101_driver import calibration as stored
 from so101_driver import registers as reg
 from so101_driver.bus_errors import PortError
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.setup import cli, ports
 from so101_driver.setup.ports import UsbPort
-from so101_driver.setup.sweep import SWEPT_JOINTS
+from so101_driver.setup.sweep import swept_joints
 
 from tests.so101_driver.setup.arms import MIDDLE_RAD, Person, Table, through_the_range
 
-SWEPT = [joint.name for joint in SWEPT_JOINTS]
+SWEPT = [joint.name for joint in swept_joints(SO101)]
 
 
 @pytest.fixture

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 import pytest
+from act_core.robots.so101 import SO101
 from so101_driver import registers as reg
 from so101_driver.emulator.arm import emulated_calibration
 from so101_driver.protocol import Packet
 from so101_driver.setup.drift import drifts, outside_range
-from so101_driver.setup.sweep import SWEPT_JOINTS, Range, Sweep, sweep
+from so101_driver.setup.sweep import Range, Sweep, sweep, swept_joints
 
 from tests.so101_driver.setup.arms import Person, Table, through_the_range
 
-SWEPT = [joint.name for joint in SWEPT_JOINTS]
+SWEPT = [joint.name for joint in swept_joints(SO101)]
 
 
 def test_an_arm_as_calibrated():
@@ -37,7 +38,7 @@ def test_a_horn_that_slipped_is_measured_at_the_ends_of_its_travel(slipped_deg, 
     servo._zero_count += slipped_deg / 360 * 4096
     servo.write(reg.LOCK.address, b"\x01")
     bus = table.open()
-    recording = sweep(bus, Person({}, through_the_range(table, SWEPT)), SWEPT_JOINTS)
+    recording = sweep(bus, Person({}, through_the_range(table, SWEPT)), swept_joints(SO101))
     found = {drift.joint: drift for drift in drifts(recording, emulated_calibration())}
     assert list(found) == SWEPT
     lift = found.pop("shoulder_lift")

@@ -9,11 +9,11 @@ huggingface/lerobot, src/lerobot/robots/so_follower (calibrate) and motors/motor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from act_core.errors import ConfigurationError
-from act_core.robot import Robot
-from act_core.robots.so101 import JOINTS, SO101
+from act_core.robot import Robot, ServoJoint
+from act_core.robots.so101 import SO101
 
 from so101_driver import registers as reg
 from so101_driver.arm import So101Arm
@@ -36,11 +36,11 @@ HOMING_TOLERANCE = 60  # counts, 5 degrees: a hand moves while it holds an arm
 class EepromBackup:
     """What the servos held before; written back if the calibration does not come to its end."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, joints: Sequence[ServoJoint]) -> None:
         self._bus = bus
         self._held = {
             joint.servo_id: [(r, bus.read_sure(joint.servo_id, r)) for r in HELD]
-            for joint in JOINTS
+            for joint in joints
         }
 
     def restore(self) -> None:
@@ -65,20 +65,21 @@ def calibrate(bus: Bus, console: Console, robot: Robot = SO101) -> Calibration:
     old values back. Raises BusError for servos that do not do what they were told, SeamError for a
     joint that was not in its middle and ConfigurationError for one that was not moved.
     """
-    backup = EepromBackup(bus)
+    joints = servo_joints(robot)
+    backup = EepromBackup(bus, joints)
     try:
         console.ask(GOES_LIMP)
-        release(bus)
-        _prepare(bus)
+        release(bus, joints)
+        _prepare(bus, joints)
         console.ask(
             "Put every joint in the MIDDLE of its travel (upper arm upright, forearm level, "
             "gripper half open) and hold it there, then Enter:"
         )
-        offsets = _home(bus)
+        offsets = _home(bus, joints)
         recording = sweep(bus, console, swept_joints(robot))
         calibration = _calibration(offsets, recording, robot)
         write_calibration(So101Arm(bus, calibration))
-        for joint in JOINTS:
+        for joint in joints:
             bus.write_checked(joint.servo_id, reg.LOCK, 1)
     except BaseException:
         backup.restore()
@@ -86,15 +87,15 @@ def calibrate(bus: Bus, console: Console, robot: Robot = SO101) -> Calibration:
     return calibration
 
 
-def release(bus: Bus) -> None:
+def release(bus: Bus, joints: Sequence[ServoJoint]) -> None:
     """Switches the torque of every joint off. Raises BusError where one does not confirm it."""
-    for joint in JOINTS:
+    for joint in joints:
         bus.write_checked(joint.servo_id, reg.TORQUE_ENABLE, 0)
 
 
-def _prepare(bus: Bus) -> None:
+def _prepare(bus: Bus, joints: Sequence[ServoJoint]) -> None:
     """EEPROM open, position mode, one turn, no offset, no limits."""
-    for joint in JOINTS:
+    for joint in joints:
         servo_id = joint.servo_id
         bus.write_checked(servo_id, reg.LOCK, 0)
         bus.write_checked(servo_id, reg.OPERATING_MODE, 0)
@@ -105,10 +106,10 @@ def _prepare(bus: Bus) -> None:
         bus.write_checked(servo_id, reg.MAX_POSITION_LIMIT, FULL_TURN.highest)
 
 
-def _home(bus: Bus) -> dict[int, int]:
+def _home(bus: Bus, joints: Sequence[ServoJoint]) -> dict[int, int]:
     """Makes the present positions the middle; returns the offsets by servo."""
     offsets = {}
-    for joint in JOINTS:
+    for joint in joints:
         raw = bus.read(joint.servo_id, reg.PRESENT_POSITION) % COUNTS_PER_TURN
         # 4095 - 2047 is one more than fits: LeRobot's "Magnitude 2048 exceeds 2047".
         offset = min(raw - MIDDLE_COUNT, HOMING_OFFSET.highest)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from act_core.robots.so101 import JOINTS
-
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
 from so101_driver.calibration import Calibration
-from so101_driver.setup.sweep import SWEPT_JOINTS, Sweep, degrees
+from so101_driver.setup.sweep import Sweep, degrees, swept_joints
 
 # A gear's backlash is 0.9 to 1.3 degrees (measured, SO-ARM100 #134), a spline of the servo's horn
 # 360 / 25 = 14.4: more than backlash is a calibration done carelessly, much more a horn that
@@ -63,8 +61,8 @@ def outside_range(bus: Bus, calibration: Calibration) -> list[str]:
 def drifts(recording: Sweep, calibration: Calibration) -> list[Drift]:
     """The ends of travel that were just recorded, against those of the file."""
     found = []
-    for joint in JOINTS:
-        if joint in SWEPT_JOINTS and joint.servo_id in recording.ranges:
+    for joint in swept_joints(calibration.robot):
+        if joint.servo_id in recording.ranges:
             here, stored = recording.ranges[joint.servo_id], calibration[joint.name]
             found.append(
                 Drift(

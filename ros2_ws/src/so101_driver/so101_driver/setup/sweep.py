@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from act_core.robot import Robot
 from act_core.robot import ServoJoint as Joint
-from act_core.robots.so101 import SO101
 
 from so101_driver import registers as reg
 from so101_driver.bus import Bus
@@ -141,6 +140,3 @@ def sweep(bus: Bus, console: Console, joints: Sequence[Joint]) -> Sweep:
 def swept_joints(robot: Robot) -> tuple[Joint, ...]:
     """Of the arm, those that a person moves to both ends; wrist_roll gets a full turn."""
     return tuple(joint for joint in servo_joints(robot) if joint.name != "wrist_roll")
-
-
-SWEPT_JOINTS = swept_joints(SO101)
