@@ -58,7 +58,8 @@ def unpack_message(packed: Bytes) -> bytes:
 def unpacked_file(path: Path) -> Iterator[Path]:
     """The file itself, or for one that was compressed as a whole a temporary copy of its content.
 
-    Raises BagError when it cannot be unpacked, or not for want of space, or is a pointer to itself.
+    Raises BagError when it cannot be unpacked, or not for want of space, and for a
+    pointer of Git LFS.
     """
     check_is_itself(path)
     if path.suffix != FILE_SUFFIX:

@@ -170,7 +170,7 @@ def test_e_stop_person_and_other_commanders_end_it_and_let_none_begin():
             rival.publish(act_ros.joint_state(JOINT_NAMES, HOME_POSE_RAD, now_ns))
 
         timer = act_ros.steady_timer(d.script, 0.02, command)
-        if not d.node._is_nameless:  # before Kilted, the arm itself refuses both
+        if not d.node._commanders.is_nameless:  # before Kilted, the arm itself refuses both
             ended("/script sends joint_commands: stop it first")
         timer.cancel()
 

@@ -76,12 +76,12 @@ def _is_installed(package: str) -> bool:
 def _not_installed(missing: list[str]) -> str:
     text = f"rviz: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
     distribution = os.environ.get("ROS_DISTRO", "")
+    of = distribution or "$ROS_DISTRO"
+    install = " ".join(["sudo apt install", *(f"ros-{of}-{n.replace('_', '-')}" for n in missing)])
     if distribution:
-        packages = [f"ros-{distribution}-{name.replace('_', '-')}" for name in missing]
-        return f"{text}; sudo apt install {' '.join(packages)}"
+        return f"{text}; {install}"
     return (
         f"{text}: they are in no wheel of PyPI, and no ROS 2 distribution is sourced. On a machine "
-        "with Humble, Jazzy or Kilted: source it, sudo apt install "
-        + " ".join(f"ros-$ROS_DISTRO-{name.replace('_', '-')}" for name in missing)
-        + ", make setup. Here console:=true shows the arm in a browser, and viewer:=true in MuJoCo"
+        f"with Humble, Jazzy or Kilted: source it, {install}, make setup. Here console:=true shows "
+        "the arm in a browser, and viewer:=true in MuJoCo"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rclpy.node import Node
@@ -89,6 +90,27 @@ class PublisherWatch:
         # Before Kilted, rclpy does not tell who sent a message: whoever could, may have.
         self._nameless = False
 
+    def hear(self, heard: Callable[[], None] = lambda: None) -> None:
+        """Subscribes to the topic for nothing but who sends on it: messages are not decoded, since
+        a sender counts whatever it says. ``heard`` is called after each."""
+
+        def on_message(_data: bytes, info: Mapping[str, Any]) -> None:
+            self.saw(info)
+            heard()
+
+        self._node.create_subscription(
+            ros.interface_type(self._topic.type_name),
+            self._topic.name,
+            on_message,
+            copy.copy(ros.QOS[self._topic.qos]),
+            raw=True,
+        )
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the newest message did not tell who sent it, as before Kilted."""
+        return self._nameless
+
     def saw(self, info: Mapping[str, Any], joints: Sequence[str] = ()) -> None:
         """A message came; ``info`` is what a callback with two arguments gets beside it.
 
@@ -126,6 +148,11 @@ class PublisherWatch:
     def sending(self) -> list[str]:
         """Names of the nodes that sent in the last second, sorted, one for each publisher."""
         return self._named(self._senders.recent())
+
+    def others(self) -> list[str]:
+        """As `sending`, without the node that hears them."""
+        own = self._node.get_fully_qualified_name()
+        return [name for name in self.sending() if name != own]
 
     def _named(self, senders: Iterable[Hashable]) -> list[str]:
         known: dict[Hashable, str] = dict(self._names.items())

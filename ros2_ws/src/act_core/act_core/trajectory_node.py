@@ -10,8 +10,6 @@ watchdog are behind them, and there is no other way to the servos. docs/ros2_con
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -145,13 +143,10 @@ class TrajectoryNode(Node):
         self._tolerances = p.tolerances(grippers)
         self._monotonic = MonotonicClock()
         self._following: Following | None = None
-        self._waiting: Waiting | None = (
-            None  # for the outcome of what is followed: an action's goal
-        )
+        self._waiting: Waiting | None = None  # for what is followed: an action's goal
         self._came = 0  # trajectories, so far
         self._number = 0  # of the one that is or was followed
         self._sent_ns = -to_ns(3600.0)  # monotonic
-        self._is_nameless = False  # before Kilted, rclpy does not tell who sent a message
         self._stranger_ns = -to_ns(3600.0)  # monotonic: when one came that was not from here
         self._estopped = False
         self._owner: tuple[str, str] | None = None  # of the arm, and why
@@ -160,13 +155,7 @@ class TrajectoryNode(Node):
         self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
         self._commanders = PublisherWatch(self, topics.JOINT_COMMANDS)
         self._status = ros.publisher(self, topics.TRAJECTORY_STATUS)
-        self.create_subscription(  # raw: who sends it counts, whatever it says
-            JointState,
-            topics.JOINT_COMMANDS.name,
-            self._on_command,
-            copy.copy(ros.QOS[topics.JOINT_COMMANDS.qos]),
-            raw=True,
-        )
+        self._commanders.hear(self._on_command)
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.subscription(self, topics.CONTROL_OWNER, self._on_owner)
         ros.subscription(self, topics.TRAJECTORY, self._on_trajectory)
@@ -236,13 +225,12 @@ class TrajectoryNode(Node):
         return self._others()
 
     def _others(self) -> str | None:
-        own, now_ns = self.get_fully_qualified_name(), self._monotonic.now_ns()
+        now_ns = self._monotonic.now_ns()
         is_sending = now_ns - self._sent_ns < to_ns(1.0)
-        if self._is_nameless and (is_sending or now_ns - self._stranger_ns > to_ns(1.0)):
+        if self._commanders.is_nameless and (is_sending or now_ns - self._stranger_ns > to_ns(1.0)):
             return None  # two at once are the arm's to refuse
         # The graph does not know its newest members, of which this node may be one.
-        not_others = {own, UNKNOWN} if is_sending else {own}
-        others = [name for name in self._commanders.sending() if name not in not_others]
+        others = [n for n in self._commanders.others() if not (is_sending and n == UNKNOWN)]
         if not others:
             return None
         return f"{', '.join(others)} sends joint_commands: stop it first (policy/enable false)"
@@ -315,9 +303,7 @@ class TrajectoryNode(Node):
         with suppress(TrajectoryError):  # it is in the log and on the status
             self.begin(asked_of(message), self._tolerances)
 
-    def _on_command(self, _data: bytes, info: Mapping[str, Any]) -> None:
-        self._commanders.saw(info)
-        self._is_nameless = ros.publisher_gid(info) is None
+    def _on_command(self) -> None:
         now_ns = self._monotonic.now_ns()
         if self._following is None and now_ns - self._sent_ns > to_ns(SILENT_S):
             self._stranger_ns = now_ns

@@ -238,7 +238,8 @@ class ObservationSync:
 
     def __init__(self, spec: PolicySpec, limits: SyncLimits | None = None) -> None:
         self._streams: StreamSync[NDArray[Any]] = StreamSync(spec.cameras, limits)
-        self._joint_input, self._takes_velocities = spec.joint_input, bool(spec.velocity_input)
+        self._joint_input = spec.joint_input
+        self.takes_velocities = spec.velocity_input is not None
         self._inputs = {image.camera: image for image in spec.image_inputs}
 
     @property
@@ -265,7 +266,7 @@ class ObservationSync:
         velocities that are not told.
         """
         array = self._checked(position, "position", "positions")
-        if self._takes_velocities:
+        if self.takes_velocities:
             if velocity is None:
                 raise ValueError(
                     "the policy takes joint velocities, which this message does not tell (or not "
@@ -306,5 +307,5 @@ class ObservationSync:
             return taken
         joints = taken.joints.astype(np.float32)
         count = len(self._joint_input.joints)
-        velocity = joints[count:] if self._takes_velocities else None
+        velocity = joints[count:] if self.takes_velocities else None
         return Observation(taken.stamp_ns, joints[:count], taken.images, joint_velocity=velocity)

@@ -150,20 +150,19 @@ class ObservingNode(Node):
         self._joint_senders.saw(info, message.name)
         with self._receiving(JOINTS):
             found_ns = self._checked_stamp(JOINTS, message)
+            velocity = message.velocity if self.sync.takes_velocities else ()
             try:
-                merged = self._merger.add(
-                    message.name, message.position, message.velocity, found_ns
-                )
+                merged = self._merger.add(message.name, message.position, velocity, found_ns)
             except OtherJointsError:
                 if self.knows_where_joints_are():
                     return  # of another arm, on the same topic
                 raise
+            if merged is not None:
+                found_ns, reading = merged
+                self.sync.add_joints(found_ns, reading.position, reading.velocity)
         if merged is None:  # one of several arms; the others follow
             self.observe()
             return
-        found_ns, reading = merged
-        with self._receiving(JOINTS):
-            self.sync.add_joints(found_ns, reading.position, reading.velocity)
         self._received[JOINTS].count()
         self.heard_joints(reading.position)
         self.observe()

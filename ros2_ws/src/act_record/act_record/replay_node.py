@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,13 +66,7 @@ class ReplayNode(Node):
         self._commanders = PublisherWatch(self, topics.JOINT_COMMANDS)
         self._incidents = Incidents()
         ros.subscription(self, topics.JOINT_STATES, self._on_joints)
-        self.create_subscription(  # raw: who sends it counts, whatever it says
-            JointState,
-            topics.JOINT_COMMANDS.name,
-            self._on_command,
-            copy.copy(ros.QOS[topics.JOINT_COMMANDS.qos]),
-            raw=True,
-        )
+        self._commanders.hear()
         ros.subscription(self, topics.ESTOP_STATE, self._on_estop)
         ros.steady_timer(self, HOUSEKEEPING_S, self._look)
         self.create_timer(1.0 / RATE_HZ, self._tick)
@@ -91,15 +84,11 @@ class ReplayNode(Node):
         for line in self._incidents.lines():
             self.get_logger().warning(line)
 
-    def _on_command(self, _data: bytes, info: Mapping[str, Any]) -> None:
-        self._commanders.saw(info)
-
     def _in_the_way(self) -> str | None:
         """Who else tells where the arm is, or where it shall go."""
         if (arms := self._arms.at_once()) is not None:
             return f"{arms}: end one of the two"
-        own = self.get_fully_qualified_name()
-        others = [name for name in self._commanders.sending() if name != own]
+        others = self._commanders.others()
         return f"{', '.join(others)} sends joint_commands: end it first" if others else None
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:

@@ -240,9 +240,8 @@ class ArmDriver:
     def _heard_again(self, arm: So101Arm, now_ns: int) -> None:
         if self._silent >= self.settings.periods(self.settings.patience_s):
             if self.torque:
-                self._actuation.take_over(
-                    arm, now_ns
-                )  # where it raises, the next cycle tries again
+                # Where it raises, the next cycle tries again.
+                self._actuation.take_over(arm, now_ns)
             if not self.faults.faults:
                 self._actuation.reopen(arm, now_ns)
             self._note("info", "the servos answer again")

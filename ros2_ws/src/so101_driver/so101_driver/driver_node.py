@@ -44,7 +44,8 @@ class DriverNode(ArmNode):
     def __init__(self, **overrides: Any) -> None:
         super().__init__("so101_driver", **overrides)
         p = self.parameters = ros.declare_parameters(self, DriverParameters)
-        own, arm = find_arm(p.robot), p.arm()
+        own = find_arm(p.robot)
+        arm = own.prefixed(p.joint_prefix)
         path = find(p.calibration, robot=own)
         calibration = load(path, own)  # wrong ones end the node here, with their reason
         for text in doubts(calibration, own):

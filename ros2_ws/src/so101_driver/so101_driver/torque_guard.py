@@ -189,9 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         max_velocity_rad_s=np.array(arguments.velocity),
         max_acceleration_rad_s2=np.array(arguments.acceleration),
     )
-    done = guard(
-        arguments.port, arguments.baud, arguments.calibration, policy, robot, limits
-    )  # fmt: skip
+    done = guard(arguments.port, arguments.baud, arguments.calibration, policy, robot, limits)
     print(f"torque guard: the driver has died; {done}", file=sys.stderr, flush=True)
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from act_core.joints import JointMatcher
 from act_core.policy_fit import missing_cameras
-from act_core.policy_spec import RGB, PolicySpec
+from act_core.policy_spec import RGB, ImageInput, PolicySpec
 from act_core.policy_units import Reach
 from act_core.stamps import TOLERANCE_S, duration
 from act_core.timing import NS_PER_S
@@ -85,7 +85,7 @@ def check_graph(
         yield wrong("cameras", missing, "start it, or call it as the policy does")
     for image in spec.image_inputs:
         if image.camera in graph.there:
-            yield from _camera(spec, image.camera, graph, known)
+            yield from _camera(spec, image, graph, known)
     if graph.estopped:
         yield wrong("e-stop", "it is engaged", "ros2 service call /estop std_srvs/srv/SetBool "
                     "'{data: false}'")  # fmt: skip
@@ -127,9 +127,9 @@ def _joints(spec: PolicySpec, graph: Graph, folder: str) -> Iterator[Finding]:
 
 
 def _camera(
-    spec: PolicySpec, camera: str, graph: Graph, known: Mapping[str, NDArray[np.uint8]]
+    spec: PolicySpec, wanted: ImageInput, graph: Graph, known: Mapping[str, NDArray[np.uint8]]
 ) -> Iterator[Finding]:
-    (wanted,) = (each for each in spec.image_inputs if each.camera == camera)
+    camera = wanted.camera
     if wanted.encoding != RGB:
         yield note("cameras", f"{camera} shows depth, which was not compared")
         return
