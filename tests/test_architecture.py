@@ -43,6 +43,7 @@ ALLOWED = {
         "training/act_training/quantization.py",  # a part of the exporter
         "pip_ros2/ros2cli/doctor*",
     ),
+    "fsspec": ("training/act_training/remote_files.py",),
     "ros2cli": ("pip_ros2/*",),
     **dict.fromkeys(("fastapi", "nicegui", "uvicorn"), ("ros2_ws/src/act_console/*",)),
     "serial": ("ros2_ws/src/so101_driver/so101_driver/transport.py", "pip_ros2/ros2cli/doctor*"),

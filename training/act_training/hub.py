@@ -1,4 +1,5 @@
-"""hf://owner/name: datasets and models on the Hugging Face hub, to this machine and back."""
+"""hf://owner/name: datasets and models on the Hugging Face hub, to this machine and back; what else
+options may name that is not on this disk is read by `remote_files`."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from act_training.cli import CommandError
+from act_training.remote_files import copy_of
 
 Kind = Literal["dataset", "model"]
 
@@ -25,6 +27,7 @@ SCHEME = "hf://"
 PATTERN = re.compile(
     r"hf://(?:(?P<kind>dataset|model)s/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?"
 )
+ANY_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 NOT_ALLOWED = (401, 403)  # HTTP
 
 
@@ -53,7 +56,7 @@ def parse_address(text: str) -> Address:
 
 
 def on_disk(path: Path, kind: Kind) -> Path:
-    """`path`, or the local copy of what it means on the hub; errors are those of `local_copy`.
+    """`path`, or the local copy of what it means elsewhere; errors are those of `local_copy`.
 
     For options that are paths: a Path makes hf:/owner/name of hf://owner/name.
     """
@@ -61,13 +64,14 @@ def on_disk(path: Path, kind: Kind) -> Path:
 
 
 def is_address(path: Path) -> bool:
-    """Whether an option means something on the hub."""
-    return path.parts[:1] == ("hf:",)
+    """Whether an option means something that is not on this disk: on the hub, in a bucket ..."""
+    return bool(path.parts) and ANY_SCHEME.fullmatch(path.parts[0]) is not None
 
 
 def address(path: Path) -> str:
     """The address that a Path was made of."""
-    return SCHEME + "/".join(path.parts[1:])
+    scheme, *rest = path.parts
+    return f"{scheme}//{'/'.join(rest)}"
 
 
 def local_copy(
@@ -77,9 +81,10 @@ def local_copy(
     endpoint: str | None = None,
     cache: Path | None = None,
 ) -> Path:
-    """The folder or file that `source` means: a path, or hf://owner/name[@revision] downloaded.
+    """The folder or file that `source` means: a path, or hf://owner/name[@revision] downloaded, or
+    a folder that fsspec reads copied (`remote_files.copy_of`).
 
-    What has been downloaded before is not downloaded again and is found without a network.
+    What has been downloaded from the hub before is found without a network.
 
     Args:
         kind: of repository; None takes a dataset, or the model if there is no such dataset.
@@ -87,9 +92,11 @@ def local_copy(
             which HF_ENDPOINT and HF_HOME change.
 
     Raises:
-        ConfigurationError: `source` is neither, or the hub has no such repository.
-        CommandError: the hub cannot be reached.
+        ConfigurationError: `source` is none of these, or nothing is there.
+        CommandError: the hub, or whatever it is, cannot be reached.
     """
+    if "://" in source and not source.startswith(SCHEME):
+        return copy_of(source)
     if not source.startswith(SCHEME):
         path = Path(source).expanduser()
         if not path.exists():

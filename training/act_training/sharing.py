@@ -14,7 +14,7 @@ from act_training.hub import address, is_address
 
 def shared_path(path: Path, base: Path) -> str:
     """`path` as seen from `base`; only its name where the way leads through the root or by the home
-    folder, which would tell whose machine this is. An address on the hub stays as it is.
+    folder, which would tell whose machine this is. An address (hf://, s3:// ...) stays as it is.
 
     With the home folder /home/ann: ../data from /home/ann/runs/a to /home/ann/runs/data, but
     only `data` from there to /mnt/disk/data.
