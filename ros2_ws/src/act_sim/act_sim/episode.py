@@ -34,12 +34,12 @@ class Episode:
         self._outcome: Outcome = "running"
         self._reason = "running"
         self.distance_m = math.nan
-        self.touching = (False, False)
+        self.touching: tuple[tuple[bool, bool], ...] = ()  # of every arm
 
     def update(self, sim: Simulation) -> None:
         """Takes the state after one more control period into account."""
         self._steps += 1
-        self.touching = sim.touching
+        self.touching = sim.touching_of_arms
         self._count_grasps(sim)
         progress = self._task.progress(sim)
         self.distance_m = progress.distance_m
@@ -87,7 +87,7 @@ class Episode:
         elif self._gripper_open:
             self._gripper_open = False
             self._tried += bool(np.linalg.norm(sim.grasp_position() - position) < NEAR_M)
-        if all(self.touching) and not self._holding:
+        if all(sim.touching) and not self._holding:
             lifted = position[2] - sim.half_size(body) > WON_HEIGHT_M
             self._won += bool(lifted)
             self._holding = bool(lifted)

@@ -104,7 +104,8 @@ class Simulation:
     """One or two SO-101 arms on a table, doing a task.
 
     task: a name as `act_sim.task_registry` finds it, or an object of a subclass of `Task`.
-    arms: 1, or 2 (joints ``left_...`` then ``right_...``; the task is the left arm's).
+    arms: 1, or 2 (joints ``left_...`` then ``right_...``; a task for one is the left arm's).
+        None: as many as the task takes.
     level: how much is randomized, from 0 (nothing but the start); see `randomization.LEVELS`.
     control_hz: steps a second; has to divide `PHYSICS_HZ`.
     mjcf: another model file for the arm (see `arm_model.load_arm`).
@@ -123,7 +124,7 @@ class Simulation:
         self,
         task: str | Task = "pick_place",
         *,
-        arms: int = 1,
+        arms: int | None = None,
         level: int = 0,
         control_hz: int = 30,
         mjcf: str | Path | None = None,
@@ -142,6 +143,11 @@ class Simulation:
         if not isinstance(task, str):
             check_task(type(task), getattr(task, "name", "?"))
         self.task = find_task(task) if isinstance(task, str) else task
+        arms = self.task.arms if arms is None else arms
+        if arms in ARM_PREFIXES and arms < self.task.arms:
+            raise ConfigurationError(
+                f"arms is {arms}; the task '{self.task.name}' takes {self.task.arms}"
+            )
         self.arms, self.level, self.control_hz, self.mjcf = arms, level, control_hz, mjcf
         self.look = look or (ROOM if needs_room(level) else DEFAULT_LOOK)
         self.mirrored = mirrored
@@ -176,7 +182,10 @@ class Simulation:
         self._dofs = np.array([joint.dofadr[0] for joint in joints])
         self._ctrl = np.array([self.model.actuator(name).id for name in self.joint_names])
         self.limits = self._joint_limits()
-        self._pads = [self.model.geom(prefixes[0] + pad).id for pad in (FIXED_PAD, MOVING_PAD)]
+        self._pads = [
+            (self.model.geom(prefix + FIXED_PAD).id, self.model.geom(prefix + MOVING_PAD).id)
+            for prefix in prefixes
+        ]
         self._grasp_site = self.model.site(prefixes[0] + GRASP_SITE).id
         self._grasped = self._geoms_to_grasp()
         self.arm_base = self.model.body(prefixes[0] + "base").pos.copy()  # (3,) [m] in the world
@@ -250,7 +259,6 @@ class Simulation:
         self._steps = 0
         self._commands: deque[_Command] = deque()
         self._snapshots: deque[_Snapshot] = deque()
-        self._touching = (False, False)
         start = np.array(record["arm_start_rad"]) + self.joint_offset_rad
         self.data.qpos[self._qpos] = start
         self.data.ctrl[self._ctrl] = start
@@ -261,6 +269,7 @@ class Simulation:
         self._steps = 0
         self._observe()
         self._episode = Episode(self.task, record, self.control_hz)
+        self._episode.touching = self._touching
         self._episode.distance_m = self._progress().distance_m
 
     @property
@@ -335,12 +344,15 @@ class Simulation:
         mujoco.mj_kinematics(self.model, data)
         mujoco.mj_camlight(self.model, data)
 
-    def _read_contacts(self) -> tuple[bool, bool]:
+    def _read_contacts(self) -> tuple[tuple[bool, bool], ...]:
         if not self._grasped.any():
-            return (False, False)
+            return ((False, False),) * self.arms
         pairs = self.data.contact.geom  # (C, 2)
         others = pairs[self._grasped[pairs].any(axis=1)]
-        return (bool((others == self._pads[0]).any()), bool((others == self._pads[1]).any()))
+        return tuple(
+            (bool((others == fixed).any()), bool((others == moving).any()))
+            for fixed, moving in self._pads
+        )
 
     def _fault(self) -> str | None:
         data = self.data
@@ -391,7 +403,24 @@ class Simulation:
     @property
     def touching(self) -> tuple[bool, bool]:
         """Whether the (fixed, moving) pad of the first arm touches what the task has to grasp."""
+        return self._touching[0]
+
+    @property
+    def touching_of_arms(self) -> tuple[tuple[bool, bool], ...]:
+        """The same of every arm."""
         return self._touching
+
+    def joints_of(self, arm: int) -> slice:
+        """Where the joints of an arm, counted from 0, stand in what has one value for each."""
+        sides = self.robot.sides
+        names = self.robot.side(sides[arm]).joint_names if sides else self.joint_names
+        first = self.robot.index(names[0])
+        return slice(first, first + len(names))
+
+    def base_of(self, arm: int) -> Vector:
+        """(3,) [m], an arm's base on the table, in the frame of the first arm's."""
+        base = self.model.body(ARM_PREFIXES[self.arms][arm] + "base").pos - self.arm_base
+        return base * (1.0, 1.0, 0.0)
 
     def position(self, body: str) -> Vector:
         """(3,) [m], in the frame of the first arm's base."""

@@ -59,7 +59,8 @@ class Task:
     """One job on the table. A task holds constants only: all that changes is in the simulation.
 
     A subclass has to say what follows down to `progress`; the rest may stay as it is here.
-    Coordinates are in metres in the frame of the first arm's base, with z = 0 on the table.
+    Coordinates are in metres in the frame of the first arm's base, with z = 0 on the table. Of two
+    arms the first is the left one.
     """
 
     name: ClassVar[str]  # given by the decorator `register_task`
@@ -83,6 +84,9 @@ class Task:
         raise NotImplementedError
 
     # -- may stay as it is ---------------------------------------------------------------------
+
+    arms: ClassVar[int] = 1
+    """How many it takes. With more than these, the others stand by."""
 
     grasped: ClassVar[str | None] = None
     """The body whose grasps are counted, if any."""

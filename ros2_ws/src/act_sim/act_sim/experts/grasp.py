@@ -56,9 +56,20 @@ class Grasp:
     somebody else has begun.
     """
 
-    def __init__(self, sim: Simulation, controller: CartesianController, body: str = CUBE) -> None:
-        """Args: body: the cube to take, with one box geom."""
+    def __init__(
+        self,
+        sim: Simulation,
+        controller: CartesianController,
+        body: str = CUBE,
+        off_centre_m: float = 0.0,
+    ) -> None:
+        """Args:
+        controller: of the first arm.
+        body: the cube to take, with one box geom.
+        off_centre_m: how far from the middle of its faces the fingers are, towards the camera.
+        """
         self._sim, self._controller, self._body = sim, controller, body
+        self._off_centre_m = off_centre_m
         self.phase = self._fitting_phase()
         self._waited = 0
 
@@ -140,6 +151,8 @@ class Grasp:
         lowest = np.abs(frame[2]) @ _TIPS_M + _OVER_TABLE_M
         at = np.array([cube[0], cube[1], max(cube[2], lowest)])
         closing = frame[:, 0] * (1.0, 1.0, 0.0)
+        if self._off_centre_m:
+            at = at + self._off_centre_m * frame[:, 1] * (1.0, 1.0, 0.0)
         # The grasp point is half a nominal cube away from the fixed finger.
         return at + (CUBE_HALF_SIZE_M - half - clearance) * closing
 
