@@ -120,3 +120,36 @@ def test_same_seed_and_commands_same_samples():
         return [sample.position_rad.tobytes() for sample in drive(bridge, 200, offset_rad=0.2)]
 
     assert states() == states()
+
+
+@pytest.fixture(scope="module")
+def two_arms() -> Simulation:
+    return Simulation("transfer_cube", control_hz=100)
+
+
+@pytest.mark.parametrize("failing", ["left", "right"])
+def test_both_arms_hold_when_nobody_commands_one_of_them_any_more(two_arms, failing):
+    """Each arm is commanded by messages of its own here, as two drivers and two leaders do."""
+    bridge = SimBridge(two_arms)
+    sides = {side: two_arms.robot.side(side).joint_names for side in ("left", "right")}
+    target = np.clip(
+        two_arms.joint_position + 0.5, two_arms.limits.lower_rad, two_arms.limits.upper_rad
+    )
+
+    def told(side: str, stamp_ns: int) -> None:
+        chosen = [two_arms.joint_names.index(name) for name in sides[side]]
+        bridge.command(sides[side], target[chosen], stamp_ns)
+
+    for period in range(10):
+        told("left", period)
+        told("right", period)
+        sample = bridge.tick(1)
+    assert sample.applied.hold is None
+    for period in range(10, 60):
+        told("right" if failing == "left" else "left", period)
+        sample = bridge.tick(1)
+    assert sample.applied.hold == "no command for 20 control periods"
+    stopped_at = sample.applied.position_rad
+    for _ in range(10):
+        sample = bridge.tick(1)
+    assert sample.applied.position_rad == pytest.approx(stopped_at)
