@@ -11,6 +11,7 @@ Then: act-import bag recordings/corrections --out data/corrections --height 96 -
 
 from __future__ import annotations
 
+from act_bringup.arms import ROBOTS
 from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
@@ -24,9 +25,10 @@ from act_bringup.namespace import NAMESPACE, in_namespace
 from act_bringup.required import required
 from act_bringup.setup_argument import with_setup
 from act_bringup.simulated import policy_node, recorder_node
-from act_bringup.who_drives import EXPERT, NOBODY, who_drives
+from act_bringup.who_drives import EXPERT, NOBODY, check_joints, who_drives
+from act_core.robots import find_robot
 from act_record.record_parameters import RecordParameters
-from act_sim.sim_parameters import SimParameters
+from act_sim.sim_parameters import SimParameters, arms_of_task
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -64,6 +66,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         raise RuntimeError(
             f"policy: none ships for {value('task')}, and there is nobody to correct; name a bundle"
         )
+    robot = ROBOTS[str(arms_of_task(value("task")))]
+    check_joints(drive, find_robot(robot).joint_names)
     own_time = float(value("real_time_factor")) != 1.0
     sim = Node(
         package="act_sim",
@@ -82,10 +86,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     policy = policy_node(value, drive, own_time)
     recorder = recorder_node(
-        context, RECORD_ARGUMENTS, own_time, cameras=drive.cameras, rate_hz=drive.spec.rate_hz
+        context,
+        RECORD_ARGUMENTS,
+        own_time,
+        robot=robot,
+        cameras=drive.cameras,
+        rate_hz=drive.spec.rate_hz,
     )
     return in_namespace(
-        context, [drive.announcement(), sim, policy, recorder, *console_nodes(context)]
+        context, [drive.announcement(), sim, policy, recorder, *console_nodes(context, robot)]
     )
 
 

@@ -49,6 +49,7 @@ from act_core.robots import find_robot
 from act_core.setup_file import EMULATED, REAL, Value
 from act_core.topics import camera_image
 from act_policy.policy_parameters import CONTROL
+from act_sim.looks import CAMERAS
 from act_sim.sim_parameters import SimParameters
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
@@ -67,7 +68,6 @@ ENDS_WITHIN_S = REST_AT_MOST_S + 5.0  # after Ctrl-C: the driver may be moving t
 # both.
 SHARED = ("joint_states", "joint_commands", "joint_commands/applied", "joint_commands/person")
 STOP = ("estop", "estop/state")
-CAMERAS = {1: ["front", "wrist"], 2: ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the driver as they are.
 (_exit_policy,) = arguments_of(DriverParameters, "exit_policy")
@@ -192,7 +192,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if choices.drive.spec is not None:
         nodes.append(policy_node(choices, choices.drive))
     nodes += [leader_node(choices, arm) for arm in choices.arms if arm.leader_port]
-    simulated = choices.drive.cameras or CAMERAS[len(choices.arms)]
+    simulated = choices.drive.cameras or list(CAMERAS[len(choices.arms)])
     seen_by = simulated if choices.emulated else list(choices.cameras)
     nodes += console_nodes(context, choices.robot_name, seen_by)
     nodes += rviz_nodes(context, choices.robot)
@@ -299,7 +299,7 @@ def emulated_arms(choices: Choices) -> list[LaunchDescriptionEntity]:
     """The simulated arms behind an emulated bus each. Sets the ports and calibrations."""
     count = len(choices.arms)
     sim = as_parameters(choices.context, (*SIM_ARGUMENTS, *IMAGE_ARGUMENTS))
-    sim |= {"arms": count, "cameras": choices.drive.cameras or CAMERAS[count]}
+    sim |= {"arms": count, "cameras": choices.drive.cameras or list(CAMERAS[count])}
     folder = own_folder("so101_emulated")
     calibration = folder / "calibration.json"
     own = find_arm(choices["robot"])

@@ -9,6 +9,7 @@ Then: act-import bag recordings --out data/recorded --height 96 --width 128
 
 from __future__ import annotations
 
+from act_bringup.arms import ROBOTS
 from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     IMAGE_ARGUMENTS,
@@ -23,7 +24,8 @@ from act_bringup.setup_argument import with_setup
 from act_bringup.simulated import recorder_node
 from act_bringup.who_drives import EXPERT, NOBODY, who_drives
 from act_record.record_parameters import RecordParameters
-from act_sim.sim_parameters import LOCKSTEP, REAL_TIME, SimParameters
+from act_sim.looks import CAMERAS
+from act_sim.sim_parameters import LOCKSTEP, REAL_TIME, SimParameters, arms_of_task
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -46,7 +48,9 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         return LaunchConfiguration(name).perform(context)
 
     drive = who_drives(value("driver"), value("task"), without=NOBODY, choices=(EXPERT, NOBODY))
-    cameras = [name for name in value("cameras").split(",") if name]
+    arms = arms_of_task(value("task"))
+    robot = ROBOTS[str(arms)]
+    cameras = [name for name in value("cameras").split(",") if name] or list(CAMERAS[arms])
     # In lockstep the simulation waits for its pictures, and time is its own.
     own_time = value("pacing") == LOCKSTEP
     sim = Node(
@@ -66,13 +70,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     recorder = recorder_node(
         context, RECORD_ARGUMENTS, own_time,
-        cameras=cameras, rate_hz=float(value("camera_rate_hz")),
+        robot=robot, cameras=cameras, rate_hz=float(value("camera_rate_hz")),
     )  # fmt: skip
-    return in_namespace(context, [drive.announcement(), sim, recorder, *console_nodes(context)])
+    return in_namespace(
+        context, [drive.announcement(), sim, recorder, *console_nodes(context, robot)]
+    )
 
 
 def generate_launch_description() -> LaunchDescription:
-    cameras = ("cameras", "front,wrist", "to record")
+    cameras = ("cameras", "", "to record, e.g. front,top; empty: front and the wrists")
     arguments = declare((cameras, *SIM_ARGUMENTS, *RECORD_ARGUMENTS, *CONSOLE_ARGUMENTS, NAMESPACE))
     driver = DeclareLaunchArgument(
         "driver",

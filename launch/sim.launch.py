@@ -2,6 +2,7 @@
 
 ros2 launch act_bringup sim.launch.py
 ros2 launch act_bringup sim.launch.py task:=lift_cube episodes:=5 policy:=expert
+ros2 launch act_bringup sim.launch.py task:=transfer_cube     # two arms: this task takes two
 ros2 launch act_bringup sim.launch.py policy:=/path/to/bundle mode:=newest viewer:=true
 ros2 launch act_bringup sim.launch.py episodes:=5 film:=out
 ros2 launch act_bringup sim.launch.py console:=true     # a page in the browser beside it
@@ -9,7 +10,7 @@ ros2 launch act_bringup sim.launch.py console:=true     # a page in the browser 
 
 from __future__ import annotations
 
-from act_bringup.arms import ROBOTS, arms_argument
+from act_bringup.arms import ROBOTS, simulated_arms_argument
 from act_bringup.console import CONSOLE_ARGUMENTS, console_nodes
 from act_bringup.launch_arguments import (
     EXECUTION_ARGUMENTS,
@@ -25,13 +26,12 @@ from act_bringup.setup_argument import with_setup
 from act_bringup.simulated import policy_node
 from act_bringup.who_drives import EXPERT, NOBODY, check_joints, who_drives
 from act_core.robots import find_robot
-from act_sim.sim_parameters import SimParameters
+from act_sim.looks import CAMERAS
+from act_sim.sim_parameters import SimParameters, arms_of_task
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-
-DEFAULT_CAMERAS = {"1": ["front", "wrist"], "2": ["front", "left_wrist", "right_wrist"]}
 
 # Handed on to the sim node as they are.
 SIM_ARGUMENTS = (
@@ -49,7 +49,7 @@ ARGUMENTS = (
         f"the folder of a policy bundle, {EXPERT} or {NOBODY}; empty: the policy that ships for "
         f"the task, or the {EXPERT} where none does",
     ),
-    ("cameras", "", "e.g. front,top; empty: those of the policy, else front and wrist"),
+    ("cameras", "", "e.g. front,top; empty: those of the policy, else front and the wrists"),
     *EXECUTION_ARGUMENTS,
     (
         "look",
@@ -65,13 +65,15 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    # Policies ship for one arm.
-    policy = value("policy") or (EXPERT if value("arms") == "2" else "")
+    takes = arms_of_task(value("task"))
+    arms = int(value("arms")) if value("arms") else takes
+    # A policy that ships for a task has the arms that the task takes.
+    policy = value("policy") or (EXPERT if arms != takes else "")
     drive = who_drives(policy, value("task"), without=EXPERT, choices=(EXPERT, NOBODY))
-    robot = find_robot(ROBOTS[value("arms")])
+    robot = find_robot(ROBOTS[str(arms)])
     check_joints(drive, robot.joint_names)
     cameras = [name for name in value("cameras").split(",") if name]
-    cameras = cameras or drive.cameras or DEFAULT_CAMERAS[value("arms")]
+    cameras = cameras or drive.cameras or list(CAMERAS[arms])
     shared = {"use_sim_time": value("use_sim_time").lower() == "true"}
     sim = Node(
         package="act_sim",
@@ -80,7 +82,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[
             as_parameters(context, SIM_ARGUMENTS),
             {
-                "arms": int(value("arms")),
+                "arms": arms,
                 "cameras": cameras,
                 "expert": drive.is_expert,
                 "look": value("look") or drive.look,
@@ -107,5 +109,5 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def generate_launch_description() -> LaunchDescription:
     arguments = declare((*ARGUMENTS, *SIM_ARGUMENTS, *CONSOLE_ARGUMENTS, RVIZ, NAMESPACE))
     return LaunchDescription(
-        [*with_setup([*arguments, arms_argument()]), OpaqueFunction(function=start_nodes)]
+        [*with_setup([*arguments, simulated_arms_argument()]), OpaqueFunction(function=start_nodes)]
     )

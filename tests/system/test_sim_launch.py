@@ -40,9 +40,11 @@ def test_the_shipped_policy_acts_and_is_filmed(tmp_path):
     assert (tmp_path / "demo.png").stat().st_size > 20_000
 
 
-def test_two_arms():
-    process = start("policy:=expert", "arms:=2", "task:=reach", "episodes:=1", *FAST)
+def test_a_task_brings_its_two_arms():
+    """And three cameras; one such episode in real time."""
+    process = start("task:=transfer_cube", "episodes:=1", "seed:=1", "width:=64", "height:=48")
     output = finish(process)
+    assert "cameras front, left_wrist, right_wrist" in output, output
     assert process.returncode == 0, output
     assert "1 of 1 episodes succeeded" in output, output
 
@@ -72,6 +74,7 @@ def test_show_args_lists_every_argument():
         (["task:=pick_plaec"], ["unknown task 'pick_plaec'; did you mean 'pick_place'"]),
         (["policy:=/no/bundle"], ["policy:=/no/bundle", "expected expert, none or the folder"]),
         (["arms:=3"], ["arms", "3", "1", "2"]),
+        (["arms:=1", "task:=transfer_cube"], ["the task 'transfer_cube' takes 2"]),
         (["level:=7"], ["got 7, expected 0 to 3"]),
         (["cameras:=frnt"], ["unknown camera 'frnt'; did you mean 'front'"]),
         (["real_time_factor:=2.0"], ["only with publish_clock:=true"]),

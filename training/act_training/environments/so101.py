@@ -16,7 +16,7 @@ from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
 from act_sim.experts import Expert, make_expert
-from act_sim.looks import ROOM
+from act_sim.looks import CAMERAS, ROOM
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray
 
@@ -25,11 +25,12 @@ from act_training.features import Camera, Features
 
 
 class So101:
-    """One SO-101 arm at one task of `act_sim`.
+    """One SO-101 arm at one task of `act_sim`, or two where the task takes two.
 
     Args:
         task: as `act_sim.task_registry.find_task` takes it: pick_place, package.module:Class.
-        cameras: of the simulation: front, top, wrist.
+        cameras: of the simulation: front, top, wrist, of two arms left_wrist and right_wrist; None:
+            front and those on the arms.
         height, width: of the images, pixels.
         level: of domain randomization, from 0 (only the start varies).
         rate_hz: steps per second; demonstrations are made at the rate of the policy.
@@ -46,7 +47,7 @@ class So101:
     def __init__(
         self,
         task: str,
-        cameras: tuple[str, ...] = ("front", "wrist"),
+        cameras: tuple[str, ...] | None = None,
         height: int = 96,
         width: int = 128,
         level: int = 0,
@@ -64,6 +65,7 @@ class So101:
         )  # fmt: skip
         self.look = self._sim.look
         self.symmetric_cameras = self._sim.symmetric_cameras
+        cameras = CAMERAS[self._sim.arms] if cameras is None else cameras
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)
         self.features = Features(
@@ -79,8 +81,8 @@ class So101:
         self._render_size = (render_height, round(render_height * width / height))
         self._images = [ImageInput(f"image_{name}", name, height, width) for name in cameras]
         self.max_steps = round(self._sim.task.time_limit_s * rate_hz)
-        # 0.02 rad moves the hand by some 5 mm. Not the gripper: its opening decides over grasps.
-        self.noise_scale = np.where(np.array(joints) == "gripper", 0.0, 0.02)
+        # 0.02 rad moves a hand by some 5 mm. Not a gripper: its opening decides over grasps.
+        self.noise_scale = np.where(np.isin(joints, self._sim.robot.grippers), 0.0, 0.02)
         self._limiter = CommandLimiter(self._sim.limits, 1.0 / rate_hz)
         self.reset(0)
         self.placement_names = tuple(name for name, _ in _flatten(self._sim.record["objects"]))

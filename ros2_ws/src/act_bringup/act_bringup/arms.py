@@ -31,6 +31,12 @@ def arms_argument() -> DeclareLaunchArgument:
     return DeclareLaunchArgument("arms", default_value="1", description=text, choices=list(ROBOTS))
 
 
+def simulated_arms_argument() -> DeclareLaunchArgument:
+    """``arms:=1`` or ``arms:=2`` of a simulation; where nobody says it, the task does."""
+    text = "1, or 2: a left and a right one, its mirror image; empty: as many as the task takes"
+    return DeclareLaunchArgument("arms", default_value="", description=text, choices=["", *ROBOTS])
+
+
 @dataclass(frozen=True)
 class Arm:
     """One arm on a servo bus of its own."""

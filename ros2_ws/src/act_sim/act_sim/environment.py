@@ -16,6 +16,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from act_sim.command_check import nearest_target
+from act_sim.looks import CAMERAS
 from act_sim.renderer import check_size
 from act_sim.simulation import MAX_SPEED, Simulation
 from act_sim.task import EpisodeReport, Task
@@ -31,7 +32,8 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One task as an environment that runs at 30 Hz.
 
     task, level, arms, mjcf, look: as for `Simulation`.
-    cameras: names of the cameras to draw; with none, nothing is rendered and there is no "images".
+    cameras: names of the cameras to draw; with (), nothing is rendered and there is no "images".
+        None: the front one and those on the arms.
     image_size: (height, width) of every camera.
 
     Observation: ``joint_position`` (J,) float32 [rad], ``joint_velocity`` (J,) float32 [rad/s], and
@@ -58,10 +60,10 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
         self,
         task: str | Task = "pick_place",
         *,
-        cameras: Sequence[str] = ("front", "wrist"),
+        cameras: Sequence[str] | None = None,
         image_size: tuple[int, int] = (240, 320),
         level: int = 0,
-        arms: int = 1,
+        arms: int | None = None,
         mjcf: str | Path | None = None,
         look: str | None = None,
         render_mode: str | None = None,
@@ -80,7 +82,8 @@ class So101Env(gymnasium.Env[Observation, NDArray[np.float32]]):
         )
         self.joint_names = self.sim.joint_names
         self.max_steps = round(self.sim.task.time_limit_s * self.metadata["render_fps"])
-        self.cameras = _checked_cameras(cameras, self.sim.cameras)
+        chosen = CAMERAS[self.sim.arms] if cameras is None else cameras
+        self.cameras = _checked_cameras(chosen, self.sim.cameras)
         self.image_size = _checked_size(image_size)
         if self.cameras:
             check_size(self.sim.model, *self.image_size)

@@ -92,7 +92,7 @@ class SimNode(ArmNode):
             self._device = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
             self._hand_back: Client = self.create_client(Trigger, topics.CONTROL_RETURN.name)
         ros.service(self, topics.SIM_RESET, self._on_reset)
-        hardware_id = f"simulation of {p.arms} SO-101"
+        hardware_id = f"simulation of {sim.arms} SO-101"
         self.serve(
             self.bridge, sim.limits, 1 / p.rate_hz, p, self._loop_stats, hardware_id,
             sim.robot.grippers,
@@ -288,7 +288,7 @@ class SimNode(ArmNode):
         p = self.params
         return Simulation(
             p.task,
-            arms=p.arms,
+            arms=p.arms or None,
             level=p.level,
             control_hz=p.rate_hz,
             mjcf=p.mjcf or None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from act_core.arm_parameters import ArmParameters
+from act_core.errors import ConfigurationError
 from act_core.parameters import parameter
 
 from act_sim.looks import LOOKS, MAX_LEVEL
-from act_sim.task_registry import task_names
+from act_sim.task_registry import find_task, task_names
 
 LOCKSTEP, REAL_TIME = "lockstep", "real_time"
 
@@ -21,7 +22,12 @@ class SimParameters(ArmParameters):
         "pick_place",
         f"{', '.join(task_names())}, or the place of one: package.module:Class, file.py:Class",
     )
-    arms: int = parameter(1, "one arm, or two with the second mirrored", low=1, high=2)
+    arms: int = parameter(
+        0,
+        "one arm, or two with the second mirrored; 0: as many as the task takes",
+        low=0,
+        high=2,
+    )
     level: int = parameter(
         0,
         f"domain randomization, 0 (none) to {MAX_LEVEL} (a stranger's room)",
@@ -76,3 +82,12 @@ class SimParameters(ArmParameters):
         "a simulated person, the expert behind a reaction time, helps a policy that is stuck",
     )
     viewer: bool = parameter(False, "open a window to watch and push things")
+
+
+def arms_of_task(task: str) -> int:
+    """How many arms a task takes, for those who start the node; its module is imported, and with it
+    MuJoCo. 1 for a task that is not there: the node says so."""
+    try:
+        return find_task(task).arms
+    except ConfigurationError:
+        return 1

@@ -8,13 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 from act_core.robots.so101 import JOINT_NAMES
+from act_core.robots.so101_bimanual import SO101_BIMANUAL
 
 from act_training.datasets.lerobot.file_series import DATA_PATH, VIDEO_PATH, FileSizes
 from act_training.datasets.lerobot.info import ACTION, INTERVENTION, STATE
 from act_training.features import Features
 
 VERSION = "v3.0"
-ROBOT = "so_follower"  # LeRobot's name of the SO-101 from 0.4.3 on
+# LeRobot's names of one SO-101 and of two from 0.4.3 on, by their joints.
+ROBOTS = {JOINT_NAMES: "so_follower", SO101_BIMANUAL.joint_names: "bi_so_follower"}
 ROBOT_SUFFIX = ".pos"  # of the joint names of LeRobot's robots
 SCALARS = {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64",
            "index": "int64", "task_index": "int64"}  # fmt: skip
@@ -62,7 +64,7 @@ def describe(
         described[name] = {"dtype": dtype, "shape": [1], "names": None}
     return {
         "codebase_version": VERSION,
-        "robot_type": ROBOT if features.joints == JOINT_NAMES and is_so101 else None,
+        "robot_type": ROBOTS.get(features.joints) if is_so101 else None,
         "total_episodes": episodes,
         "total_frames": frames,
         "total_tasks": tasks,

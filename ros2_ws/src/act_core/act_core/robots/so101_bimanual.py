@@ -1,4 +1,4 @@
-"""Two SO-101 arms side by side, joints called as LeRobot's ``bi_so101`` calls them."""
+"""Two SO-101 arms side by side, joints called as LeRobot's ``bi_so_follower`` calls them."""
 
 from __future__ import annotations
 
