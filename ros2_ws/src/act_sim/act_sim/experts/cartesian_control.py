@@ -76,9 +76,10 @@ class CartesianController:
         """Args:
         arm: which one, counted from 0.
         careful: the hand keeps to its line. Joints that have far to go wait for one another, and
-            what had to be asked for beyond one goal is asked for beyond the next one, too.
+            what had to be asked for beyond one goal is asked for beyond the next one, too. May be
+            changed at any time.
         """
-        self._sim = sim
+        self._sim, self.careful = sim, careful
         self._joints = sim.joints_of(arm)
         self._signs = MIRROR_SIGNS if arm == 1 else np.ones(len(ARM.joints))
         self._origin, self._axes = sim.base_of(arm), np.array([1.0, -1.0 if arm == 1 else 1.0, 1.0])
@@ -99,9 +100,6 @@ class CartesianController:
         self._last = sim.command  # not the measured joints: a closed gripper goes on pressing
         self._limiter.reset(self._own(self._last) + self._offset)
         self._creep = np.zeros(3)
-        self._fade_per_s = _SLOW_FADE_PER_S if careful else _FADE_PER_S
-        self._most_creep_m = _MOST_CREEP_M if careful else _NEAR_M
-        self._most_ahead_rad = _CAREFUL_RAD if careful else np.inf
 
     def seen(self, position: Vector) -> Vector:
         """A point (3,) [m] of the simulation (the frame of the first arm's base) as this arm has
@@ -153,8 +151,8 @@ class CartesianController:
         target = measured
         turn = self._inverse_kinematics(ahead, goal)[_BODY]
         most = float(np.abs(turn - measured[_BODY]).max())
-        if most > self._most_ahead_rad:
-            turn = measured[_BODY] + (turn - measured[_BODY]) * (self._most_ahead_rad / most)
+        if self.careful and most > _CAREFUL_RAD:
+            turn = measured[_BODY] + (turn - measured[_BODY]) * (_CAREFUL_RAD / most)
         target[_BODY] = turn + sag
         target[GRIPPER] = goal.gripper_rad
         sent = self._limiter.limit(target).position_rad - self._offset
@@ -168,10 +166,11 @@ class CartesianController:
         """
         if distance < _NEAR_M:
             self._creep += way * (_CREEP_PER_S / self._sim.control_hz)
-            most = self._most_creep_m
+            most = _MOST_CREEP_M if self.careful else _NEAR_M
             self._creep *= min(1.0, most / max(float(np.linalg.norm(self._creep)), 1e-9))
         else:
-            self._creep *= 1.0 - self._fade_per_s / self._sim.control_hz
+            fade_per_s = _SLOW_FADE_PER_S if self.careful else _FADE_PER_S
+            self._creep *= 1.0 - fade_per_s / self._sim.control_hz
         return self._creep
 
     def spin_of(self, yaw_rad: float, at: Vector) -> float:

@@ -66,11 +66,11 @@ _TURN_RAD = 0.2  # of lean and spin, ahead of where they are: 2 rad/s
 # pan axis: closer by, a level hand leaves no room to the arm behind it.
 _FREE_M, _OUTSIDE_M = (0.06, 0.10), (0.18, 0.25)
 
-_OFF_CENTRE_M = 0.008  # of the left fingers
+_OFF_CENTRE_M = 0.005  # of the left fingers
 _OVERLAP_M, _LEAST_OVERLAP_M = 0.010, 0.005  # how much of the cube the right fingers take
 _SIDEWAYS_M = 0.003  # and how far off its middle, away from the left hand
 _TIP_M = 0.0095  # from the grasp point to the finger tips
-_FINGER_M = 0.015  # half the width of the left fingers, and a little
+_FINGER_M = 0.0135  # half the width of the left fingers, and a little
 _BEFORE_M = 0.055  # from there, where the right hand waits
 _APART_M = 0.014  # between its lower finger and the cube before it closes
 _BELOW_M = 0.015  # how far the left hand goes down before it draws back
@@ -129,6 +129,7 @@ class TransferCubeExpert:
         self._next_phase()
         if self._phase is Phase.MEET:
             taking = self._grasp.goal()
+            self._left.careful = taking is None
             left = self._hold_out() if taking is None else taking
             return left, self._take(_APART_M, _BEFORE_M, self._right.seen(_MEETING_M))
         if self._phase in (Phase.REACH, Phase.CLOSE):
