@@ -286,6 +286,15 @@ def test_what_does_not_exist_is_named_at_the_start(parameters, text):
         pass
 
 
+def test_a_task_brings_its_cameras_and_the_level_that_its_expert_does_not_master_is_told(capfd):
+    small = {"width": 32, "height": 24, "camera_rate_hz": 1.0}
+    with running(task="transfer_cube", level=3, expert=True, **small) as (node, client):
+        assert node.params.cameras == ("front", "left_wrist", "right_wrist")
+        pictures = [topics.camera_image(name) for name in node.params.cameras]
+        client.wait_for(lambda: all(client.count(topic) for topic in pictures))
+    assert "the scripted expert of transfer_cube masters levels 0 to 2" in capfd.readouterr().err
+
+
 def test_a_viewer_needs_a_display(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

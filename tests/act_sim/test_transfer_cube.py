@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from act_core.errors import ConfigurationError
 from act_core.robots.so101_bimanual import SO101_BIMANUAL
-from act_sim.experts import make_expert
+from act_sim.experts import make_expert, warning_of_expert
 from act_sim.objects import BOWL, BOWL_RIM_RADIUS_M, CUBE
 from act_sim.simulation import Simulation
 from act_sim.task import outside_reach
@@ -55,6 +55,13 @@ def test_the_task_brings_its_second_arm(sim):
 def test_one_arm_is_too_few():
     with pytest.raises(ConfigurationError, match="arms is 1; the task 'transfer_cube' takes 2"):
         Simulation("transfer_cube", arms=1)
+
+
+def test_the_level_that_its_expert_does_not_master_is_told(sim):
+    assert warning_of_expert(sim) is None
+    beyond = "level 3: the scripted expert of transfer_cube masters levels 0 to 2"
+    assert beyond in warning_of_expert(Simulation("transfer_cube", level=3))
+    assert warning_of_expert(Simulation("reach", level=3)) is None
 
 
 def test_cubes_start_where_the_left_arm_reaches_and_bowls_stand_where_it_does_not():

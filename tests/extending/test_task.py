@@ -136,8 +136,8 @@ HERE = Path(__file__)
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("pik_place", "unknown task 'pik_place'; did you mean 'pick_place'\\? known: lift_cube, "
-                      ".*reach; one of your own: package.module:Name or file.py:Name"),
+        ("pik_place", "unknown task 'pik_place'; did you mean 'pick_place'\\? known: .*lift_cube, "
+                      ".*transfer_cube.*; one of your own: package.module:Name or file.py:Name"),
         ("", "unknown task ''"),
         ("..pick_place", "unknown task"),
         ("nowhere.at_all:Task", "cannot import 'nowhere.at_all': .*No module named 'nowhere'"),

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from act_core import ros, topics
@@ -19,9 +20,11 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
+from act_sim.experts import warning_of_expert
 from act_sim.identified_arm import IdentifiedArm, read_arm
+from act_sim.looks import CAMERAS
 from act_sim.sim_bridge import Sample, SimBridge
-from act_sim.sim_parameters import LOCKSTEP, SimParameters
+from act_sim.sim_parameters import AUTO, LOCKSTEP, SimParameters
 from act_sim.simulated_person import SimulatedPerson
 from act_sim.simulation import Simulation
 from act_sim.viewer import open_viewer
@@ -49,6 +52,8 @@ class SimNode(ArmNode):
                 "be helped waits for time; on a slow machine, real_time_factor below 1"
             )
         sim = self._simulation()
+        if p.cameras == (AUTO,):
+            p = self.params = replace(p, cameras=CAMERAS[sim.arms])
         for camera in p.cameras:
             if camera not in sim.cameras:
                 raise ConfigurationError(suggest("camera", camera, sim.cameras))
@@ -111,6 +116,9 @@ class SimNode(ArmNode):
             f"task {p.task}, level {p.level}, {p.pacing} at {p.rate_hz} Hz, cameras "
             f"{', '.join(p.cameras) or 'none'} at {p.width}x{p.height}; waiting for commands"
         )
+        warning = warning_of_expert(sim) if p.expert or p.person else None
+        if warning is not None:
+            self.get_logger().warning(warning)
 
     @property
     def finished(self) -> bool:

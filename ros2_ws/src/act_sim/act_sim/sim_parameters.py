@@ -12,6 +12,7 @@ from act_sim.looks import LOOKS, MAX_LEVEL
 from act_sim.task_registry import find_task, task_names
 
 LOCKSTEP, REAL_TIME = "lockstep", "real_time"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class SimParameters(ArmParameters):
     publish_clock: bool = parameter(
         False, "publish /clock and stamp with simulated time; other nodes need use_sim_time"
     )
-    cameras: tuple[str, ...] = parameter(("front", "wrist"), "cameras to publish")
+    cameras: tuple[str, ...] = parameter(
+        (AUTO,), "cameras to publish; auto: front and those on the arms"
+    )
     camera_rate_hz: float = parameter(30.0, "frames a second", low=0.1, high=300.0)
     width: int = parameter(640, "of the images [pixels]", low=16, high=1920)
     height: int = parameter(480, "of the images [pixels]", low=16, high=1080)

@@ -22,6 +22,8 @@ import numpy as np
 from act_core.errors import ConfigurationError
 from numpy.typing import NDArray
 
+from act_sim.looks import MAX_LEVEL
+
 if TYPE_CHECKING:
     import mujoco
 
@@ -87,6 +89,10 @@ class Task:
 
     arms: ClassVar[int] = 1
     """How many it takes. With more than these, the others stand by."""
+
+    expert_level: ClassVar[int] = MAX_LEVEL
+    """The highest level of randomization that its expert masters; who has it act at a higher one is
+    warned."""
 
     grasped: ClassVar[str | None] = None
     """The body whose grasps are counted, if any."""

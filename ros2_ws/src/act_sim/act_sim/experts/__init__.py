@@ -24,3 +24,14 @@ def make_expert(sim: Simulation) -> Expert:
     if sim.mirrored:
         raise ConfigurationError("no expert moves a mirrored arm: they know the other one's joints")
     return sim.task.make_expert(sim)
+
+
+def warning_of_expert(sim: Simulation) -> str | None:
+    """What a user has to know who lets the expert act at the level of ``sim``, if anything."""
+    masters = sim.task.expert_level
+    if sim.level <= masters:
+        return None
+    return (
+        f"level {sim.level}: the scripted expert of {sim.task.name} masters levels 0 to {masters} "
+        "and often fails at this one; what it shows there is of the starts that suit it"
+    )

@@ -48,6 +48,7 @@ class TransferCube(CubeAndBowlTask):
     time_limit_s = 20.0
     hold_s = 0.2
     arms = 2
+    expert_level = 2  # of level 3 it masters about half: docs/simulation.md
     grasped = CUBE
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
