@@ -81,3 +81,14 @@ def test_a_take_over_just_after_the_start_leaves_out_what_there_is(tmp_path, mak
     write_episode(episode_path(tmp_path, 0), make_episode(seed=0, intervention=column))
     sampler = ChunkSampler(open_frame_cache(tmp_path), np.array([0]), 4, skip=9)
     assert sampler.frames.tolist() == list(range(2, 12))
+
+
+@pytest.mark.parametrize("obs_steps", [1, 2])
+def test_frames_on_a_device_give_the_same_batches(cache, obs_steps):
+    there = cache.on(torch.device("cpu"))
+    assert all(isinstance(images, torch.Tensor) for images in there.images.values())
+    expected = ChunkSampler(cache, np.array([1, 3]), 4, obs_steps=obs_steps).draw(8, (0, 1))
+    batch = ChunkSampler(there, np.array([1, 3]), 4, obs_steps=obs_steps).draw(8, (0, 1))
+    for mine, theirs in zip(batch.images, expected.images, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    torch.testing.assert_close(batch.actions, expected.actions, rtol=0, atol=0)

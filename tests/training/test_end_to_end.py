@@ -41,6 +41,7 @@ def test_from_nothing_to_a_success_rate(tmp_path, capsys):
     assert [path.name for path in episode_files(data)] == [
         "episode_000000.hdf5", "episode_000001.hdf5",
     ]  # fmt: skip
+    assert collect(dataclasses.replace(options, episodes=9, within_s=1e-3)) == trials
     with pytest.raises(ValueError, match=r"holds a collection with noise 0.0 \(now 1.0\)"):
         collect(dataclasses.replace(options, noise=1.0))
     report(ReportOptions((data,)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import zlib
 
 import h5py
 import numpy as np
@@ -64,6 +65,38 @@ def test_a_truncated_file_is_named(tmp_path, make_episode):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DatasetError, match=r"episode_000000.hdf5 cannot be read .*truncated"):
         read_episode(path)
+
+
+@pytest.mark.parametrize(
+    ("packed", "why"),
+    [
+        (lambda row: zlib.compress(row)[:-9], "row 2 of .* does not end where it should"),
+        (lambda row: zlib.compress(row[:-1]), r"row 2 of .* has \d+ bytes, expected \d+"),
+        (lambda row: zlib.compress(row + b"12"), "row 2 of .* does not end where it should"),
+        (lambda row: zlib.compress(row)[:-1] + b"!", "cannot be unpacked .*incorrect data check"),
+        (lambda row: b"rubbish", "cannot be unpacked"),
+    ],
+)
+def test_an_image_that_is_not_whole_is_named(tmp_path, make_episode, packed, why):
+    path = episode_path(tmp_path, 0)
+    episode = make_episode(0)
+    write_episode(path, episode)
+    with h5py.File(path, "r+") as file:
+        images = file["observations/images/wrist"]
+        row = episode.images["wrist"][2].tobytes()
+        images.id.write_direct_chunk((2, 0, 0, 0), packed(row))
+    with pytest.raises(DatasetError, match=f"{path} cannot be read .*{why}"):
+        read_episode(path)
+
+
+def test_an_image_that_was_left_unpacked_is_read(tmp_path, make_episode):
+    path = episode_path(tmp_path, 0)
+    episode = make_episode(0)
+    write_episode(path, episode)
+    with h5py.File(path, "r+") as file:
+        row = episode.images["wrist"][2].tobytes()
+        file["observations/images/wrist"].id.write_direct_chunk((2, 0, 0, 0), row, filter_mask=1)
+    np.testing.assert_array_equal(read_episode(path).images["wrist"], episode.images["wrist"])
 
 
 def test_a_foreign_file_is_named(tmp_path):

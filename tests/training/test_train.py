@@ -6,7 +6,8 @@ import re
 
 import pytest
 import torch
-from act_core.files import InUseError, working_in
+from act_core.errors import ConfigurationError
+from act_core.files import InUseError, read_json, working_in
 from act_training.checkpoint import load_checkpoint
 from act_training.collect import CollectOptions, collect
 from act_training.config import TrainingConfig
@@ -52,6 +53,21 @@ def test_a_resumed_run_is_the_unbroken_one(options, tmp_path):
     second = load_checkpoint(tmp_path / "halves").policy.state_dict()
     for name, tensor in first.items():
         torch.testing.assert_close(tensor, second[name], rtol=0, atol=0, msg=name)
+
+
+def test_a_run_within_a_time_has_the_steps_that_fit(options):
+    train(dataclasses.replace(options, within_s=3.0))
+    speed = read_json(options.out / "speed.json")
+    config = load_checkpoint(options.out).config.training
+    assert config.steps == speed["steps"] == read_log(options.out)[-1]["step"]
+    assert 1 <= speed["steps"] <= 3.0 / speed["step_s"]
+    assert 0.0 < speed["data_s"] < speed["step_s"]
+    assert speed["samples_per_s"] == pytest.approx(options.training.batch_size / speed["step_s"])
+    assert config.save_every <= max(1, speed["steps"] // 10)
+    with pytest.raises(ConfigurationError, match="a resumed one has its steps"):
+        train(TrainOptions(resume=options.out, within_s=3.0))
+    with pytest.raises(ConfigurationError, match="--within-s is 0, expected a time above 0"):
+        train(dataclasses.replace(options, out=options.out / "other", within_s=0.0))
 
 
 def test_what_a_run_leaves(options, capsys, caplog):

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -50,6 +52,8 @@ class CollectOptions:
     out: Path
     """Folder for the episodes; an interrupted collection in it is continued."""
     episodes: int = 100
+    within_s: float | None = None
+    """Begin no new episode after so many seconds; `episodes` are the most then."""
     first_seed: int = 0
     """Seeds are taken from here on. Evaluation starts at 100000, so the two do not meet."""
     cameras: tuple[str, ...] | None = None
@@ -100,6 +104,8 @@ class Trial(NamedTuple):
 
 def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
+    if options.within_s is not None and not 0.0 < options.within_s < math.inf:
+        raise ConfigurationError(f"--within-s is {options.within_s:g}, expected a time above 0")
     with working_in(options.out):
         settle_all(options.out)
         try:
@@ -109,6 +115,7 @@ def collect(options: CollectOptions) -> list[Trial]:
 
 
 def _collect(options: CollectOptions) -> list[Trial]:
+    ends = time.monotonic() + (math.inf if options.within_s is None else options.within_s)
     settings = _settings(options)
     trials = _continue(options.out, settings)
     removed = _find_removed(options, trials)
@@ -124,7 +131,8 @@ def _collect(options: CollectOptions) -> list[Trial]:
             kept = sum(_is_kept(options, t) and t.seed not in removed for t in trials.values())
             progress.update(kept - progress.n)
             _check_expert(trials, options.env)
-            while kept + len(pending) < options.episodes and len(pending) < 2 * options.workers:
+            wanted = options.episodes if time.monotonic() < ends else 0
+            while kept + len(pending) < wanted and len(pending) < 2 * options.workers:
                 if seed not in trials:
                     pending.add(executor.submit(_run_seed, seed))
                 seed += 1
@@ -210,7 +218,7 @@ def _settings(options: CollectOptions) -> dict[str, object]:
         settings[name] = path and shared_path(path, options.out)
     if options.camera_alignment is None:  # as datasets have it that are older than the option
         del settings["camera_alignment"]
-    for name in ("out", "episodes", "workers", "allow_identical_starts"):
+    for name in ("out", "episodes", "within_s", "workers", "allow_identical_starts"):
         del settings[name]
     return json.loads(json.dumps(settings))  # as it is read back: tuples are lists
 

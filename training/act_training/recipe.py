@@ -2,13 +2,13 @@
 
     collect    demonstrations of all levels of randomization, in parallel processes
     train      a first policy
-    correct    demonstrations that begin where that policy gets to (long budgets only)
+    correct    demonstrations that begin where that policy gets to (not in minutes without a GPU)
     train      the policy that is exported, from the weights of the first
     evaluate   on every level, on starts that nothing else has seen
 
-Each stage has a share of the budget (`plan`). How much work fits into it is measured here: a round
-of demonstrations, a few steps of training. The folder keeps what is done and how long it took
-(`recipe.json`), so the same command goes on where it was, at every stage and within it.
+Each stage has a share of the budget (`plan`), and does as much as fits into it. The folder keeps
+what is done and how long it took (`recipe.json`), so the same command goes on where it was, at
+every stage and within it.
 
 The budget counts the time that the stages work. Starting programs and what was begun before a share
 was used up are not cut short: a few minutes are lost where budgets are small.
@@ -35,26 +35,27 @@ from act_core.errors import ConfigurationError
 from act_core.files import read_json, working_in, write_json
 from act_core.policy_json import SPEC_FILE
 
-from act_training.cli import CommandError, quiet_libraries, run_command
+from act_training.cli import CommandError, run_command
 from act_training.collect import RECORD_FILE as COLLECTION_FILE
-from act_training.datasets.chunks import ChunkSampler
-from act_training.datasets.frame_cache import open_frame_cache
 from act_training.environments import open_environment
 from act_training.evaluation_record import RECORD_FILE as EVALUATION_FILE
 from act_training.evaluation_record import read_rows
+from act_training.train import SPEED_FILE
 from act_training.trainable_policy import get_preset
-from act_training.training_log import TENSORBOARD_FOLDER
 
 STATE_FILE = "recipe.json"
 FIRST_SEEDS = {0: 28_000, 1: 26_000, 2: 24_000, 3: 20_000}  # of the demonstrations of a level
 FIRST_CORRECTION_SEED, FIRST_EVALUATION_SEED = 40_000, 700_000  # of level 0; 10,000 for each level
 MOST_EPISODES = 4_000  # of one stage: 8 MB of pictures each, and more of them help less and less
-MOST_SAMPLES = 6_400_000  # of one training: a dozen times what the first policy that shipped saw
-FAST_GRAPHS_FROM_S = 300.0  # quantizing and measuring them takes half a minute
-CORRECTIONS_FROM_S = 2 * 3600.0
+FEWEST_EPISODES = 2  # of each level and stage
+FAST_GRAPHS_FROM_S = 1200.0  # quantizing and measuring them takes half a minute
+CORRECTIONS_FROM_S = {False: 2 * 3600.0, True: 300.0}  # without and with a GPU
+GPU_BATCH, GPU_RATE = 16, 1.5  # times the preset's batch size, as a small network fills no GPU, and
+# its learning rate; training again, from weights, begins with less
+RATE_AGAIN = 0.6
+AUGMENT_COLOUR = 0.2
 EVALUATED = (10, 200)  # episodes of each level, at least and at most
 EVALUATION_IS_SLOWER = 2.5  # than a demonstration: inference, and failures last to the time limit
-PROBE_STEPS = 12
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +70,16 @@ class RecipeOptions:
     """Environment, a task of act_sim."""
     out: Path = Path("out/recipe")
     """Folder for everything; what is in it is gone on with."""
-    mixture: tuple[str, ...] = ("3:6", "2:2", "1:1", "0:1")
-    """level:episodes of a round. Each level's share of the samples is its share of the episodes."""
-    look: str = "room"
-    """How all of it is drawn (docs/simulation.md)."""
+    mixture: tuple[str, ...] = ("3:5", "2:3", "1:1", "0:1")
+    """level:share of the levels. It is the share of the time to collect, and of the samples."""
+    look: str | None = None
+    """How all of it is drawn, plain or room; None: each level as it is (docs/simulation.md)."""
     noise: float = 1.0
     """Command noise of the demonstrations (`act-collect --noise`)."""
     preset: str = "compact"
     """Model and training; the number of steps is the budget's."""
     batch_size: int | None = None
-    """None: that of the preset, on a GPU four times as many."""
+    """None: that of the preset, on a GPU 16 times as many, with 1.5 times the rate."""
     m: float = -0.1
     """Weights of the temporal ensemble, exp(-m i)."""
     height: int = 96
@@ -109,29 +110,28 @@ def parse_budget(text: str) -> float:
 
 
 def parse_mixture(parts: tuple[str, ...]) -> dict[int, int]:
-    """{3: 6, 0: 1} of "3:6", "0:1": episodes of a round by level."""
+    """{3: 6, 0: 1} of "3:6", "0:1": shares by level."""
     mixture = {}
     for part in parts:
         found = re.fullmatch(r"([0-3]):([1-9]\d*)", part)
         if found is None:
             raise ConfigurationError(
-                f"--mixture {part}: expected a level from 0 to 3 and its episodes of a round, as "
+                f"--mixture {part}: expected a level from 0 to 3 and its share, a whole number, as "
                 "in 3:6"
             )
         mixture[int(found[1])] = int(found[2])
-    if sum(mixture.values()) < 2:
-        raise ConfigurationError("--mixture: a round needs two episodes at least")
     return mixture
 
 
-def plan(budget_s: float) -> Shares:
+def plan(budget_s: float, has_gpu: bool) -> Shares:
     """What each stage may take; a twentieth is left for the export and for starting programs.
 
-    Corrections are worth it where the first policy is good enough to get far: not within minutes.
+    Corrections are worth it where the first policy is good enough to get far, which takes a GPU
+    minutes and two cores hours.
     """
-    if budget_s < CORRECTIONS_FROM_S:
+    if budget_s < CORRECTIONS_FROM_S[has_gpu]:
         return Shares(0.42 * budget_s, 0.41 * budget_s, 0.0, 0.0, 0.12 * budget_s)
-    parts = (0.28, 0.27, 0.12, 0.16, 0.12)
+    parts = (0.32, 0.20, 0.12, 0.24, 0.06) if has_gpu else (0.28, 0.27, 0.12, 0.16, 0.12)
     return Shares(*(part * budget_s for part in parts))
 
 
@@ -165,7 +165,8 @@ class State:
 
 def recipe(options: RecipeOptions) -> None:
     """Collect, train, export and evaluate a policy within a time budget."""
-    shares, mixture = plan(parse_budget(options.budget)), parse_mixture(options.mixture)
+    shares = plan(parse_budget(options.budget), torch.cuda.is_available())
+    mixture = parse_mixture(options.mixture)
     get_preset(options.preset)
     with working_in(options.out):
         _Recipe(options, mixture, State(options.out / STATE_FILE)).run(shares)
@@ -199,8 +200,7 @@ class _Recipe:
                 self._collect(
                     "correct", corrections, shares.correct, "--policy", self._out / "first_bundle"
                 )
-            lower = ("--weights", first, "--training.lr", 2e-4, "--training.lr-backbone", 2e-4)
-            self._train("train_again", second, [base, corrections], shares.train_again, *lower)
+            self._train("train_again", second, [base, corrections], shares.train_again, first)
             last = second
         self._export(last, self.bundle)
         self._evaluate(shares.evaluate)
@@ -209,44 +209,47 @@ class _Recipe:
     # -- stages --------------------------------------------------------------------------------
 
     def _collect(self, stage: str, folder: Path, share_s: float, *more: object) -> None:
-        """Rounds of demonstrations until the share is used up; one round at least."""
-        a_round = sum(self._mixture.values())
-        rounds = self._episodes(folder) // a_round
-        while (rounds + 1) * a_round <= MOST_EPISODES:
-            left_s, made = share_s - self._state.spent_s(stage), self._made(stage)
-            round_s = self._state.spent_s(stage) / made * a_round if made else 0.0
-            if rounds and left_s <= round_s:
-                break
-            # Half of what seems to fit, and again: starting costs time, and speed is not constant.
-            fit = int(0.5 * left_s / round_s) if made else 1
-            rounds += max(1, min(fit, rounds, MOST_EPISODES // a_round - rounds))
-            before = self._episodes(folder)
-            with self._state.working(stage):
-                for level, count in self._mixture.items():
-                    self._collect_level(stage, folder, level, rounds * count, more)
-            made += self._episodes(folder) - before
+        """Demonstrations of every level until its share of the time is used up, two at least."""
+        for level, part in self._mixture.items():
+            share = part / sum(self._mixture.values())
+            its = f"{stage}_level_{level}"
+            before = self._episodes(folder / f"level{level}")
+            with self._state.working(stage), self._state.working(its):
+                left_s = share * share_s - self._state.spent_s(its)
+                if left_s > 0.0:
+                    most = ("--episodes", round(share * MOST_EPISODES), "--within-s", left_s)
+                    self._collect_level(stage, folder, level, *most, *more)
+                if self._episodes(folder / f"level{level}") < FEWEST_EPISODES:
+                    few = ("--episodes", FEWEST_EPISODES)
+                    self._collect_level(stage, folder, level, *few, *more)
+            made = self._made(stage) + self._episodes(folder / f"level{level}") - before
             self._state.note("made", self._state.get("made", {}) | {stage: made})
 
     def _made(self, stage: str) -> int:
         """Episodes that the stage's time went into; there may have been others before."""
         return int(self._state.get("made", {}).get(stage, 0))
 
-    def _collect_level(
-        self, stage: str, folder: Path, level: int, episodes: int, more: tuple[object, ...]
-    ) -> None:
+    def _collect_level(self, stage: str, folder: Path, level: int, *more: object) -> None:
         options = self._options
         seed = FIRST_SEEDS[level]
         if stage == "correct":
             seed = FIRST_CORRECTION_SEED + 10_000 * level
         self._command(
-            "collect", "--env", options.env, "--level", level, "--look", options.look,
-            "--noise", options.noise, "--height", options.height, "--width", options.width,
-            "--episodes", episodes, "--first-seed", seed, "--workers", options.workers,
-            "--out", folder / f"level{level}", *more,
+            "collect", "--env", options.env, "--level", level, *self._look(), "--noise",
+            options.noise, "--height", options.height, "--width", options.width, "--first-seed",
+            seed, "--workers", options.workers, "--out", folder / f"level{level}", *more,
         )  # fmt: skip
 
+    def _look(self) -> tuple[object, ...]:
+        return ("--look", self._options.look) if self._options.look else ()
+
     def _train(
-        self, stage: str, run: Path, folders: list[Path], share_s: float, *more: object
+        self,
+        stage: str,
+        run: Path,
+        folders: list[Path],
+        share_s: float,
+        weights: Path | None = None,
     ) -> None:
         if (run / "final").exists():
             return
@@ -256,22 +259,9 @@ class _Recipe:
                 return
             shutil.rmtree(run, ignore_errors=True)  # of a start that was interrupted
             data = [f"{path}:{weight}" for path, weight in self._datasets(folders).items()]
-            settings = self._training_settings(share_s)
-            common = ("--preset", self._options.preset, "--data", *data, *settings, *more)
-            step_s = self._time_step(common)
-            batch = self._batch_size()
-            steps = int(min(share_s / step_s, MOST_SAMPLES / batch))
-            steps = max(steps, get_preset("debug").training.steps)
-            warmup = min(500, steps // 20)
-            self._state.note(f"{stage}_speed", {
-                "step_s": step_s, "samples_per_s": batch / step_s, "steps": steps,
-                "data_share": min(1.0, self._time_data() / step_s),
-            })  # fmt: skip
-            often = min(1000, max(100, steps // 10))
             self._command(
-                "train", *common, "--out", run, "--training.steps", steps,
-                "--training.warmup-steps", warmup, "--training.validate-every", often,
-                "--training.save-every", often,
+                "train", "--preset", self._options.preset, "--data", *data, "--out", run,
+                "--within-s", share_s, *self._training_settings(share_s, weights),
             )  # fmt: skip
 
     def _export(self, run: Path, bundle: Path) -> None:
@@ -290,8 +280,7 @@ class _Recipe:
             if (out / EVALUATION_FILE).exists():
                 continue
             fit = int(share_s / len(levels) / (EVALUATION_IS_SLOWER * self._episode_s()))
-            least = min(EVALUATED[0], sum(self._mixture.values()))
-            episodes = min(max(fit, least), EVALUATED[1])
+            episodes = min(max(fit, EVALUATED[0]), EVALUATED[1])
             with self._state.working("evaluate"):
                 self._command(
                     "evaluate", "--policy", self.bundle, "--level", level, "--episodes", episodes,
@@ -305,17 +294,21 @@ class _Recipe:
         cores = f"{os.cpu_count()} cores"
         return f"{cores}, {torch.cuda.get_device_name()}" if self._has_gpu else f"{cores}, no GPU"
 
-    def _batch_size(self) -> int:
-        preset = get_preset(self._options.preset).training.batch_size
-        return self._options.batch_size or preset * (4 if self._has_gpu else 1)
-
-    def _training_settings(self, share_s: float) -> tuple[object, ...]:
+    def _training_settings(self, share_s: float, weights: Path | None) -> tuple[object, ...]:
         """bf16 comes by itself where it is fast; compiling takes a minute, which has to pay."""
+        preset = get_preset(self._options.preset).training
+        batch = self._options.batch_size or preset.batch_size * (GPU_BATCH if self._has_gpu else 1)
+        factor = (GPU_RATE if self._has_gpu else 1.0) * (RATE_AGAIN if weights else 1.0)
         compiled = ("--training.compile",) if self._has_gpu and share_s > 600 else ()
-        return ("--training.batch-size", self._batch_size(), *compiled)
+        begun = ("--weights", weights) if weights else ()
+        return (
+            "--training.batch-size", batch, "--training.lr", factor * preset.lr,
+            "--training.lr-backbone", factor * preset.lr_backbone,
+            "--training.augment-colour", AUGMENT_COLOUR, *compiled, *begun,
+        )  # fmt: skip
 
     def _datasets(self, folders: list[Path]) -> Mapping[Path, int]:
-        """Datasets and their weights: how many episodes of a round are of that level."""
+        """Datasets and their weights: the shares of their levels."""
         return {
             folder / f"level{level}": count
             for folder in folders
@@ -323,36 +316,12 @@ class _Recipe:
             if any((folder / f"level{level}").glob("*.hdf5"))
         }
 
-    def _time_step(self, common: tuple[object, ...]) -> float:
-        """Seconds of a training step, the median of a few in a process of their own."""
-        probe = self._out / "probe"
-        shutil.rmtree(probe, ignore_errors=True)
-        self._command(
-            "train", *common, "--out", probe, "--stop-after", PROBE_STEPS,
-            "--training.log-every", 1, "--training.steps", 1_000_000,
-            "--training.validate-every", 1_000_000, "--training.save-every", 1_000_000,
-        )  # fmt: skip
-        step_s = float(np.median(np.diff(_times_of_steps(probe))))
-        shutil.rmtree(probe)
-        return step_s
-
-    def _time_data(self) -> float:
-        """Seconds that it takes to draw a batch of the first dataset."""
-        preset = get_preset(self._options.preset)
-        folder = next(iter(self._datasets([self._out / "data"])))
-        cache = open_frame_cache(folder, preset.model.image_downscale)
-        sampler = ChunkSampler(cache, np.arange(len(cache.files)), preset.model.chunk_size)
-        started = time.perf_counter()
-        for key in range(20):
-            sampler.draw(self._batch_size(), (0, key))
-        return (time.perf_counter() - started) / 20
-
     def _episode_s(self) -> float:
         """Seconds that a demonstration took, of all processes together."""
         return self._state.spent_s("collect") / max(1, self._made("collect"))
 
     def _episodes(self, folder: Path) -> int:
-        records = folder.glob(f"*/{COLLECTION_FILE}")
+        records = folder.rglob(COLLECTION_FILE)
         return sum(int(read_json(path)["successes"]) for path in records)
 
     def _drawing_share(self) -> float:
@@ -390,15 +359,17 @@ class _Recipe:
         ]
         if spent["correct"]:
             lines.append(f"corrected {self._episodes(self._out / 'corrections')} episodes")
-        for stage in ("train", "train_again"):
-            speed = state.get(f"{stage}_speed")
-            if speed:
+        speeds = {}
+        for stage, folder in (("train", "run"), ("train_again", "run_corrected")):
+            path = self._out / folder / SPEED_FILE
+            if path.exists():
+                speed = speeds[stage] = read_json(path)
                 lines.append(
                     f"{stage.replace('_', ' ')}: {speed['steps']} steps at "
                     f"{speed['samples_per_s']:.1f} samples/s; reading data is "
-                    f"{speed['data_share']:.0%} of a step"
+                    f"{speed['data_s'] / speed['step_s']:.0%} of a step"
                 )
-        lines.append(f"limited by: {limit(spent, drawing, state.get('train_speed') or {})}")
+        lines.append(f"limited by: {limit(spent, drawing, speeds.get('train', {}))}")
         for level in sorted(self._mixture):
             (row,) = read_rows(self._out / f"evaluation_level_{level}")
             lines.append(
@@ -415,7 +386,7 @@ class _Recipe:
         words = [str(argument) for argument in arguments]
         log.info(f"\nact-{name} {' '.join(words)}")
         # One software renderer and one sum per process: processes are what is parallel here.
-        alone = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        alone = dict.fromkeys(("LP_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
         environment = os.environ | (alone if name in ("collect", "evaluate") else {})
         module = f"act_training.{name}"
         ended = subprocess.run([sys.executable, "-m", module, *words], env=environment)
@@ -431,7 +402,7 @@ def limit(spent_s: Mapping[str, float], drawing: float, speed: Mapping[str, floa
     evaluation."""
     collecting = spent_s["collect"] + spent_s["correct"]
     training = spent_s["train"] + spent_s["train_again"]
-    data = speed.get("data_share", 0.0)
+    data = speed.get("data_s", 0.0) / speed.get("step_s", 1.0)
     parts = {
         "rendering": drawing * collecting,
         "simulation": (1.0 - drawing) * collecting,
@@ -442,16 +413,6 @@ def limit(spent_s: Mapping[str, float], drawing: float, speed: Mapping[str, floa
     }
     most = max(parts, key=lambda name: parts[name])
     return f"{most} ({parts[most] / max(sum(parts.values()), 1e-9):.0%} of the time)"
-
-
-def _times_of_steps(run: Path) -> list[float]:
-    """When the steps of a run that logs every one of them ended [s]."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(run / TENSORBOARD_FOLDER))
-    with quiet_libraries():
-        events.Reload()
-    return [point.wall_time for point in events.Scalars("loss")]
 
 
 def _time(call: Callable[[], object], times: int = 20) -> float:

@@ -26,8 +26,9 @@ import numpy as np
 import torch
 import tyro
 from accelerate import Accelerator, PartialState
+from accelerate.utils import broadcast_object_list
 from act_core.errors import ConfigurationError
-from act_core.files import replacing, settle, working_in
+from act_core.files import replacing, settle, working_in, write_json
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
@@ -73,6 +74,9 @@ from act_training.training_rollouts import TrainingRollouts
 DIVERGED_L1 = 100.0  # standard deviations of the actions
 FAILED_BATCH_FILE = "failed_batch.pt"
 LONG_H = 24
+GPU_SHARE = 0.7  # of the free memory, for frames: the rest is for the network
+TIMED_STEPS = 12
+SPEED_FILE = "speed.json"  # of a run that had to fit into a time
 OLD_LOSSES = ("loss", "l1", "kl")  # as a run's state had them while ACT was the only policy
 PRESETS = {name: preset for name, (_, preset) in presets_of(None).items()}  # found by name
 PRESET_HELP = "Defaults of model and training. " + "; ".join(
@@ -102,6 +106,9 @@ class TrainOptions:
     hf://owner/name."""
     stop_after: int | None = None
     """Stop after this many steps in all, to be resumed later."""
+    within_s: float | None = None
+    """Instead of training.steps: as many steps as fit into so many seconds, by what a step takes
+    here. The warm-up is a twentieth of them at most; ten checkpoints and validations at least."""
     allow_identical_starts: bool = False
     """Train although all episodes start from one placement."""
     policy: str = "act"
@@ -118,6 +125,10 @@ def train(options: TrainOptions) -> Path:
     """Train a policy on datasets; the checkpoint to use is in final/ of the run's folder."""
     if not options.data and options.resume is None:
         raise ConfigurationError("--data is missing: the folder of the dataset to train on")
+    if options.within_s is not None and not 0.0 < options.within_s < math.inf:
+        raise ConfigurationError(f"--within-s is {options.within_s:g}, expected a time above 0")
+    if options.within_s is not None and options.resume is not None:
+        raise ConfigurationError("--within-s is for a new run: a resumed one has its steps")
     if options.resume is not None and not options.resume.is_dir():
         raise ConfigurationError(f"--resume {options.resume}: there is no such folder")
     with contextlib.ExitStack() as stack:
@@ -131,12 +142,13 @@ def train(options: TrainOptions) -> Path:
 def _clear_away(run: Path) -> None:
     """Remove what a run has written that ended before its first checkpoint."""
     if not any((run / name).exists() for name in ("last", "best", "final", FAILED_BATCH_FILE)):
-        for name in (LOG_FILE, CURVES_FILE):
+        for name in (LOG_FILE, CURVES_FILE, SPEED_FILE):
             (run / name).unlink(missing_ok=True)
         shutil.rmtree(run / TENSORBOARD_FOLDER, ignore_errors=True)
 
 
 def _train(options: TrainOptions) -> Path:
+    began = time.monotonic()
     run, start, policy, config, caches, state = _begin(options)
     settings = config.training
 
@@ -147,9 +159,16 @@ def _train(options: TrainOptions) -> Path:
     wrapped = torch.compile(policy) if settings.compile else policy
     model, optimizer = accelerator.prepare(wrapped, optimizer)
 
+    caches = _brought_near(caches, device)
     sampler = _mixture(config, caches, "training_episodes")
     assert sampler is not None  # each dataset has an episode to train on
     _log_skipped(config, sampler)
+    if options.within_s is not None:
+        speed = _time_step(accelerator, model, sampler, settings, TIMED_STEPS)
+        settings = _fitted(settings, options.within_s - (time.monotonic() - began), speed)
+        config = dataclasses.replace(config, training=settings)
+        if accelerator.is_main_process:
+            write_json(run / SPEED_FILE, {**speed._asdict(), "steps": settings.steps})
     held_out = _mixture(config, caches, "validation_episodes")
 
     rollouts = None
@@ -163,7 +182,7 @@ def _train(options: TrainOptions) -> Path:
     record = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
     last_step = min(settings.steps, options.stop_after or settings.steps)
     if accelerator.is_main_process:
-        step_s = _time_step(accelerator, model, sampler, settings)
+        step_s = _time_step(accelerator, model, sampler, settings, 2).step_s
         log_estimate(step_s, last_step - start, accelerator.device)
     progress = tqdm(
         range(start + 1, last_step + 1),
@@ -217,21 +236,65 @@ def _named(losses: Any) -> dict[str, float]:
     return losses if isinstance(losses, dict) else dict(zip(OLD_LOSSES, losses, strict=True))
 
 
+class _Speed(NamedTuple):
+    """Of training, here."""
+
+    step_s: float
+    data_s: float  # of a step's time, for drawing the batch
+    samples_per_s: float
+
+
 def _time_step(
-    accelerator: Accelerator, model: nn.Module, sampler: Mixture, settings: TrainingConfig
-) -> float:
-    """Seconds that a step takes here; changes nothing that training starts from."""
+    accelerator: Accelerator,
+    model: nn.Module,
+    sampler: Mixture,
+    settings: TrainingConfig,
+    steps: int,
+) -> _Speed:
+    """How long a step takes here, the median of the second half of some; the first ones allocate,
+    compile and read from the disk. Changes nothing that training starts from."""
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     model.train()
-    for number in range(2):  # the first one allocates, compiles, reads from the disk
+    times = []
+    for number in range(steps):
         started = time.perf_counter()
         batch = sampler.draw(settings.batch_size, (settings.seed, number)).to(accelerator.device)
+        drawn = time.perf_counter()
         compute_gradients(accelerator, model, batch, settings)[1].item()
         model.zero_grad()
-    step_s = time.perf_counter() - started
+        times.append((time.perf_counter() - started, drawn - started))
+    step_s, data_s = np.median(times[steps // 2 :], axis=0).tolist()
     for name, buffer in model.named_buffers():
         buffer.copy_(buffers[name])
-    return step_s
+    return _Speed(step_s, data_s, settings.batch_size * accelerator.num_processes / step_s)
+
+
+def _fitted(settings: TrainingConfig, left_s: float, speed: _Speed) -> TrainingConfig:
+    """The settings with as many steps as fit into the time that is left, one at least; the same in
+    all processes. A tenth of the time is for the optimiser, validation and checkpoints."""
+    (steps,) = broadcast_object_list([max(1, int(0.9 * left_s / speed.step_s))])
+    often = max(1, steps // 10)
+    return dataclasses.replace(
+        settings,
+        steps=steps,
+        warmup_steps=min(settings.warmup_steps, steps // 20),
+        validate_every=min(settings.validate_every, often),
+        save_every=min(settings.save_every, often),
+    )
+
+
+def _brought_near(caches: tuple[FrameCache, ...], device: torch.device) -> tuple[FrameCache, ...]:
+    """The datasets with their frames in the GPU's memory, where they fit: drawing a batch from the
+    disk or from main memory takes longer than a step of a small network."""
+    if device.type != "cuda":
+        return caches
+    needed, (free, _) = sum(cache.image_bytes for cache in caches), torch.cuda.mem_get_info(device)
+    sizes = f"{needed / 1e9:.1f} GB of frames, {free / 1e9:.1f} GB free on the GPU"
+    if needed > GPU_SHARE * free:
+        log.info(f"{sizes}: they are drawn from the disk")
+        return caches
+    log.info(f"{sizes}: they are drawn from there")
+    return tuple(cache.on(device) for cache in caches)
 
 
 def log_estimate(step_s: float, steps: int, device: torch.device) -> None:

@@ -20,7 +20,7 @@ from act_training.datasets.frame_cache import FrameCache
 
 
 class Batch(NamedTuple):
-    """B samples in raw units, on the CPU; see `TrainablePolicy`."""
+    """B samples in raw units; see `TrainablePolicy`."""
 
     joints: Tensor  # (B, J) float32, or (B, T, J) of several observation steps
     images: list[Tensor]  # per camera (B, h, w, 3) uint8, or (B, T, h, w, 3)
@@ -98,10 +98,17 @@ class ChunkSampler:
             seen = np.maximum(seen, first[:, None])
         return Batch(
             torch.from_numpy(cache.joints[seen]),
-            [torch.from_numpy(cache.images[n][seen]) for n in cache.features.camera_names],
+            [_rows(cache.images[name], seen) for name in cache.features.camera_names],
             torch.from_numpy(cache.actions[rows]),
             torch.from_numpy(is_pad),
         )
+
+
+def _rows(images: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:
+    """`images[rows]`, where the images are: in memory, on disk, or on a device."""
+    if isinstance(images, Tensor):
+        return images[torch.from_numpy(rows).to(images.device)]
+    return torch.from_numpy(images[rows])
 
 
 def _left_out(cache: FrameCache, skip: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

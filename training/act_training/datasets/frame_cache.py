@@ -12,6 +12,7 @@ has a CRC-32 of every episode in every array, which are compared whenever it is 
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -28,8 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from act_core.files import lock, read_json, replacing, settle, write_json
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from act_training.datasets.downscale import downscale_images, downscaled_size
@@ -45,6 +48,7 @@ from act_training.features import Features
 
 META_FILE = "cache.json"
 VERSION = 2  # of the layout; another one is rebuilt
+UPLOADED_FRAMES = 4096  # at once: what is copied on the way to a GPU stays small
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class FrameCache:
         starts: (E + 1,) first frame of each episode, and N.
         joints: (N, J) float32.
         actions: (N, A) float32.
-        images: per camera a memory map (N, h, w, 3) uint8, downscaled.
+        images: per camera (N, h, w, 3) uint8, downscaled: a memory map, or a tensor on a GPU.
         placements: (E, P) float64; P is 0 when nothing was recorded.
         takeovers: the frames at which a person took the arm over from the policy.
         sha256: of the episodes' content, independent of file names and compression.
@@ -72,7 +76,7 @@ class FrameCache:
     starts: NDArray[np.int64]
     joints: NDArray[np.float32]
     actions: NDArray[np.float32]
-    images: Mapping[str, NDArray[np.uint8]]
+    images: Mapping[str, NDArray[np.uint8] | Tensor]
     placements: NDArray[np.float64]
     sha256: str
     takeovers: tuple[int, ...] = ()
@@ -89,6 +93,21 @@ class FrameCache:
     def frames(self, episodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The frames of the episodes with these indices."""
         return np.concatenate([np.arange(self.starts[e], self.starts[e + 1]) for e in episodes])
+
+    @property
+    def image_bytes(self) -> int:
+        """What all its frames take."""
+        return sum(images.nbytes for images in self.images.values())
+
+    def on(self, device: torch.device) -> FrameCache:
+        """The same with its frames in the memory of `device`."""
+        images = {}
+        for name, rows in self.images.items():
+            images[name] = torch.empty(rows.shape, dtype=torch.uint8, device=device)
+            for part in range(0, len(rows), UPLOADED_FRAMES):
+                there = slice(part, part + UPLOADED_FRAMES)
+                images[name][there] = torch.from_numpy(np.array(rows[there]))
+        return dataclasses.replace(self, images=images)
 
 
 def open_frame_cache(folder: Path, downscale: int = 1) -> FrameCache:
@@ -247,8 +266,15 @@ def _build(new: Path, folder: Path, files: list[Path], downscale: int) -> None:
             outputs[name] = stack.enter_context(open(new / f"images_{name}.npy", "wb"))
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(outputs[name], header)
-        for path, length in zip(tqdm(files, desc="decoding", unit="episode"), lengths, strict=True):
-            episode = read_episode(path)
+        ahead = stack.enter_context(
+            ThreadPoolExecutor(1)
+        )  # read the next one while this is written
+        following = ahead.submit(read_episode, files[0])
+        bar = tqdm(files, desc="decoding", unit="episode")
+        for number, (path, length) in enumerate(zip(bar, lengths, strict=True)):
+            episode = following.result()
+            if number + 1 < len(files):
+                following = ahead.submit(read_episode, files[number + 1])
             if len(episode) != length:
                 raise DatasetError(f"{path} changes while it is read: who writes there?")
             _digest(digest, episode)
