@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CAMERA_ROWS = 480  # of the pictures that `sim_node` publishes
+_NOISE_MARGIN = 256  # pixels that the field of noise is larger by: so many places, squared
 _LONGEST_STREAK = 0.06  # of the image height
 
 
@@ -60,14 +61,21 @@ def add_effects(
     if more is not None:
         curves = _tone_curves(more.gain, more.gamma)
         seen = cv2.LUT(seen, curves).astype(np.uint8, copy=False)
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
-    noise *= effects.noise
-    if more is None:
-        noise += seen
-    else:
-        noise += seen * _vignette(image.shape[0], image.shape[1], more.vignette)
-    result = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
+    height, width = image.shape[:2]
+    exposed = seen if more is None else seen * _vignette(height, width, more.vignette)
+    down, right = rng.integers(_NOISE_MARGIN, size=2)
+    part = _noise_field(height, width)[down : down + height, right : right + width]
+    noise = np.float32(effects.noise) * part
+    result = cv2.add(exposed, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)  # 0 to 255
     return result if more is None else _packed(result, more.jpeg_quality)
+
+
+@functools.lru_cache(maxsize=4)
+def _noise_field(height: int, width: int) -> NDArray[np.float32]:
+    """Normal noise of deviation 1, larger than a picture: each takes another part of it. Drawing
+    fresh noise for 640x480 pixels takes 9 ms, a quarter of what two cameras have at 30 Hz."""
+    shape = (height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3)
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
 def _smeared(
