@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from act_core.policy_fit import Meeting
 from act_core.policy_spec import (
     ActionOutput,
     ExecutionSpec,
@@ -14,7 +13,7 @@ from act_core.policy_spec import (
     PolicySpec,
 )
 
-from act_training.features import Features
+from act_training.features import one_unit
 from act_training.run_config import RunConfig
 from act_training.trainable_policy import obs_steps_of, takes_noise
 
@@ -70,22 +69,4 @@ def make_spec(
             "model": asdict(config.model),
             "success": {},
         },
-    )
-
-
-def one_unit(units: tuple[str, ...]) -> str:
-    """The unit of all values, or all of them joined: "m,m,m,1"."""
-    return units[0] if len(set(units)) == 1 else ",".join(units)
-
-
-def meeting(name: str, features: Features) -> Meeting:
-    """What a policy meets in a dataset or an environment; `name` is it in words."""
-    return Meeting(
-        name,
-        features.joints,
-        features.actions,
-        one_unit(features.joint_units),
-        one_unit(features.action_units),
-        features.rate_hz,
-        {camera.name: (camera.height, camera.width) for camera in features.cameras},
     )

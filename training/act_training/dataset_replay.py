@@ -16,9 +16,9 @@ from act_policy.policy import Policy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from act_training.bundle_spec import meeting
 from act_training.datasets.episode_file import Episode, episode_files, read_episode
 from act_training.datasets.statistics import Moments, compute_moments
+from act_training.features import meeting
 from act_training.figure import write_figure
 from act_training.video import write_video
 

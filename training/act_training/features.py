@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from act_core.errors import ConfigurationError
+from act_core.policy_fit import Meeting
 
 LARGEST_IMAGE_PX = 8192  # a side; what is larger is a damaged file
 MOST_CAMERAS = 16
@@ -78,3 +79,21 @@ class Features:
             for field in fields(self)
             if getattr(self, field.name) != getattr(other, field.name)
         ]
+
+
+def one_unit(units: tuple[str, ...]) -> str:
+    """The unit of all values, or all of them joined: "m,m,m,1"."""
+    return units[0] if len(set(units)) == 1 else ",".join(units)
+
+
+def meeting(name: str, features: Features) -> Meeting:
+    """What a policy meets in a dataset or an environment; `name` is it in words."""
+    return Meeting(
+        name,
+        features.joints,
+        features.actions,
+        one_unit(features.joint_units),
+        one_unit(features.action_units),
+        features.rate_hz,
+        {camera.name: (camera.height, camera.width) for camera in features.cameras},
+    )

@@ -25,9 +25,9 @@ from act_policy.policy import Policy
 from act_policy.policy_runner import Hold, PolicyRunner, RunnerStatus
 from numpy.typing import NDArray
 
-from act_training.bundle_spec import meeting
 from act_training.environments import open_environment
 from act_training.environments.environment import Environment
+from act_training.features import meeting
 from act_training.network import Network, VirtualNetwork
 
 
