@@ -19,9 +19,9 @@ from act_training.datasets.episode_file import episode_path, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.frame_cache import open_frame_cache
 from act_training.datasets.mixture import (
-    RANK_TURN,
     STEP_TURN,
     Mixture,
+    Part,
     Source,
     allot,
     parse_source,
@@ -106,15 +106,11 @@ def test_every_batch_keeps_the_shares_to_within_one(weights, count, turn):
 
 
 @pytest.mark.parametrize("weights", [(1, 3), (1, 1), (1, 2, 7), (0.37, 0.11, 5.2)])
-@pytest.mark.parametrize("processes", [1, 3])
-def test_a_run_keeps_the_shares_to_within_a_few(weights, processes):
+def test_a_run_keeps_the_shares_to_within_a_few(weights):
     weights, drawn = np.array(weights, dtype=float), np.zeros(len(weights))
     for step in range(1, 10_001):
-        for rank in range(processes):
-            turn = (step * STEP_TURN + rank * RANK_TURN) % 1.0
-            drawn += allot(weights, 8, turn)
-            expected = 8 * ((step - 1) * processes + rank + 1) * weights / weights.sum()
-            assert (np.abs(drawn - expected) < 3 * processes).all()
+        drawn += allot(weights, 8, step * STEP_TURN % 1.0)
+        assert (np.abs(drawn - 8 * step * weights / weights.sum()) < 3).all()
 
 
 def _samplers(*folders: Path) -> list[ChunkSampler]:
@@ -124,7 +120,7 @@ def _samplers(*folders: Path) -> list[ChunkSampler]:
 
 def test_what_is_drawn_follows_from_the_key_alone(base, corrections):
     mixture = Mixture(_samplers(base, corrections), (1, 3))
-    keys = [(7, step, rank) for step in (1, 2, 3) for rank in (0, 1)]
+    keys = [(7, step, 0) for step in range(1, 7)]
     first = [mixture.draw(8, key) for key in keys]
     again = [mixture.draw(8, key) for key in reversed(keys)][::-1]
     for one, other in zip(first, again, strict=True):
@@ -133,6 +129,17 @@ def test_what_is_drawn_follows_from_the_key_alone(base, corrections):
     for batch in first:
         assert int((batch.joints > 5).all(1).sum()) == 6, "of 8 samples, three quarters"
     assert not torch.equal(first[0].joints, first[1].joints)
+
+
+@pytest.mark.parametrize("weights", [(1,), (1, 3)])
+@pytest.mark.parametrize("of", [2, 3])
+def test_processes_share_what_one_would_draw(base, corrections, weights, of):
+    mixture = Mixture(_samplers(*(base, corrections)[: len(weights)]), weights)
+    for step in range(1, 5):
+        alone = mixture.draw(4 * of, (7, step, 0)).joints
+        parts = [mixture.draw(4, (7, step, 0), Part(i, of)).joints for i in range(of)]
+        assert [len(part) for part in parts] == [4] * of
+        assert sorted(torch.cat(parts).tolist()) == sorted(alone.tolist())
 
 
 def test_one_dataset_is_drawn_from_as_ever(base):

@@ -37,7 +37,7 @@ class TrainingConfig:
 
     steps: int = 100_000
     batch_size: int = 8
-    """Samples per optimiser step and process."""
+    """Samples per optimiser step; of each process where several train together."""
     lr: float = 1e-5
     lr_backbone: float = 1e-5
     """Of the parts that come with weights of their own, where the policy has such."""

@@ -5,7 +5,11 @@ RUN/ holds log.jsonl, tensorboard/ and curves.png, and the checkpoints last/ (to
 
 Every random number of step k derives from (seed, k), so a resumed run is the unbroken one:
 `act-train --resume RUN` continues with the same batches, dropout, noise and learning rate.
-Several GPUs: `accelerate launch -m act_training.train ...`; the batch size is per process.
+
+Several processes, one for each GPU (or machine): `torchrun --nproc-per-node 2 -m act_training.train
+...`. The batch size is per process, and the samples of a step are those that one process with all
+of them would draw, so N processes train as one does with N times the batch. Only randomness within
+a sample (dropout, augmentation, latent, noise) is drawn by each process for itself.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ import contextlib
 import dataclasses
 import logging
 import math
+import os
 import shutil
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -47,6 +53,7 @@ from act_training.datasets.collection import look_of
 from act_training.datasets.frame_cache import FrameCache, open_frame_cache
 from act_training.datasets.mixture import (
     Mixture,
+    Part,
     Source,
     check_alike,
     check_apart,
@@ -77,6 +84,7 @@ LONG_H = 24
 GPU_SHARE = 0.7  # of the free memory, for frames: the rest is for the network
 TIMED_STEPS = 12
 SPEED_FILE = "speed.json"  # of a run that had to fit into a time
+PATIENCE = timedelta(hours=6)  # of processes for the first one, which alone runs the rollouts
 OLD_LOSSES = ("loss", "l1", "kl")  # as a run's state had them while ACT was the only policy
 PRESETS = {name: preset for name, (_, preset) in presets_of(None).items()}  # found by name
 PRESET_HELP = "Defaults of model and training. " + "; ".join(
@@ -132,10 +140,14 @@ def train(options: TrainOptions) -> Path:
     if options.resume is not None and not options.resume.is_dir():
         raise ConfigurationError(f"--resume {options.resume}: there is no such folder")
     with contextlib.ExitStack() as stack:
-        if PartialState().is_main_process:
+        # On a CPU that is not asked for, accelerate takes no notice of torchrun.
+        without_gpu = not torch.accelerator.is_available()
+        if PartialState(cpu=without_gpu, timeout=PATIENCE).is_main_process:
             run = options.resume or options.out
             stack.enter_context(working_in(run))
             stack.callback(_clear_away, run)
+        else:
+            logging.getLogger().setLevel(logging.WARNING)  # the first one says it for all
         return _train(options)
 
 
@@ -154,6 +166,10 @@ def _train(options: TrainOptions) -> Path:
 
     accelerator = Accelerator(mixed_precision=mixed_precision(settings.precision))
     device, rank = accelerator.device, accelerator.process_index
+    part = Part(rank, accelerator.num_processes)
+    failed_batch_file = FAILED_BATCH_FILE if rank == 0 else f"{rank}_{FAILED_BATCH_FILE}"
+    if state is not None:
+        _check_processes(state, part.of, settings, run)
     optimizer = make_optimizer(policy, settings)
     policy.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     wrapped = torch.compile(policy) if settings.compile else policy
@@ -181,8 +197,9 @@ def _train(options: TrainOptions) -> Path:
         best, recent = tuple(state["best"]), [_named(losses) for losses in state["recent"]]
     record = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
     last_step = min(settings.steps, options.stop_after or settings.steps)
+    # By all: they wait for each other.
+    step_s = _time_step(accelerator, model, sampler, settings, 2).step_s
     if accelerator.is_main_process:
-        step_s = _time_step(accelerator, model, sampler, settings, 2).step_s
         log_estimate(step_s, last_step - start, accelerator.device)
     progress = tqdm(
         range(start + 1, last_step + 1),
@@ -197,13 +214,15 @@ def _train(options: TrainOptions) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = group["peak_lr"] * learning_rate_factor(step, settings)
         torch.manual_seed(_derived_seed(settings.seed, step, rank))
-        batch = sampler.draw(settings.batch_size, (settings.seed, step, rank)).to(device)
+        # The 0 is there since processes had keys of their own; what a seed draws remains.
+        batch = sampler.draw(settings.batch_size, (settings.seed, step, 0), part).to(device)
         losses, norm = compute_gradients(accelerator, model, batch, settings)
-        _check_finite(losses, norm, step, run, batch)
+        values = _values(accelerator, losses)
+        _check_finite(values, norm, step, run / failed_batch_file, batch)
         optimizer.step()
         optimizer.zero_grad()
 
-        recent.append({name: value.item() for name, value in losses.items()})
+        recent.append(values)
         if step % settings.log_every == 0 or step == settings.steps:
             means = np.mean([list(each.values()) for each in recent], axis=0).tolist()
             recent.clear()
@@ -224,12 +243,33 @@ def _train(options: TrainOptions) -> Path:
                 save_checkpoint(run / "best", policy, config, step, None)
             best = min(best, score)
         if accelerator.is_main_process and (step % settings.save_every == 0 or step == last_step):
-            state = {"optimizer": optimizer.state_dict(), "best": best, "recent": recent}
+            state = {"optimizer": optimizer.state_dict(), "best": best, "recent": recent,
+                     "processes": part.of}  # fmt: skip
             save_checkpoint(run / "last", policy, config, step, state)
     if accelerator.is_main_process and last_step == settings.steps:
         save_checkpoint(run / "final", policy, config, settings.steps, None)
     record.close()
     return run
+
+
+def _check_processes(
+    state: dict[str, Any], count: int, settings: TrainingConfig, run: Path
+) -> None:
+    """ConfigurationError where the batch of all processes would be another one than before."""
+    before = state.get("processes", 1)
+    if count != before:
+        raise ConfigurationError(
+            f"{run} was begun with {before} x {settings.batch_size} samples a step (processes x "
+            f"batch size) and cannot be resumed by {count}, with another batch: resume it by "
+            f"{before} (torchrun), or start a new run from its weights (--weights {run})"
+        )
+
+
+def _values(accelerator: Accelerator, losses: dict[str, Tensor]) -> dict[str, float]:
+    """Losses by name, each the mean over all processes."""
+    mine = torch.stack([value.detach().float() for value in losses.values()])
+    mean = accelerator.reduce(mine, "mean") if accelerator.num_processes > 1 else mine
+    return dict(zip(losses, mean.tolist(), strict=True))
 
 
 def _named(losses: Any) -> dict[str, float]:
@@ -599,14 +639,12 @@ def _named_weights(model: Any) -> Any:
 
 
 def _check_finite(
-    losses: dict[str, Tensor], norm: Tensor, step: int, run: Path, batch: Batch
+    values: dict[str, float], norm: Tensor, step: int, path: Path, batch: Batch
 ) -> None:
-    """TrainingError before the weights are spoilt, with the batch saved for a look at it."""
-    values = {name: value.item() for name, value in losses.items()}
+    """TrainingError before the weights are spoilt, with the batch saved at `path` for a look."""
     diverged = not values.get("l1", 0.0) < DIVERGED_L1
     if math.isfinite(values["loss"]) and torch.isfinite(norm) and not diverged:
         return
-    path = run / FAILED_BATCH_FILE
     with replacing(path) as new:
         torch.save({"step": step, "batch": tuple(batch)}, new)
     raise TrainingError(
@@ -635,7 +673,8 @@ def main(args: list[str] | None = None) -> None:
         "TrainOptions", [("model", type(preset.model))], bases=(TrainOptions,), frozen=True
     )
     defaults = kind(policy=policy, preset=preset.name, model=preset.model, training=preset.training)
-    run_command(train, kind, kept=_kept, then=_next, default=defaults, args=rest)
+    then = _next if os.environ.get("RANK", "0") == "0" else None  # torchrun's number of a process
+    run_command(train, kind, kept=_kept, then=then, default=defaults, args=rest)
 
 
 def _choose(policy: str | None, preset: str | None) -> tuple[str, Preset]:

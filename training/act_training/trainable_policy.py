@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from accelerate import PartialState
 from act_core.door import Door
 from act_core.errors import ConfigurationError, suggest
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from act_training.config import Preset, TrainingConfig
 from act_training.datasets.chunks import Batch
@@ -133,7 +134,8 @@ class TrainablePolicy(ActingPolicy):
         """Scalars by name: `loss` is what training minimises, the others are for the log.
 
         One called `l1` is in standard deviations of the actions; training stops where it passes
-        100.
+        100. Means over steps that are no padding are made by `mean_l1` or `mean_of_valid`, which
+        are right for several processes, too.
 
         Args:
             joints: (B, S), normalised; (B, T, S) with several observation steps.
@@ -183,9 +185,22 @@ class TrainablePolicy(ActingPolicy):
 
 def mean_l1(predicted: Tensor, actions: Tensor, is_pad: Tensor) -> Tensor:
     """Mean absolute difference of chunks (B, K, A) over the steps that are no padding (B, K)."""
+    return mean_of_valid((predicted - actions).abs(), is_pad)
+
+
+def mean_of_valid(error: Tensor, is_pad: Tensor) -> Tensor:
+    """Mean of values (B, K, A) over the steps that are no padding (B, K).
+
+    While several processes train together, each divides by their mean number of such steps, so that
+    the mean of what they return is that over all their samples, as one process would have it.
+    """
     valid = ~is_pad[..., None]  # (B, K, 1); a chunk's first step always is
-    error = ((predicted - actions).abs() * valid).sum()
-    return error / (valid.sum() * actions.shape[-1])
+    count = valid.sum()
+    if torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized():
+        count = count.float().to(PartialState().device)  # NCCL takes nothing that is on the CPU
+        distributed.all_reduce(count)
+        count = count.to(error.device) / distributed.get_world_size()
+    return (error * valid).sum() / (count * error.shape[-1])
 
 
 def downscale_of(config: Any) -> int:

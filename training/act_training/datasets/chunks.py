@@ -81,8 +81,11 @@ class ChunkSampler:
 
     def draw(self, count: int, key: tuple[int, ...]) -> Batch:
         """`count` random samples; the same `key` (seed, step, ...) gives the same ones."""
-        chosen = np.random.default_rng(key).integers(len(self.frames), size=count)
-        return self.batch(self.frames[chosen])
+        return self.batch(self.choose(count, key))
+
+    def choose(self, count: int, key: tuple[int, ...]) -> NDArray[np.int64]:
+        """The frames (count,) that `draw` draws."""
+        return self.frames[np.random.default_rng(key).integers(len(self.frames), size=count)]
 
     def batch(self, frames: NDArray[np.int64]) -> Batch:
         """The samples that start at `frames` (B,)."""

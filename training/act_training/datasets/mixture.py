@@ -25,8 +25,8 @@ from act_training.datasets.frame_cache import FrameCache
 from act_training.datasets.starts import check_starts_vary
 
 WEIGHT = re.compile(r"(?P<path>.+):(?P<weight>[^/:]+)")
-# Multiples of these, modulo 1, are spread as evenly as can be (Niederreiter 1992, section 3.1).
-STEP_TURN, RANK_TURN = (math.sqrt(5) - 1) / 2, math.sqrt(2) - 1
+# Multiples of it, modulo 1, are spread as evenly as can be (Niederreiter 1992, section 3.1).
+STEP_TURN = (math.sqrt(5) - 1) / 2
 
 
 class Source(NamedTuple):
@@ -34,6 +34,13 @@ class Source(NamedTuple):
 
     path: Path
     weight: float | None
+
+
+class Part(NamedTuple):
+    """One of several processes that share a batch."""
+
+    number: int
+    of: int
 
 
 def parse_source(option: Path) -> Source:
@@ -131,18 +138,25 @@ class Mixture:
         self._samplers = tuple(samplers)
         self._weights = np.array(weights, dtype=np.float64)
 
-    def draw(self, count: int, key: tuple[int, ...]) -> Batch:
-        """`count` random samples; the same `key` (seed, step and, of several, the process) gives
-        the same ones. With one dataset they are what `ChunkSampler.draw` gives."""
+    def draw(self, count: int, key: tuple[int, ...], part: Part | None = None) -> Batch:
+        """`count` random samples; the same `key` (seed, step) gives the same ones. With one dataset
+        they are what `ChunkSampler.draw` gives.
+
+        With a `part` they are this process's of the `count * part.of` that one process alone would
+        have drawn: every `part.of`-th.
+        """
+        mine, of = part or Part(0, 1)
         if len(self._samplers) == 1:
-            return self._samplers[0].draw(count, key)
-        _seed, step, rank = (*key, 0)[:3]
-        counts = allot(self._weights, count, (step * STEP_TURN + rank * RANK_TURN) % 1.0)
-        parts = [
-            sampler.draw(int(n), (*key, number))
-            for number, (sampler, n) in enumerate(zip(self._samplers, counts, strict=True))
-            if n
-        ]
+            (sampler,) = self._samplers
+            return sampler.batch(sampler.choose(count * of, key)[mine::of])
+        _seed, step = key[:2]
+        counts = allot(self._weights, count * of, step * STEP_TURN % 1.0)
+        parts, before = [], 0
+        for number, (sampler, n) in enumerate(zip(self._samplers, counts, strict=True)):
+            chosen = sampler.choose(int(n), (*key, number))[(mine - before) % of :: of]
+            before += int(n)
+            if len(chosen):
+                parts.append(sampler.batch(chosen))
         return join(parts)
 
     @property

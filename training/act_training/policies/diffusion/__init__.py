@@ -19,7 +19,7 @@ from act_training.features import Features
 from act_training.policies.diffusion.config import PRESETS, DiffusionConfig
 from act_training.policies.diffusion.network import Denoiser, Memory
 from act_training.policies.diffusion.sampling import add_noise, sampling_steps
-from act_training.trainable_policy import TrainablePolicy, trainable_policy
+from act_training.trainable_policy import TrainablePolicy, mean_of_valid, trainable_policy
 
 
 @trainable_policy("diffusion")
@@ -55,9 +55,7 @@ class DiffusionPolicy(TrainablePolicy):
         is_pad = is_pad.repeat_interleave(count, 0)
         noised = add_noise(self.config, actions.repeat_interleave(count, 0))
         predicted = self.denoiser(noised.x, noised.time, memory, is_pad)
-        valid = ~is_pad[..., None]
-        error = ((predicted - noised.v).square() * valid).sum()
-        mse = error / (valid.sum() * actions.shape[-1])
+        mse = mean_of_valid((predicted - noised.v).square(), is_pad)
         return {"loss": mse, "mse": mse}
 
     def chunk(self, joints: Tensor, images: list[Tensor], *noise: Tensor) -> Tensor:
