@@ -16,6 +16,7 @@ from act_core.policy_json import read_spec
 from act_core.robots.so101 import SO101
 from act_core.robots.so101_bimanual import SO101_BIMANUAL
 from act_policy.load_policy import load_policy
+from act_training.collect import CollectOptions, _try_environment
 from act_training.datasets.episode_file import episode_path, read_episode, write_episode
 from act_training.datasets.errors import DatasetError
 from act_training.demonstrate import record_episode
@@ -60,6 +61,12 @@ def test_both_arms_are_shown(data):
     moved = np.ptp(read_episode(episode_path(data, 0)).actions, axis=0)
     assert (moved[:5] > 0.05).any()
     assert (moved[6:11] > 0.05).any()
+
+
+def test_collecting_at_a_level_that_the_expert_does_not_master_warns(tmp_path, caplog):
+    options = CollectOptions("so101/transfer_cube", tmp_path, cameras=(), level=3)
+    _try_environment(options)
+    assert "level 3: the scripted expert of transfer_cube masters levels 0 to 2" in caplog.text
 
 
 def test_a_policy_is_trained_exported_and_runs(env, data, tmp_path):

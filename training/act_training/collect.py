@@ -195,6 +195,9 @@ def _try_environment(options: CollectOptions) -> str | None:
         placements.append(env.placement())
         joints.append(env.joints())
     env.close()
+    warning = getattr(env, "expert_warning", None)
+    if warning is not None:
+        log.warning(warning)
     if not options.allow_identical_starts:
         check_starts_vary(np.array(placements), np.array(joints))
     return getattr(env, "look", None)

@@ -15,7 +15,7 @@ from act_core.limits import CommandLimiter
 from act_core.policy_spec import ImageInput
 from act_policy.image_fit import resize
 from act_policy.observation import Observation
-from act_sim.experts import Expert, make_expert
+from act_sim.experts import Expert, make_expert, warning_of_expert
 from act_sim.looks import CAMERAS, ROOM
 from act_sim.simulation import Simulation
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class So101:
         )  # fmt: skip
         self.look = self._sim.look
         self.symmetric_cameras = self._sim.symmetric_cameras
+        self.expert_warning = warning_of_expert(self._sim)
         cameras = CAMERAS[self._sim.arms] if cameras is None else cameras
         joints = self._sim.joint_names
         units = ("rad",) * len(joints)
