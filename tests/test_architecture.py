@@ -44,6 +44,7 @@ ALLOWED = {
         "pip_ros2/ros2cli/doctor*",
     ),
     "fsspec": ("training/act_training/remote_files.py",),
+    "ray": ("training/act_training/ray_pool.py",),
     "ros2cli": ("pip_ros2/*",),
     **dict.fromkeys(("fastapi", "nicegui", "uvicorn"), ("ros2_ws/src/act_console/*",)),
     "serial": ("ros2_ws/src/so101_driver/so101_driver/transport.py", "pip_ros2/ros2cli/doctor*"),

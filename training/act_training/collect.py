@@ -1,8 +1,9 @@
 """Demonstrations from a scripted expert: `act-collect`.
 
-One episode per seed, in parallel processes. The seeds are taken in order until enough episodes
-succeeded, so the set of episodes depends on nothing but the first seed, however the processes race.
-`collection.json` lists every seed tried; the same command continues an interrupted collection.
+One episode per seed, in parallel processes of this machine or, with `--ray`, of several. The seeds
+are taken in order until enough episodes succeeded, so the set of episodes depends on nothing but
+the first seed, however the processes race. `collection.json` lists every seed tried; the same
+command continues an interrupted collection.
 
 With `--policy` the policy begins each episode and the expert takes over at a random time; what the
 expert then shows is kept. Such demonstrations begin where the policy gets to, above all where it
@@ -29,7 +30,7 @@ from tqdm import tqdm
 
 from act_training.cli import run_command
 from act_training.datasets.collection import RECORD_FILE
-from act_training.datasets.episode_file import episode_path, write_episode
+from act_training.datasets.episode_file import episode_content, episode_path, write_content
 from act_training.datasets.errors import DatasetError
 from act_training.datasets.starts import check_starts_vary
 from act_training.demonstrate import Lead, record_episode
@@ -39,6 +40,8 @@ from act_training.hub import on_disk
 from act_training.rollout import check_fit
 from act_training.sharing import shared_path
 from act_training.worker_pool import worker_pool
+
+FILES = ("policy", "arm_parameters", "camera_alignment")  # options that name some
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +88,9 @@ class CollectOptions:
     allow_identical_starts: bool = False
     """Accept episodes that all start from one placement."""
     workers: int = os.cpu_count() or 1
-    """Processes."""
+    """Processes; with --ray as many as the cluster has cores."""
+    ray: str | None = None
+    """Collect on the machines of a Ray cluster: auto (the one of this machine), or HOST:PORT."""
 
     def environment_options(self) -> dict[str, object]:
         names = ("cameras", "height", "width", "level", "look", "arm_parameters",
@@ -111,7 +116,7 @@ def collect(options: CollectOptions) -> list[Trial]:
         try:
             return _collect(options)
         finally:
-            settle_all(options.out)  # of workers that were stopped
+            settle_all(options.out)
 
 
 def _collect(options: CollectOptions) -> list[Trial]:
@@ -121,10 +126,10 @@ def _collect(options: CollectOptions) -> list[Trial]:
     removed = _find_removed(options, trials)
     options = replace(options, policy=options.policy and on_disk(options.policy, "model"))
     look = _try_environment(options)
-    pending: set[Future[Trial]] = set()
+    pending: set[Future[tuple[Trial, bytes | None]]] = set()
     seed = options.first_seed
     with (
-        worker_pool(options.workers, _open_worker, options) as executor,
+        worker_pool(options.workers, _open_worker, options, ray=options.ray, files=FILES) as pool,
         tqdm(total=options.episodes, desc=options.env, unit="episode") as progress,
     ):
         while True:
@@ -132,15 +137,17 @@ def _collect(options: CollectOptions) -> list[Trial]:
             progress.update(kept - progress.n)
             _check_expert(trials, options.env)
             wanted = options.episodes if time.monotonic() < ends else 0
-            while kept + len(pending) < wanted and len(pending) < 2 * options.workers:
+            while kept + len(pending) < wanted and len(pending) < 2 * pool.count:
                 if seed not in trials:
-                    pending.add(executor.submit(_run_seed, seed))
+                    pending.add(pool.submit(_run_seed, seed))
                 seed += 1
             if not pending:
                 return list(trials.values())
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                trial = future.result()
+                trial, content = future.result()
+                if content is not None:
+                    write_content(episode_path(options.out, trial.seed), content)
                 trials[trial.seed] = trial
             _write_record(options.out, settings, look, trials)
 
@@ -157,16 +164,15 @@ def _open_worker(options: CollectOptions) -> None:
     _lead = _open_lead(options, _environment)
 
 
-def _run_seed(seed: int) -> Trial:
+def _run_seed(seed: int) -> tuple[Trial, bytes | None]:
+    """How it went, and the content of the episode's file if it is kept."""
     episode = record_episode(
         _environment, seed, noise=_options.noise, tail_s=_options.tail_s, lead=_lead
     )
     if episode is None:
-        return Trial(seed, False, 0)
+        return Trial(seed, False, 0), None
     trial = Trial(seed, bool(episode.success), len(episode))
-    if _is_kept(_options, trial):
-        write_episode(episode_path(_options.out, seed), episode)
-    return trial
+    return trial, episode_content(episode) if _is_kept(_options, trial) else None
 
 
 def _is_kept(options: CollectOptions, trial: Trial) -> bool:
@@ -216,12 +222,12 @@ def _settings(options: CollectOptions) -> dict[str, object]:
     settings = asdict(options)
     if options.policy is None:
         del settings["policy_s"]
-    for name in ("policy", "arm_parameters", "camera_alignment"):
+    for name in FILES:
         path = getattr(options, name)
         settings[name] = path and shared_path(path, options.out)
     if options.camera_alignment is None:  # as datasets have it that are older than the option
         del settings["camera_alignment"]
-    for name in ("out", "episodes", "within_s", "workers", "allow_identical_starts"):
+    for name in ("out", "episodes", "within_s", "workers", "ray", "allow_identical_starts"):
         del settings[name]
     return json.loads(json.dumps(settings))  # as it is read back: tuples are lists
 

@@ -57,6 +57,7 @@ from act_training.video import write_video
 from act_training.worker_pool import worker_pool
 
 FIRST_SEED = 100_000
+FILES = ("policy", "arm_parameters", "camera_alignment")  # options that name some
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,10 @@ class EvaluateOptions:
     stamp: bool = False
     """Write the success rates into the bundle's provenance."""
     workers: int = os.cpu_count() or 1
-    """Processes."""
+    """Processes; with --ray as many as the cluster has cores."""
+    ray: str | None = None
+    """Run the episodes of a bundle on the machines of a Ray cluster: auto (the one of this
+    machine), or HOST:PORT."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
         return []
     if options.stamp and not (options.policy / SPEC_FILE).is_file():
         raise ConfigurationError(f"--stamp: '{options.policy}' is no bundle, export it first")
+    if options.ray is not None and not (options.policy / SPEC_FILE).is_file():
+        raise ConfigurationError(f"--ray: '{options.policy}' is no bundle, export it first")
     if options.episodes < 1:
         raise ConfigurationError(f"--episodes is {options.episodes}, expected at least 1")
     spec = load(options).spec
@@ -179,8 +185,9 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     env.close()
     look = getattr(env, "look", None)
     check_fit(spec, env)
-    with worker_pool(min(options.workers, len(jobs)), _open_worker, options) as executor:
-        progress = tqdm([executor.submit(_run_job, job) for job in jobs], unit="episode")
+    count = min(options.workers, len(jobs))
+    with worker_pool(count, _open_worker, options, ray=options.ray, files=FILES) as pool:
+        progress = tqdm([pool.submit(_run_job, job) for job in jobs], unit="episode")
         results = []
         for future in progress:
             results.append(future.result())

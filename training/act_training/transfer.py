@@ -98,8 +98,8 @@ def transfer(options: TransferOptions) -> dict[Case, ConditionResult]:
     seeds = range(options.first_seed, options.first_seed + options.episodes)
     jobs = [(case, seed) for seed in seeds for case in CASES]
     results: dict[Case, list[Result]] = {case: [] for case in CASES}
-    with worker_pool(min(options.workers, len(jobs)), _open_worker, asked) as executor:
-        futures = [executor.submit(_run_job, case, seed) for case, seed in jobs]
+    with worker_pool(min(options.workers, len(jobs)), _open_worker, asked) as pool:
+        futures = [pool.submit(_run_job, case, seed) for case, seed in jobs]
         progress = tqdm(zip(jobs, futures, strict=True), total=len(jobs), unit="episode")
         for (case, _), future in progress:
             results[case].append(future.result())

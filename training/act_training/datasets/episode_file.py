@@ -134,18 +134,27 @@ def episode_files(folder: Path) -> list[Path]:
 
 
 def write_episode(path: Path, episode: Episode) -> None:
-    """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind.
+    """Write `episode` to `path`, all or nothing; OSError (a full disk) leaves no file behind."""
+    write_content(path, episode_content(episode))
 
-    It is made in memory first: HDF5 that meets a full disk while it closes a file says so in many
-    lines, and keeps the file open.
+
+def episode_content(episode: Episode) -> bytes:
+    """What the file of an episode holds.
+
+    It is made in memory: HDF5 that meets a full disk while it closes a file says so in many lines,
+    and keeps the file open.
     """
+    with h5py.File(
+        "episode", "w", driver="core", backing_store=False, block_size=MEMORY_BLOCK
+    ) as file:
+        _write(file, episode)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def write_content(path: Path, content: bytes) -> None:
+    """`write_episode` for what `episode_content` gave, perhaps on another machine."""
     try:
-        with h5py.File(
-            path.name, "w", driver="core", backing_store=False, block_size=MEMORY_BLOCK
-        ) as file:
-            _write(file, episode)
-            file.flush()
-            content = file.id.get_file_image()
         write_file(path, content)
     except OSError as error:
         raise OSError(
