@@ -103,8 +103,9 @@ class TrainOptions:
     """What to train on what. `--preset NAME` chooses the defaults of model and training."""
 
     data: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER[:WEIGHT] ...")] = ()
-    """Folders of the datasets, or hf://owner/name on the hub; needed unless resuming. The weight of
-    one (1 if none is given) among all weights is its share of the samples: base:1 corrections:3."""
+    """Folders of the datasets, hf://owner/name on the hub, or what fsspec reads (s3://...); needed
+    unless resuming. The weight of one (1 if none is given) among all weights is its share of the
+    samples: base:1 corrections:3."""
     out: Path = Path("out/train")
     """Folder of the run."""
     resume: Path | None = None
