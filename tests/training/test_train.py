@@ -56,11 +56,13 @@ def test_a_resumed_run_is_the_unbroken_one(options, tmp_path):
 
 
 def test_a_run_within_a_time_has_the_steps_that_fit(options):
-    train(dataclasses.replace(options, within_s=3.0))
+    rarely = dataclasses.replace(options.training, validate_every=10_000, save_every=10_000)
+    options = dataclasses.replace(options, training=rarely)
+    train(dataclasses.replace(options, within_s=1.5))
     speed = read_json(options.out / "speed.json")
     config = load_checkpoint(options.out).config.training
     assert config.steps == speed["steps"] == read_log(options.out)[-1]["step"]
-    assert 1 <= speed["steps"] <= 3.0 / speed["step_s"]
+    assert 1 <= speed["steps"] <= max(1, 1.5 / speed["step_s"])
     assert 0.0 < speed["data_s"] < speed["step_s"]
     assert speed["samples_per_s"] == pytest.approx(options.training.batch_size / speed["step_s"])
     assert config.save_every <= max(1, speed["steps"] // 10)
