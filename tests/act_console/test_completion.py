@@ -67,7 +67,7 @@ def test_commands_set_ups_options_and_choices(offered, shell):
     assert "kitchen" not in save, "a new one is made"
     assert options == ["--from", "--help", "--to"]
     assert choices == ["compressed", "raw"]
-    assert hand == ["keys", "sweep"]
+    assert hand == ["expert", "keys", "sweep"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

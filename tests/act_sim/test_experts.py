@@ -121,8 +121,9 @@ def test_a_task_without_expert_is_refused():
     class Inexpert(Reach):
         make_expert = Task.make_expert
 
-    with pytest.raises(ConfigurationError, match="task 'reach' has no scripted expert"):
+    with pytest.raises(ConfigurationError, match="task 'reach' has no scripted expert") as refused:
         make_expert(Simulation(Inexpert()))
+    assert "tasks that have one, nearest first: reach, " in str(refused.value)
 
 
 def test_success_is_counted_with_an_interval(capsys):

@@ -37,6 +37,7 @@ from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
 from so101_driver.emulator.pty_port import PtyPort
 from so101_driver.emulator_node import EmulatorNode, EmulatorParameters
+from so101_driver.expert_hand_node import ExpertHandNode
 from so101_driver.leader_node import LeaderNode, LeaderParameters
 from so101_driver.move_node import MoveNode, MoveParameters
 
@@ -137,6 +138,11 @@ def _leader(folder: Path) -> Iterator[Entry]:
 
 
 @contextmanager
+def _expert_hand(_folder: Path) -> Iterator[Entry]:
+    yield Entry(lambda: ExpertHandNode(SO101))
+
+
+@contextmanager
 def _camera(_folder: Path) -> Iterator[Entry]:
     parameters = {"source": "synthetic", "width": 64, "height": 48, "rate_hz": 5.0}
     yield Entry(CameraNode, parameters, CameraParameters)
@@ -210,6 +216,7 @@ NODES: dict[str, Callable[[Path], Any]] = {
     "sim_node in lockstep": _lockstep,
     "driver_node": _driver,
     "leader_node": _leader,
+    "expert_hand_node": _expert_hand,
     "camera_node": _camera,
     "record_node": _record,
     "film_node": _film,

@@ -16,6 +16,7 @@ from so101_driver import registers as reg
 from so101_driver.bus import Bus
 from so101_driver.calibration import RAD_PER_COUNT, JointConversion
 from so101_driver.emulator.arm import STOP_MARGIN_RAD, emulated_calibration
+from so101_driver.emulator.expert_hand import ExpertHand
 from so101_driver.emulator.hand import KEY_RAD, KeysHand, SweepHand, servos_for_a_hand
 from so101_driver.emulator.pty_port import wait_for_port
 from so101_driver.setup.calibrate import calibrate
@@ -51,9 +52,14 @@ def positions(table: Table) -> np.ndarray:
     return np.array([servo.motor.joint.position_rad for servo in table.servos])
 
 
-def test_an_arm_is_calibrated_by_the_hand_alone():
+def expert_hand(servos, say) -> ExpertHand:
+    return ExpertHand(servos, lambda: "back and forth", lambda: None, say)
+
+
+@pytest.mark.parametrize("hand", [SweepHand, expert_hand])
+def test_an_arm_is_calibrated_by_the_hand_alone(hand):
     seen: list[str] = []
-    table = table_with(lambda servos: SweepHand(servos, seen.append))
+    table = table_with(lambda servos: hand(servos, seen.append))
     switch_torque(table.open(), False)
     waiting = {"MIDDLE": partial(pass_time, table, 3.0)}
     person = Person(waiting, [partial(pass_time, table, 0.5)] * 20)
@@ -137,6 +143,14 @@ def test_the_keys_of_a_terminal_move_the_arm(tmp_path):
         assert process.wait(PATIENCE_S) == 0
         os.close(terminal)
         os.close(of_emulator)
+
+
+def test_an_unknown_hand_is_refused_with_the_nearest(tmp_path):
+    process = begun("--pty", str(tmp_path / "arm"), "--hand", "exprt", stderr=subprocess.PIPE,
+                    text=True)  # fmt: skip
+    said = process.communicate(timeout=PATIENCE_S)[1]
+    assert "unknown hand 'exprt'; did you mean 'expert'? known: expert, keys, sweep" in said
+    assert process.returncode == 2
 
 
 def test_keys_without_a_terminal_are_refused(tmp_path):

@@ -32,6 +32,8 @@ JOINT_COMMANDS = Topic("joint_commands", "sensor_msgs/msg/JointState", COMMAND, 
 JOINT_COMMANDS_PERSON = Topic("joint_commands/person", "sensor_msgs/msg/JointState", COMMAND, 100.0)
 JOINT_COMMANDS_APPLIED = Topic("joint_commands/applied", "sensor_msgs/msg/JointState", STATE, 100.0)
 LEADER_JOINT_STATES = Topic("leader/joint_states", "sensor_msgs/msg/JointState", STATE, 100.0)
+# Where a simulated task's expert would send the arm now; only while somebody listens.
+EXPERT_TARGETS = Topic("expert/joint_targets", "sensor_msgs/msg/JointState", COMMAND, 100.0)
 JOY = Topic("joy", "sensor_msgs/msg/Joy", STATE, 20.0)
 POLICY_CHUNK = Topic("act_policy/chunk", "trajectory_msgs/msg/JointTrajectory", STATE)
 JOINT_TRAJECTORY = Topic(
@@ -104,9 +106,9 @@ def set_camera_info(camera: str) -> Service:
 
 TOPICS: tuple[Topic, ...] = (
     JOINT_STATES, JOINT_COMMANDS, JOINT_COMMANDS_PERSON, JOINT_COMMANDS_APPLIED,
-    LEADER_JOINT_STATES, JOY, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE, CONTROL_OWNER,
-    DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS, TRAJECTORY, TRAJECTORY_STATUS,
-    ROBOT_DESCRIPTION,
+    LEADER_JOINT_STATES, EXPERT_TARGETS, JOY, POLICY_CHUNK, EPISODE_STATUS, ARM_STATE, ESTOP_STATE,
+    CONTROL_OWNER, DIAGNOSTICS, CLOCK, JOINT_TRAJECTORY, POSITION_COMMANDS, TRAJECTORY,
+    TRAJECTORY_STATUS, ROBOT_DESCRIPTION,
 )  # fmt: skip
 SERVICES: tuple[Service, ...] = (
     POLICY_ENABLE, POLICY_RESET, ESTOP, CONTROL_TAKE, CONTROL_RETURN, LEADER_ENABLE, DRIVER_TORQUE,

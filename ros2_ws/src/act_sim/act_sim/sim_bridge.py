@@ -183,6 +183,11 @@ class SimBridge:
                 self._expert = make_expert(self.sim)
             return self._expert.act()
 
+    def renew_expert(self) -> None:
+        """The next target is that of an expert who begins from where the arm is."""
+        with self._lock:
+            self._expert = None
+
     def hand_of(self, person: SimulatedPerson, applied: Applied, owner: str, now_ns: int) -> Hand:
         """What a simulated person does after this control period."""
         with self._lock:

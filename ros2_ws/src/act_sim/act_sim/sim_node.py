@@ -13,14 +13,16 @@ from act_core import ros, topics
 from act_core.arbiter import EXPERT, POLICY
 from act_core.arm_node import ArmNode, ArmSample
 from act_core.errors import ConfigurationError, suggest
+from act_core.foreign_text import clean
 from act_core.report import Report
+from act_core.ros_guard import LONGEST_REASON
 from act_core.timing import NS_PER_S, LoopStats, PeriodicSchedule
 from rclpy.client import Client
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from act_sim.camera_schedule import CameraSchedule, Frame, focal_length
-from act_sim.experts import warning_of_expert
+from act_sim.experts import make_expert, warning_of_expert
 from act_sim.identified_arm import IdentifiedArm, read_arm
 from act_sim.looks import CAMERAS
 from act_sim.sim_bridge import Sample, SimBridge
@@ -28,6 +30,8 @@ from act_sim.sim_parameters import AUTO, LOCKSTEP, SimParameters
 from act_sim.simulated_person import SimulatedPerson
 from act_sim.simulation import Simulation
 from act_sim.viewer import open_viewer
+
+LOOKS_FOR_WATCHERS_S = 0.2
 
 
 class SimNode(ArmNode):
@@ -92,6 +96,11 @@ class SimNode(ArmNode):
         if p.expert:
             self.bridge.expert_target()  # raises now if the task has no expert
             self._commands = ros.publisher(self, topics.JOINT_COMMANDS)
+        self._shown = ros.publisher(self, topics.EXPERT_TARGETS)
+        self._shows = False  # somebody watches the expert
+        self._may_show = False  # it could be made once, imports included
+        self._no_expert = ""  # why nobody can watch one
+        ros.steady_timer(self, LOOKS_FOR_WATCHERS_S, self._look_for_watchers)
         self._person = SimulatedPerson(sim, p.seed) if p.person else None
         if self._person is not None:
             self._device = ros.publisher(self, topics.JOINT_COMMANDS_PERSON)
@@ -185,12 +194,32 @@ class SimNode(ArmNode):
                 self._person.begin_anew()
         if self._person is not None:
             self._let_help(self._person, sample, now_ns)
-        target = self.bridge.expert_target() if self.params.expert else None
+        shows = self._shows
         self._period += 1
-        if target is not None:
-            names = self.bridge.sim.joint_names
-            self._commands.publish(ros.joint_state(names, target, now_ns))
+        if self.params.expert or shows:
+            target = self.bridge.expert_target()
+            message = ros.joint_state(self.bridge.sim.joint_names, target, now_ns)
+            if self.params.expert:
+                self._commands.publish(message)
+            if shows:
+                self._shown.publish(message)
         return now_ns, sample
+
+    def _look_for_watchers(self) -> None:
+        """The expert is asked only while somebody wants to know. The first one is made here and
+        thrown away: the physics would stand still while inverse kinematics is imported."""
+        watched = self._shown.get_subscription_count() > 0
+        if watched and not (self._may_show or self._no_expert):
+            try:
+                make_expert(self.bridge.sim)
+                self._may_show = True
+            except ConfigurationError as error:
+                self._no_expert = str(error)
+                self.get_logger().warning(f"somebody wants to see the expert, but {error}")
+        shows = watched and self._may_show
+        if shows and not (self._shows or self.params.expert):
+            self.bridge.renew_expert()
+        self._shows = shows
 
     def _let_help(self, person: SimulatedPerson, sample: Sample, now_ns: int) -> None:
         """The person's device is on the topic of every person's, and so is the way back."""
@@ -243,7 +272,9 @@ class SimNode(ArmNode):
     def _announce(self) -> None:
         """Publishes the episode's status when there is something new to say."""
         report, bridge = self.bridge.sim.report, self.bridge
-        state = (bridge.episode, report.finished, report.grasps_tried, report.grasps_won)
+        state = (
+            bridge.episode, report.finished, report.grasps_tried, report.grasps_won, self._no_expert
+        )  # fmt: skip
         if state == self._announced:
             return
         self._announced = state
@@ -259,6 +290,8 @@ class SimNode(ArmNode):
             "grasps_won": report.grasps_won,
             "distance_m": f"{report.distance_m:.4f}",
         }
+        if self._no_expert:
+            values["no_expert"] = clean(self._no_expert, LONGEST_REASON)
         level = "ok" if report.success or not report.finished else "warn"
         texts = {key: str(value).lower() for key, value in values.items()}
         self._episode_status.publish(ros.diagnostic("episode", level, report.reason, texts))

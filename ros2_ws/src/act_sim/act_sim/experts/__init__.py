@@ -13,17 +13,41 @@ policy would send, one per control period. `act` is called once per period.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from difflib import SequenceMatcher
+
 from act_core.errors import ConfigurationError
 
 from act_sim.simulation import Simulation
-from act_sim.task import Expert
+from act_sim.task import Expert, Task
+from act_sim.task_registry import find_task, task_names
 
 
 def make_expert(sim: Simulation) -> Expert:
     """An expert for the episode that ``sim`` is in. Raises ConfigurationError if there is none."""
     if sim.mirrored:
         raise ConfigurationError("no expert moves a mirrored arm: they know the other one's joints")
+    if not _has_expert(sim.task):
+        others = ", ".join(_tasks_with_expert(sim.task.name))
+        raise ConfigurationError(
+            f"the task '{sim.task.name}' has no scripted expert: its class defines no "
+            f"make_expert(sim); tasks that have one, nearest first: {others}"
+        )
     return sim.task.make_expert(sim)
+
+
+def _has_expert(task: Task) -> bool:
+    return type(task).make_expert is not Task.make_expert
+
+
+def _tasks_with_expert(name: str) -> list[str]:
+    """Those that are known by name, most like ``name`` first."""
+    found = []
+    for other in task_names():
+        with suppress(ConfigurationError):  # one of somebody else's that cannot be had
+            if _has_expert(find_task(other)):
+                found.append(other)
+    return sorted(found, key=lambda other: -SequenceMatcher(None, name, other).ratio())
 
 
 def warning_of_expert(sim: Simulation) -> str | None:

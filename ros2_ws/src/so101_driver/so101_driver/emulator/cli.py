@@ -11,11 +11,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from act_core.errors import ConfigurationError
+from act_core.errors import ConfigurationError, suggest
 from act_core.realtime import prepare_process
+from act_core.robot import Robot
 
 from so101_driver.emulator.arm import emulated_calibration, emulated_servos
 from so101_driver.emulator.bus import EmulatedBus
+from so101_driver.emulator.expert_hand import ExpertHand
 from so101_driver.emulator.faults import EVENTS, RATES, FaultScript, load_script
 from so101_driver.emulator.hand import KEYS_HELP, Hand, KeysHand, SweepHand, servos_for_a_hand
 from so101_driver.emulator.pty_port import PtyPort
@@ -23,7 +25,8 @@ from so101_driver.emulator.servo import EmulatedServo
 from so101_driver.emulator.terminal_keys import keys_of_terminal
 from so101_driver.so_arm import ARM, find_arm
 
-SWEEP, KEYS = "sweep", "keys"
+SWEEP, KEYS, EXPERT = "sweep", "keys", "expert"
+HANDS = (SWEEP, KEYS, EXPERT)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,9 +53,10 @@ def parser() -> argparse.ArgumentParser:
         "--latency-ms", type=float, default=0.0, help="of the adapter: 1 to 2 for USB CDC"
     )
     top.add_argument(
-        "--hand", choices=(SWEEP, KEYS),
+        "--hand", choices=HANDS, type=_known_hand,
         help="moves the joints while they are limp: sweep does what `so101-setup calibrate` asks "
-        "for, and plays with a leader; keys are those of this terminal",
+        "for, and plays with a leader; keys are those of this terminal; expert calibrates likewise "
+        "and then shows with a leader what the expert of a simulated task would do",
     )  # fmt: skip
     top.add_argument(
         "--priority", type=int, default=0,
@@ -83,13 +87,32 @@ def _script(arguments: argparse.Namespace) -> FaultScript:
     )
 
 
-def _hand(kind: str | None, servos: Sequence[EmulatedServo], ending: ExitStack) -> Hand | None:
-    """The hand that was asked for; the terminal is as it was when `ending` is closed."""
+def _known_hand(name: str) -> str:
+    if name not in HANDS:
+        raise argparse.ArgumentTypeError(suggest("hand", name, HANDS))
+    return name
+
+
+def _hand(
+    kind: str | None, servos: Sequence[EmulatedServo], robot: Robot, ending: ExitStack
+) -> Hand | None:
+    """The hand that was asked for; when `ending` is closed, the terminal is as it was and no node
+    is left."""
+    say = partial(print, flush=True)
     if kind == SWEEP:
-        return SweepHand(servos, partial(print, flush=True))
+        return SweepHand(servos, say)
     if kind == KEYS:
         print(KEYS_HELP)
         return KeysHand(servos, keys_of_terminal(ending))
+    if kind == EXPERT:
+        try:
+            from so101_driver.expert_hand_node import watching
+        except ImportError as error:  # everything else here does without ROS
+            raise ConfigurationError(
+                f"--hand {EXPERT} needs ROS 2 (`source env.sh`): {error}; {SWEEP} and {KEYS} do not"
+            ) from error
+        node = ending.enter_context(watching(robot))
+        return ExpertHand(servos, node.look, node.let_go, say)
     return None
 
 
@@ -108,7 +131,7 @@ def _run(arguments: argparse.Namespace, ending: ExitStack) -> int:
         servos = emulated_servos(robot=robot) if of_a_hand is None else of_a_hand
         bus = EmulatedBus(
             servos, faults=_script(arguments), latency_s=arguments.latency_ms / 1000,
-            hand=_hand(arguments.hand, servos, ending),
+            hand=_hand(arguments.hand, servos, robot, ending),
         )  # fmt: skip
         port = PtyPort(bus, arguments.pty, arguments.priority)
     except ConfigurationError as error:

@@ -109,7 +109,16 @@ class SweepHand:
         memories = [servo.memory for servo in self._servos]
         middle_is_stored = any(memory[reg.HOMING_OFFSET] for memory in memories)
         has_limits = any(memory[reg.MIN_POSITION_LIMIT] for memory in memories)
-        share = 0.0 if not middle_is_stored else 1 / 3 if has_limits else 1.0
+        if middle_is_stored and has_limits:
+            self._use()
+        else:
+            self._sweep(1.0 if middle_is_stored else 0.0)
+
+    def _use(self) -> None:
+        """Moves an arm that is calibrated."""
+        self._sweep(1 / 3)
+
+    def _sweep(self, share: float) -> None:
         doing = {0.0: "to the middle", 1.0: "from end to end"}.get(share, "back and forth")
         if not any(joint for joint in self._joints()):
             doing = ""
