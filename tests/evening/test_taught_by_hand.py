@@ -7,7 +7,7 @@ import pytest
 from act_record.bag_reader import open_bag
 from act_record.timeline import Timeline
 
-from tests.evening.evening import ended, interrupt, run
+from tests.evening.evening import ended, interrupt, lines_until, run
 
 RECORD = (
     "ros2 launch act_bringup record_sim.launch.py driver:=none task:=reach episodes:=1 width:=64 "
@@ -22,6 +22,7 @@ def test_the_hand_teaches_with_a_leader_arm(tmp_path):
         tmp_path,
         f"so101-emulator --pty {port} --hand expert --save-calibration {calibration} --priority 60",
     )
+    lines_until(hand, "6 servos on")  # then the calibration is there, too
     leader = run(
         tmp_path,
         "ros2 run so101_driver leader_node --ros-args -p enabled:=false "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 import rclpy
 from act_core import ros, topics
 from act_core.robots.so101 import SO101
@@ -59,8 +60,9 @@ def test_it_sees_what_the_expert_wants_and_who_has_the_arm():
         client.call_async(client.srv_type.Request(data=True))
         spun.wait_for(lambda: hand.look() == "waits: the e-stop is engaged")
 
-        hand._wanted.hear(ros.joint_state(["left_shoulder_pan"], [0.0], 0))
-        assert "its joints are left_shoulder_pan, the leader's shoulder_pan, " in hand.look()
+        with pytest.raises(ValueError, match="its joints are left_shoulder_pan, the leader's"):
+            hand._wanted.hear(ros.joint_state(["left_shoulder_pan"], [0.0], 0))
+        assert "its joints are left_shoulder_pan, the leader's shoulder_pan, " in str(hand.look())
 
 
 def test_nobody_is_shown_what_nobody_watches():

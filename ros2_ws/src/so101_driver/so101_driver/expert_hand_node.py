@@ -70,6 +70,8 @@ class ExpertHandNode(Node):
             return f"waits for the expert{task}: {problem}"
         if (problem := self._applied.problem) is not None:
             return f"waits for the arm: {problem}"
+        if not self._owner:
+            return "waits for the arm: it does not tell who has it"
         if self._stopped:
             return "waits: the e-stop is engaged"
         wanted, applied = self._wanted.position_rad, self._applied.position_rad
@@ -107,12 +109,13 @@ class _Heard:
         self.position_rad: NDArray[Any] | None = None  # (6,)
 
     def hear(self, message: JointState) -> None:
-        """Takes in a message; positions that are not finite are refused by a ValueError."""
+        """Takes in a message. Raises ValueError for joints of another arm, and for positions that
+        are not finite."""
         missing = set(self._matcher.wanted) - set(message.name)
         if missing:
             theirs, ours = clean_list(message.name), clean_list(self._matcher.wanted)
             self._others = f"its joints are {theirs}, the leader's {ours}"
-            return
+            raise ValueError(self._others)
         self.position_rad = self._matcher.read(message.name, message.position, ()).position
         self._others = None
         self._came.count()
