@@ -36,7 +36,7 @@ from tests.contract.node_table import NODES, Entry
 from tests.exploring import EXPLORING
 
 pytestmark = [
-    pytest.mark.usefixtures("no_context_is_left"),
+    pytest.mark.usefixtures("no_context_is_left", "in_a_folder_of_its_own"),
     pytest.mark.timeout(3600 if EXPLORING else 180),
 ]
 MESSAGES = 1_000 if EXPLORING else 25  # a node
@@ -49,6 +49,14 @@ PHASES = list(Phase) if EXPLORING else [Phase.explicit, Phase.reuse, Phase.gener
 def no_context_is_left():
     yield
     rclpy.try_shutdown()
+
+
+@pytest.fixture
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """A node that is told to write into "../../etc" writes below the test's folder."""
+    here = tmp_path / "its/working/folder"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
 
 
 @pytest.fixture
