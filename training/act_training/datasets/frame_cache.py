@@ -22,7 +22,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,22 +266,26 @@ def _build(new: Path, folder: Path, files: list[Path], downscale: int) -> None:
             outputs[name] = stack.enter_context(open(new / f"images_{name}.npy", "wb"))
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(outputs[name], header)
-        ahead = stack.enter_context(
-            ThreadPoolExecutor(1)
-        )  # read the next one while this is written
-        following = ahead.submit(read_episode, files[0])
+        # Side by side: the next one is read, this one is written, and digested.
+        reading, digesting = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
+        following = reading.submit(read_episode, files[0])
+        digested: Future[None] | None = None
         bar = tqdm(files, desc="decoding", unit="episode")
         for number, (path, length) in enumerate(zip(bar, lengths, strict=True)):
             episode = following.result()
             if number + 1 < len(files):
-                following = ahead.submit(read_episode, files[number + 1])
+                following = reading.submit(read_episode, files[number + 1])
             if len(episode) != length:
                 raise DatasetError(f"{path} changes while it is read: who writes there?")
-            _digest(digest, episode)
+            if digested is not None:
+                digested.result()  # of the one before: three at most are in memory
+            digested = digesting.submit(_digest, digest, episode)
             for name, output in outputs.items():
                 frames = np.ascontiguousarray(downscale_images(episode.images[name], downscale))
                 output.write(frames.data)
                 sums.setdefault(f"images_{name}", []).append(zlib.crc32(frames.data))
+        if digested is not None:
+            digested.result()
     for name in ("joints", "actions"):
         rows = [np.ascontiguousarray(getattr(episode, name)) for episode in episodes]
         np.save(new / f"{name}.npy", np.concatenate(rows))
