@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from act_sim.colours import hsv_to_rgb, other_colour
 from act_sim.randomization import Ranges, around, tinted
-from act_sim.task import Task
+from act_sim.task import Progress, Task, outside_reach
 from act_sim.textures import draw_worn_faces
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ BOWL_HEIGHT_M = 0.040
 BOWL_RGBA = (0.45, 0.46, 0.48, 1.0)
 _BOWL_WALLS = 16
 _BOWL_THICKNESS_M = 0.003
+REST_SPEED_M_S = 0.02
 
 MARKER_RGBA = (0.10, 0.65, 0.25, 1.0)
 
@@ -121,6 +122,56 @@ class CubeAndBowlTask(Task):
             mass = model.body_mass[body_id] * drawn["cube_mass"]
             model.body_mass[body_id] = mass
             model.body_inertia[body_id] = mass * (2.0 * half[0]) ** 2 / 6.0  # of a solid cube
+
+
+class CubeIntoBowlTask(CubeAndBowlTask):
+    """Success: the cube rests inside the bowl and no finger of the arms that the task takes touches
+    it. A subclass says where the two are at the start."""
+
+    hold_s = 0.2
+    grasped = CUBE
+    out_of_reach = "the cube is out of reach"
+
+    def add_objects(self, spec: mujoco.MjSpec) -> None:
+        add_cube(spec)
+        add_bowl(spec)
+
+    def apply_start(self, sim: Simulation, start: dict[str, Any]) -> None:
+        sim.put(CUBE, (*start["cube"], sim.half_size(CUBE)), yaw_quat(start["cube_yaw"]))
+        sim.put(BOWL, (*start["bowl"], 0.0))
+
+    def progress(self, sim: Simulation) -> Progress:
+        inside = is_in_bowl(sim)
+        resting = sim.speed(CUBE) < REST_SPEED_M_S
+        released = not any(map(any, sim.touching_of_arms[: self.arms]))
+        lost = is_below_rim(sim) and self.is_lost(sim, inside)
+        failure = self.out_of_reach if lost and released else None
+        return Progress(inside and resting and released, distance_from_bowl(sim), failure)
+
+    def is_lost(self, sim: Simulation, inside: bool) -> bool:
+        """Whether no arm can take the cube from where it lies, ``inside`` the bowl or not."""
+        x, y, _ = sim.position(CUBE)
+        return outside_reach(x, y)
+
+
+def distance_from_bowl(sim: Simulation) -> float:
+    """Of the cube from the bowl's middle, seen from above [m]."""
+    return float(np.linalg.norm(sim.position(CUBE)[:2] - sim.position(BOWL)[:2]))
+
+
+def is_below_rim(sim: Simulation) -> bool:
+    """Whether the cube is lower than the bowl's rim, wherever it is."""
+    return bool(sim.position(CUBE)[2] < bowl_scale(sim) * BOWL_HEIGHT_M)
+
+
+def is_over_bowl(sim: Simulation) -> bool:
+    """Whether the cube is over the bowl or in it."""
+    return distance_from_bowl(sim) < bowl_scale(sim) * BOWL_RIM_RADIUS_M
+
+
+def is_in_bowl(sim: Simulation) -> bool:
+    """Whether the cube is in the bowl."""
+    return is_over_bowl(sim) and is_below_rim(sim)
 
 
 def bowl_scale(sim: Simulation) -> float:

@@ -17,15 +17,15 @@ from act_sim.experts.grasp import (
     Grasp,
     rise_first,
 )
-from act_sim.objects import BOWL, BOWL_HEIGHT_M, BOWL_RIM_RADIUS_M, CUBE, bowl_scale
+from act_sim.objects import BOWL, CUBE, distance_from_bowl, is_in_bowl
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
 
-_CARRY_M = 0.095  # height of the cube on the way: its underside clears the rim
-_RELEASE_M = 0.075
-_OVER_BOWL_M = 0.015
-_RETREAT_M = 0.12
+CARRY_M = 0.095  # height of the cube on the way: its underside clears the rim
+RELEASE_M = 0.075
+OVER_BOWL_M = 0.015
+RETREAT_M = 0.12
 
 
 class PickPlaceExpert:
@@ -46,19 +46,17 @@ class PickPlaceExpert:
     def _goal(self) -> Goal:
         cube, bowl = self._sim.position(CUBE), self._sim.position(BOWL)
         here = self._controller.position()
-        off = float(np.linalg.norm(cube[:2] - bowl[:2]))
-        scale = bowl_scale(self._sim)
-        if off < scale * BOWL_RIM_RADIUS_M and cube[2] < scale * BOWL_HEIGHT_M:
-            away = np.array([bowl[0], bowl[1], _RETREAT_M])
+        if is_in_bowl(self._sim):
+            away = np.array([bowl[0], bowl[1], RETREAT_M])
             return Goal(away, MIDDLE_SPIN_RAD, OPEN_RAD, FAST_M_S)
         taking = self._grasp.goal()
         if taking is not None:
             return taking
         # Steer the cube, not the gripper, to the bowl: it is seldom held exactly in the middle.
         carried = bowl + here - cube
-        if off > _OVER_BOWL_M:
-            carried[2] = _CARRY_M
+        if distance_from_bowl(self._sim) > OVER_BOWL_M:
+            carried[2] = CARRY_M
             return Goal(rise_first(here, carried), MIDDLE_SPIN_RAD, CLOSED_RAD, FAST_M_S)
-        carried[2] = _RELEASE_M
-        opening = OPEN_RAD if here[2] < _RELEASE_M + 0.01 else CLOSED_RAD
+        carried[2] = RELEASE_M
+        opening = OPEN_RAD if here[2] < RELEASE_M + 0.01 else CLOSED_RAD
         return Goal(carried, MIDDLE_SPIN_RAD, opening, SLOW_M_S)

@@ -41,15 +41,9 @@ from act_sim.experts.grasp import (
     Grasp,
     rise_first,
 )
-from act_sim.objects import (
-    BOWL,
-    BOWL_HEIGHT_M,
-    BOWL_RIM_RADIUS_M,
-    CUBE,
-    CUBE_HALF_SIZE_M,
-    bowl_scale,
-)
+from act_sim.objects import BOWL, CUBE, CUBE_HALF_SIZE_M, is_in_bowl, is_over_bowl
 from act_sim.scene import TWO_ARMS_HALF_DISTANCE_M
+from act_sim.tasks.pick_place.expert import CARRY_M, OVER_BOWL_M, RELEASE_M, RETREAT_M
 
 if TYPE_CHECKING:
     from act_sim.simulation import Simulation
@@ -84,10 +78,6 @@ _CLEAR_M = 0.07  # how far the left hand is from the cube before the right one m
 _DRAWN_BACK_M = 0.09
 _PATIENCE_S, _ARRIVED_S = 2.5, 0.09
 
-_CARRY_M = 0.095  # heights of the cube, as in pick_place
-_RELEASE_M = 0.075
-_OVER_BOWL_M = 0.015
-_RETREAT_M = 0.12
 _ASIDE_M = np.array([0.20, 0.05, 0.13])  # where an arm that has nothing to do waits
 
 
@@ -124,7 +114,7 @@ class TransferCubeExpert:
 
     def _goals(self) -> tuple[Goal, Goal]:
         """Of the left and of the right arm, each in its own frame."""
-        if self._is_placed():
+        if is_in_bowl(self._sim):
             return self._stand_aside(), self._draw_back()
         self._next_phase()
         if self._phase is Phase.MEET:
@@ -204,19 +194,19 @@ class TransferCubeExpert:
         here = self._right.position()
         carried = bowl + here - cube
         lean, opening, speed = natural_lean(here), CLOSED_RAD, FAST_M_S
-        if float(np.linalg.norm(cube[:2] - bowl[:2])) > _OVER_BOWL_M:
-            carried[2] += _CARRY_M
+        if float(np.linalg.norm(cube[:2] - bowl[:2])) > OVER_BOWL_M:
+            carried[2] += CARRY_M
             carried = rise_first(here, carried)
         else:
-            carried[2] += _RELEASE_M
+            carried[2] += RELEASE_M
             speed = SLOW_M_S
-            opening = OPEN_RAD if cube[2] < _RELEASE_M + 0.01 else CLOSED_RAD
+            opening = OPEN_RAD if cube[2] < RELEASE_M + 0.01 else CLOSED_RAD
         return _turning(self._right, carried, MIDDLE_SPIN_RAD, lean, opening, speed)
 
     def _draw_back(self) -> Goal:
         """The right hand leaves the bowl upwards."""
         bowl, here = self._right.seen(self._sim.position(BOWL)), self._right.position()
-        up = np.array([bowl[0], bowl[1], _RETREAT_M])
+        up = np.array([bowl[0], bowl[1], RETREAT_M])
         return _turning(self._right, up, MIDDLE_SPIN_RAD, natural_lean(here), OPEN_RAD, FAST_M_S)
 
     def _stand_aside(self) -> Goal:
@@ -243,7 +233,7 @@ class TransferCubeExpert:
                 self._phase = Phase.MEET
             elif before is Phase.REACH and arrived:
                 self._phase = Phase.CLOSE
-        elif not self._is_over_bowl() and (
+        elif not is_over_bowl(self._sim) and (
             not any(self._sim.touching_of_arms[RIGHT]) or self._right.opening() < HOLDING_RAD
         ):
             self._phase = Phase.MEET
@@ -266,14 +256,6 @@ class TransferCubeExpert:
         if any(self._sim.touching_of_arms[LEFT]):
             return Phase.GIVE
         return Phase.CARRY if self._left_is_clear() else Phase.LEAVE
-
-    def _is_over_bowl(self) -> bool:
-        off = self._sim.position(CUBE)[:2] - self._sim.position(BOWL)[:2]
-        return bool(np.linalg.norm(off) < bowl_scale(self._sim) * BOWL_RIM_RADIUS_M)
-
-    def _is_placed(self) -> bool:
-        low = self._sim.position(CUBE)[2] < bowl_scale(self._sim) * BOWL_HEIGHT_M
-        return self._is_over_bowl() and bool(low)
 
     def _holds(self, arm: int) -> bool:
         opening = (self._left, self._right)[arm].opening()
