@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from act_training.hub import local_copy
+from act_training.hub import is_address, on_disk
 from act_training.run_config import DatasetRecord, RunConfig
 from act_training.trainable_policy import TrainablePolicy, find_policy
 
@@ -34,9 +34,10 @@ class Checkpoint(NamedTuple):
 
     def data(self, dataset: DatasetRecord) -> Path:
         """Where a dataset was when the run began; seen from the run, so both may move."""
-        if "://" in dataset.data:
-            return local_copy(dataset.data)
-        return Path(os.path.normpath(self.folder.parent / dataset.data))
+        path = Path(dataset.data)
+        if is_address(path):
+            return on_disk(path, "dataset")
+        return Path(os.path.normpath(self.folder.parent / path))
 
 
 def save_checkpoint(

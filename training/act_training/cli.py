@@ -92,6 +92,12 @@ def check_finite(options: Any, prefix: str = "--") -> None:
                 raise ConfigurationError(f"{name} is {number}, expected a finite number")
 
 
+def check_within(within_s: float | None) -> None:
+    """ConfigurationError for a --within-s that is no time."""
+    if within_s is not None and not 0.0 < within_s < math.inf:
+        raise ConfigurationError(f"--within-s is {within_s:g}, expected a time above 0")
+
+
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
     """Within, SIGTERM and SIGHUP unwind the process as Ctrl-C does, unless they are ignored."""

@@ -28,7 +28,7 @@ from act_core.files import read_json, settle, settle_all, working_in, write_json
 from act_policy.load_policy import load_policy
 from tqdm import tqdm
 
-from act_training.cli import run_command
+from act_training.cli import check_within, run_command
 from act_training.datasets.collection import RECORD_FILE
 from act_training.datasets.episode_file import episode_content, episode_path, write_content
 from act_training.datasets.errors import DatasetError
@@ -39,9 +39,7 @@ from act_training.environments.environment import Environment
 from act_training.hub import on_disk
 from act_training.rollout import check_fit
 from act_training.sharing import shared_path
-from act_training.worker_pool import worker_pool
-
-FILES = ("policy", "arm_parameters", "camera_alignment")  # options that name some
+from act_training.worker_pool import FILES, worker_pool
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +107,7 @@ class Trial(NamedTuple):
 
 def collect(options: CollectOptions) -> list[Trial]:
     """Collect demonstrations of a task from its scripted expert."""
-    if options.within_s is not None and not 0.0 < options.within_s < math.inf:
-        raise ConfigurationError(f"--within-s is {options.within_s:g}, expected a time above 0")
+    check_within(options.within_s)
     with working_in(options.out):
         settle_all(options.out)
         try:
@@ -129,7 +126,7 @@ def _collect(options: CollectOptions) -> list[Trial]:
     pending: set[Future[tuple[Trial, bytes | None]]] = set()
     seed = options.first_seed
     with (
-        worker_pool(options.workers, _open_worker, options, ray=options.ray, files=FILES) as pool,
+        worker_pool(options.workers, _open_worker, options, ray=options.ray) as pool,
         tqdm(total=options.episodes, desc=options.env, unit="episode") as progress,
     ):
         while True:

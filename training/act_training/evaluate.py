@@ -57,7 +57,6 @@ from act_training.video import write_video
 from act_training.worker_pool import worker_pool
 
 FIRST_SEED = 100_000
-FILES = ("policy", "arm_parameters", "camera_alignment")  # options that name some
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def evaluate(options: EvaluateOptions) -> list[ConditionResult]:
     look = getattr(env, "look", None)
     check_fit(spec, env)
     count = min(options.workers, len(jobs))
-    with worker_pool(count, _open_worker, options, ray=options.ray, files=FILES) as pool:
+    with worker_pool(count, _open_worker, options, ray=options.ray) as pool:
         progress = tqdm([pool.submit(_run_job, job) for job in jobs], unit="episode")
         results = []
         for future in progress:

@@ -234,14 +234,12 @@ class _Recipe:
         seed = FIRST_SEEDS[level]
         if stage == "correct":
             seed = FIRST_CORRECTION_SEED + 10_000 * level
+        look = ("--look", options.look) if options.look else ()
         self._command(
-            "collect", "--env", options.env, "--level", level, *self._look(), "--noise",
+            "collect", "--env", options.env, "--level", level, *look, "--noise",
             options.noise, "--height", options.height, "--width", options.width, "--first-seed",
             seed, "--workers", options.workers, "--out", folder / f"level{level}", *more,
         )  # fmt: skip
-
-    def _look(self) -> tuple[object, ...]:
-        return ("--look", self._options.look) if self._options.look else ()
 
     def _train(
         self,

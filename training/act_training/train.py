@@ -46,7 +46,7 @@ from act_training.checkpoint import (
     load_training_state,
     save_checkpoint,
 )
-from act_training.cli import CommandError, run_command
+from act_training.cli import CommandError, check_within, run_command
 from act_training.config import Preset, TrainingConfig
 from act_training.datasets.chunks import Batch, ChunkSampler, split_episodes
 from act_training.datasets.collection import look_of
@@ -134,8 +134,7 @@ def train(options: TrainOptions) -> Path:
     """Train a policy on datasets; the checkpoint to use is in final/ of the run's folder."""
     if not options.data and options.resume is None:
         raise ConfigurationError("--data is missing: the folder of the dataset to train on")
-    if options.within_s is not None and not 0.0 < options.within_s < math.inf:
-        raise ConfigurationError(f"--within-s is {options.within_s:g}, expected a time above 0")
+    check_within(options.within_s)
     if options.within_s is not None and options.resume is not None:
         raise ConfigurationError("--within-s is for a new run: a resumed one has its steps")
     if options.resume is not None and not options.resume.is_dir():
@@ -180,8 +179,9 @@ def _train(options: TrainOptions) -> Path:
     sampler = _mixture(config, caches, "training_episodes")
     assert sampler is not None  # each dataset has an episode to train on
     _log_skipped(config, sampler)
+    timed = 2 if options.within_s is None else TIMED_STEPS
+    speed = _time_step(accelerator, model, sampler, settings, timed)  # by all: one waits for all
     if options.within_s is not None:
-        speed = _time_step(accelerator, model, sampler, settings, TIMED_STEPS)
         settings = _fitted(settings, options.within_s - (time.monotonic() - began), speed)
         config = dataclasses.replace(config, training=settings)
         if accelerator.is_main_process:
@@ -198,10 +198,8 @@ def _train(options: TrainOptions) -> Path:
         best, recent = tuple(state["best"]), [_named(losses) for losses in state["recent"]]
     record = TrainingLog(run, start, settings.steps, enabled=accelerator.is_main_process)
     last_step = min(settings.steps, options.stop_after or settings.steps)
-    # By all: they wait for each other.
-    step_s = _time_step(accelerator, model, sampler, settings, 2).step_s
     if accelerator.is_main_process:
-        log_estimate(step_s, last_step - start, accelerator.device)
+        log_estimate(speed.step_s, last_step - start, accelerator.device)
     progress = tqdm(
         range(start + 1, last_step + 1),
         initial=start,

@@ -19,6 +19,9 @@ from typing import Any, Protocol
 
 from act_training.cli import CommandError
 
+# Those options of act-collect and act-evaluate that name files.
+FILES = ("policy", "arm_parameters", "camera_alignment")
+
 
 class WorkerPool(Protocol):
     """See the module."""
@@ -36,11 +39,10 @@ def worker_pool(
     options: Any,
     *,
     ray: str | None = None,
-    files: tuple[str, ...] = (),
 ) -> Iterator[WorkerPool]:
     """`count` processes of this machine, each of which calls `begin(options)` first; with the
-    address of a Ray cluster as many as that has cores, and `files` are the fields of the options
-    that name files.
+    address of a Ray cluster as many as that has cores, which the `FILES` of the options are brought
+    to.
 
     Work that was submitted is not to be cancelled, which `map` does: up to Python 3.12 the executor
     does not expect that of processes that end.
@@ -52,7 +54,7 @@ def worker_pool(
     if ray is not None:
         from act_training.ray_pool import ray_pool
 
-        with ray_pool(ray, begin, options, files) as pool:
+        with ray_pool(ray, begin, options, FILES) as pool:
             yield pool
         return
     context = multiprocessing.get_context("spawn")  # a GL context does not survive a fork
